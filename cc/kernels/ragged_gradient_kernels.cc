@@ -1,0 +1,258 @@
+// Backward kernels of the ragged losses: dense gradients of inputs, slices for the tables.
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cc/kernels/ragged_inputs.h"
+#include "cc/lib/ragged_gradients.h"
+
+namespace candsamp {
+namespace {
+
+using tensorflow::OpInputList;
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::OpOutputList;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+absl::Status CheckSize(const char* name, const Tensor& tensor, int64_t expected) {
+  if (tensor.dims() == 1 && tensor.NumElements() == expected) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " must have shape [", expected,
+                                                 "], got shape ", tensor.shape().DebugString()));
+}
+
+// The first row of each shard, and the number of all rows, of the table `name`.
+absl::Status ReadShardStarts(OpKernelContext* context, const std::string& name,
+                             std::vector<int64_t>* starts) {
+  const Tensor* rows;
+  TF_RETURN_IF_ERROR(context->input(name, &rows));
+  *starts = {0};
+  for (int64_t k = 0; k < rows->NumElements(); ++k) {
+    const int64_t count = rows->flat<int64_t>()(k);
+    if (count < 0) return absl::InvalidArgumentError(absl::StrCat(name, " must not be negative"));
+    starts->push_back(starts->back() + count);
+  }
+  return absl::OkStatus();
+}
+
+// The slices of every shard of one table.
+template <typename W>
+class SlicesOutput {
+ public:
+  using Groups = ClassGroups<Occurrence<Accumulator<W>>>;
+
+  // `prefix` names the outputs: prefix_indices, prefix_values, prefix_shapes. A depth of -1 stands
+  // for a vector.
+  static absl::Status Write(OpKernelContext* context, TfHost& host, const std::string& prefix,
+                            const std::vector<int64_t>& shard_starts, const Groups& groups,
+                            const Accumulator<W>* inputs, int64_t depth) {
+    OpOutputList indices_list, values_list, shapes_list;
+    TF_RETURN_IF_ERROR(context->output_list(prefix + "_indices", &indices_list));
+    TF_RETURN_IF_ERROR(context->output_list(prefix + "_values", &values_list));
+    TF_RETURN_IF_ERROR(context->output_list(prefix + "_shapes", &shapes_list));
+    const int shards = static_cast<int>(shard_starts.size()) - 1;
+    if (indices_list.size() != shards) {
+      return absl::InvalidArgumentError(absl::StrCat(prefix, "_rows must have ",
+                                                     indices_list.size(), " values, got ",
+                                                     shards));
+    }
+    const int64_t* classes = groups.classes();
+    for (int k = 0; k < shards; ++k) {
+      const int64_t first =
+          std::lower_bound(classes, classes + groups.size(), shard_starts[k]) - classes;
+      const int64_t last =
+          std::lower_bound(classes, classes + groups.size(), shard_starts[k + 1]) - classes;
+      Tensor *indices, *values, *shape;
+      TF_RETURN_IF_ERROR(indices_list.allocate(k, TensorShape({last - first}), &indices));
+      for (int64_t g = first; g < last; ++g) {
+        indices->vec<int64_t>()(g - first) = classes[g] - shard_starts[k];
+      }
+      TensorShape values_shape({last - first});
+      if (depth >= 0) values_shape.AddDim(depth);
+      TF_RETURN_IF_ERROR(values_list.allocate(k, values_shape, &values));
+      if (depth >= 0) {
+        SumClassRows(host, groups, first, last, inputs, depth, MutableData<W>(values));
+      } else {
+        SumClassBiases(host, groups, first, last, MutableData<W>(values));
+      }
+      TF_RETURN_IF_ERROR(
+          shapes_list.allocate(k, TensorShape({values_shape.dims()}), &shape));
+      TF_RETURN_IF_ERROR(WriteShape(prefix, shard_starts[k + 1] - shard_starts[k], depth, shape));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static absl::Status WriteShape(const std::string& prefix, int64_t rows, int64_t depth,
+                                 Tensor* shape) {
+    const int64_t sizes[] = {rows, depth};
+    for (int64_t d = 0; d < shape->NumElements(); ++d) {
+      if (shape->dtype() == tensorflow::DT_INT64) {
+        shape->vec<int64_t>()(d) = sizes[d];
+      } else if (sizes[d] <= std::numeric_limits<int32_t>::max()) {
+        shape->vec<int32_t>()(d) = static_cast<int32_t>(sizes[d]);
+      } else {
+        return absl::InvalidArgumentError(absl::StrCat(
+            prefix, "_shapes of type int32 cannot hold ", sizes[d], " rows: Tshape must be int64"));
+      }
+    }
+    return absl::OkStatus();
+  }
+};
+
+// Slices of weights and biases from the occurrences of each class.
+template <typename W>
+absl::Status OutputSlices(OpKernelContext* context, TfHost& host, const RaggedBatch& batch,
+                          const Accumulator<W>* inputs, int64_t depth,
+                          const Accumulator<W>* label_gradient,
+                          const Accumulator<W>* candidate_gradient,
+                          const Accumulator<W>* row_factor) {
+  std::vector<int64_t> weight_starts, bias_starts;
+  TF_RETURN_IF_ERROR(ReadShardStarts(context, "weight_rows", &weight_starts));
+  TF_RETURN_IF_ERROR(ReadShardStarts(context, "bias_rows", &bias_starts));
+  const int64_t num_classes = weight_starts.back();
+  if (label_gradient) {
+    TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("labels", batch.labels, batch.rows, num_classes)));
+  }
+  TF_RETURN_IF_ERROR(
+      ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, num_classes)));
+  const auto groups = GroupOccurrences(host, batch, num_classes, label_gradient,
+                                       candidate_gradient, row_factor);
+  TF_RETURN_IF_ERROR(SlicesOutput<W>::Write(context, host, "weight", weight_starts, groups, inputs,
+                                            depth));
+  return SlicesOutput<W>::Write(context, host, "bias", bias_starts, groups, nullptr, -1);
+}
+
+template <typename T, typename W>
+class RaggedLossGradOp : public OpKernel {
+ public:
+  using A = Accumulator<W>;
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) { return Run(context, host); });
+  }
+
+ private:
+  static absl::Status Run(OpKernelContext* context, TfHost& host) {
+    const Tensor *grad, *inputs, *label_slope, *candidate_slope, *input_slope;
+    TF_RETURN_IF_ERROR(context->input("grad", &grad));
+    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
+    TF_RETURN_IF_ERROR(context->input("label_slope", &label_slope));
+    TF_RETURN_IF_ERROR(context->input("candidate_slope", &candidate_slope));
+    TF_RETURN_IF_ERROR(context->input("input_slope", &input_slope));
+    if (inputs->dims() != 2 || input_slope->shape() != inputs->shape()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "inputs and input_slope must have one shape of rank 2, got ",
+          inputs->shape().DebugString(), " and ", input_slope->shape().DebugString()));
+    }
+    RaggedBatch batch = {};
+    batch.rows = inputs->dim_size(0);
+    const int64_t depth = inputs->dim_size(1);
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "labels", batch.rows, &batch.labels));
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(CheckSize("grad", *grad, batch.rows));
+    TF_RETURN_IF_ERROR(CheckSize("label_slope", *label_slope, batch.num_labels()));
+    TF_RETURN_IF_ERROR(CheckSize("candidate_slope", *candidate_slope, batch.num_candidates()));
+
+    const A* row_factor = Widened<T>(host, *grad);
+    Tensor* inputs_grad;
+    TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));
+    const A* slope = Data<A>(*input_slope);
+    T* out = MutableData<T>(inputs_grad);
+    host.ParallelFor(batch.rows, depth, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        ChosenRowKernels<T>().scale_and_narrow(slope + i * depth, row_factor[i], depth,
+                                               out + i * depth);
+      }
+    });
+    return OutputSlices<W>(context, host, batch, Widened<T>(host, *inputs), depth,
+                           Data<A>(*label_slope), Data<A>(*candidate_slope), row_factor);
+  }
+};
+
+template <typename T, typename W>
+class RaggedLogitsGradOp : public OpKernel {
+ public:
+  using A = Accumulator<W>;
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) { return Run(context, host); });
+  }
+
+ private:
+  static absl::Status Run(OpKernelContext* context, TfHost& host) {
+    const Tensor *grad, *inputs, *row_ids;
+    OpInputList rows;
+    TF_RETURN_IF_ERROR(context->input("grad", &grad));
+    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
+    TF_RETURN_IF_ERROR(context->input("row_ids", &row_ids));
+    TF_RETURN_IF_ERROR(context->input_list("rows", &rows));
+    if (inputs->dims() != 2) return CheckInputs(*inputs, 0);
+    RaggedBatch batch = {};
+    batch.rows = inputs->dim_size(0);
+    const int64_t depth = inputs->dim_size(1);
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(CheckSize("grad", *grad, batch.num_candidates()));
+    TF_RETURN_IF_ERROR(CheckSize("row_ids", *row_ids, batch.num_candidates()));
+    RowTable<W> table(depth);
+    for (const Tensor& shard : rows) {
+      if (shard.dims() != 2 || shard.dim_size(1) != depth) {
+        return absl::InvalidArgumentError(absl::StrCat("rows must have shape [?, ", depth,
+                                                       "], got ", shard.shape().DebugString()));
+      }
+      table.AddShard(Data<W>(shard), shard.dim_size(0));
+    }
+    const RaggedIds ids = {Data<int64_t>(*row_ids), batch.candidates.splits};
+    TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("row_ids", ids, batch.rows, table.rows())));
+
+    const A* gradient = Widened<T>(host, *grad);
+    Tensor* inputs_grad;
+    TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));
+    NarrowedOutput<T> narrowed(host, inputs_grad);
+    SumCandidateRows(host, ids, batch.rows, gradient, table, narrowed.values());
+    narrowed.Store();
+    return OutputSlices<W>(context, host, batch, Widened<T>(host, *inputs), depth, nullptr,
+                           gradient, nullptr);
+  }
+};
+
+class NotTwiceDifferentiableOp : public OpKernel {
+ public:
+  explicit NotTwiceDifferentiableOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("op_name", &op_name_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    context->CtxFailure(absl::UnimplementedError(
+        absl::StrCat("the gradient of ", op_name_, " has no gradient itself: second derivatives "
+                     "of tf_candsamp's losses are not implemented")));
+  }
+
+ private:
+  std::string op_name_;
+};
+
+}  // namespace
+
+#define CANDSAMP_REGISTER_BACKWARD(name, T_, W_, ...)                 \
+  REGISTER_KERNEL_BUILDER(Name(name)                                  \
+                              .Device(tensorflow::DEVICE_CPU)         \
+                              .TypeConstraint<TfType<T_>::type>("T")  \
+                              .TypeConstraint<TfType<W_>::type>("W"), \
+                          __VA_ARGS__);
+
+#define CANDSAMP_REGISTER(T, W)                                                           \
+  CANDSAMP_REGISTER_BACKWARD("Candsamp>RaggedLossGrad", T, W, RaggedLossGradOp<T, W>)     \
+  CANDSAMP_REGISTER_BACKWARD("Candsamp>RaggedCandidateLogitsGrad", T, W, RaggedLogitsGradOp<T, W>)
+
+CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
+
+REGISTER_KERNEL_BUILDER(Name("Candsamp>NotTwiceDifferentiable").Device(tensorflow::DEVICE_CPU),
+                        NotTwiceDifferentiableOp);
+
+}  // namespace candsamp

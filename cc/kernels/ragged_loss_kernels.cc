@@ -1,0 +1,210 @@
+// Forward kernels of the ragged losses.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "cc/kernels/ragged_inputs.h"
+#include "cc/kernels/table_inputs.h"
+#include "cc/lib/ragged_gradients.h"
+#include "cc/lib/ragged_losses.h"
+
+namespace candsamp {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+// `weights` and `biases` of an op, opened, locked and checked.
+class Tables {
+ public:
+  absl::Status Open(OpKernelContext* context, tensorflow::DataType type) {
+    TF_RETURN_IF_ERROR(weights_.Open(context, "weights", type, &locks_));
+    TF_RETURN_IF_ERROR(biases_.Open(context, "biases", type, &locks_));
+    locks_.Lock();
+    TF_RETURN_IF_ERROR(weights_.Check(2));
+    return biases_.Check(1);
+  }
+
+  bool has_variable() const { return weights_.has_variable() || biases_.has_variable(); }
+
+  template <typename W>
+  RowTable<W> Weights() const {
+    return weights_.Rows<W>();
+  }
+
+  template <typename W>
+  absl::Status Biases(int64_t num_classes, RowTable<W>* biases) const {
+    *biases = biases_.Rows<W>();
+    if (biases->empty() || biases->rows() == num_classes) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("biases must have as many values as weights has rows, ", num_classes,
+                     ", got ", biases->rows()));
+  }
+
+ private:
+  VariableLocks locks_;
+  TableInput weights_;
+  TableInput biases_;
+};
+
+// The output that says how many rows each shard of a table has.
+template <typename W>
+absl::Status OutputShardRows(OpKernelContext* context, const char* name,
+                             const RowTable<W>& table) {
+  Tensor* output;
+  TF_RETURN_IF_ERROR(context->allocate_output(name, TensorShape({table.shards()}), &output));
+  for (int64_t k = 0; k < table.shards(); ++k) {
+    output->vec<int64_t>()(k) = table.first_row()[k + 1] - table.first_row()[k];
+  }
+  return absl::OkStatus();
+}
+
+template <typename T, typename W, RaggedLoss kKind>
+class RaggedLossOp : public OpKernel {
+ public:
+  using A = Accumulator<W>;
+
+  explicit RaggedLossOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) { return Run(context, host); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, TfHost& host) const {
+    Tables tables;
+    TF_RETURN_IF_ERROR(tables.Open(context, DataTypeOf<W>()));
+    const RowTable<W> weights = tables.Weights<W>();
+    RowTable<W> biases(1);
+    TF_RETURN_IF_ERROR(tables.Biases(weights.rows(), &biases));
+    const Tensor* inputs;
+    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
+    TF_RETURN_IF_ERROR(CheckInputs(*inputs, weights.depth()));
+
+    RaggedBatch batch;
+    batch.rows = inputs->dim_size(0);
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "labels", batch.rows, &batch.labels));
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(ReadLogQ(context, "label_log_q", "labels", batch.labels, batch.rows,
+                                &batch.label_log_q));
+    TF_RETURN_IF_ERROR(ReadLogQ(context, "candidate_log_q", "candidates", batch.candidates,
+                                batch.rows, &batch.candidate_log_q));
+    TF_RETURN_IF_ERROR(
+        ToStatus(CheckClassIds("labels", batch.labels, batch.rows, weights.rows())));
+    TF_RETURN_IF_ERROR(
+        ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
+    if (kKind == RaggedLoss::kSoftmax) {
+      TF_RETURN_IF_ERROR(ToStatus(CheckNoEmptyRow("labels", batch.labels, batch.rows)));
+    }
+
+    Tensor *loss, *label_slope, *candidate_slope, *input_slope;
+    TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "label_slope", TensorShape({batch.num_labels()}), &label_slope));
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "candidate_slope", TensorShape({batch.num_candidates()}), &candidate_slope));
+    TF_RETURN_IF_ERROR(context->allocate_output("input_slope", inputs->shape(), &input_slope));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
+
+    NarrowedOutput<T> narrowed_loss(host, loss);
+    RaggedLossForward(host, kKind, batch, Widened<T>(host, *inputs), weights, biases,
+                      remove_accidental_hits_,
+                      RaggedLossOutput<A>{narrowed_loss.values(), MutableData<A>(label_slope),
+                                          MutableData<A>(candidate_slope),
+                                          MutableData<A>(input_slope)});
+    narrowed_loss.Store();
+    return absl::OkStatus();
+  }
+
+  bool remove_accidental_hits_;
+};
+
+template <typename T, typename W>
+class RaggedLogitsOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) { return Run(context, host); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, TfHost& host) const {
+    Tables tables;
+    TF_RETURN_IF_ERROR(tables.Open(context, DataTypeOf<W>()));
+    const RowTable<W> weights = tables.Weights<W>();
+    RowTable<W> biases(1);
+    TF_RETURN_IF_ERROR(tables.Biases(weights.rows(), &biases));
+    const Tensor* inputs;
+    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
+    TF_RETURN_IF_ERROR(CheckInputs(*inputs, weights.depth()));
+
+    RaggedBatch batch = {};
+    batch.rows = inputs->dim_size(0);
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(
+        ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
+
+    Tensor* logits;
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("logits", TensorShape({batch.num_candidates()}), &logits));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
+    NarrowedOutput<T> narrowed_logits(host, logits);
+    RaggedLogits(host, batch, Widened<T>(host, *inputs), weights, biases,
+                 narrowed_logits.values());
+    narrowed_logits.Store();
+    return OutputRows(context, host, batch, weights, tables.has_variable());
+  }
+
+  // A variable may have changed by the time of the gradient, so its rows are kept.
+  static absl::Status OutputRows(OpKernelContext* context, TfHost& host, const RaggedBatch& batch,
+                                 const RowTable<W>& weights, bool keep) {
+    const int64_t depth = weights.depth();
+    Tensor *rows, *row_ids;
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "row_ids", TensorShape({keep ? batch.num_candidates() : 0}), &row_ids));
+    if (!keep) return context->allocate_output("rows", TensorShape({0, depth}), &rows);
+    const auto groups = RankCandidates(host, batch.candidates.values, batch.num_candidates(),
+                                       weights.rows(), MutableData<int64_t>(row_ids));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("rows", TensorShape({groups.size(), depth}), &rows));
+    W* out = MutableData<W>(rows);
+    host.ParallelFor(groups.size(), depth, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g) {
+        std::copy_n(weights.Row(groups.classes()[g]), depth, out + g * depth);
+      }
+    });
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace
+
+#define CANDSAMP_REGISTER_FORWARD(name, T_, W_, ...)                                  \
+  REGISTER_KERNEL_BUILDER(Name(name)                                                  \
+                              .Device(tensorflow::DEVICE_CPU)                         \
+                              .TypeConstraint<TfType<T_>::type>("T")                  \
+                              .TypeConstraint<TfType<W_>::type>("W"),                 \
+                          __VA_ARGS__);
+
+#define CANDSAMP_REGISTER(T, W)                                                       \
+  CANDSAMP_REGISTER_FORWARD("Candsamp>RaggedSampledSoftmaxLoss", T, W,                \
+                            RaggedLossOp<T, W, RaggedLoss::kSoftmax>)                 \
+  CANDSAMP_REGISTER_FORWARD("Candsamp>ResourceRaggedSampledSoftmaxLoss", T, W,        \
+                            RaggedLossOp<T, W, RaggedLoss::kSoftmax>)                 \
+  CANDSAMP_REGISTER_FORWARD("Candsamp>RaggedNceLoss", T, W,                           \
+                            RaggedLossOp<T, W, RaggedLoss::kNce>)                     \
+  CANDSAMP_REGISTER_FORWARD("Candsamp>ResourceRaggedNceLoss", T, W,                   \
+                            RaggedLossOp<T, W, RaggedLoss::kNce>)                     \
+  CANDSAMP_REGISTER_FORWARD("Candsamp>RaggedCandidateLogits", T, W, RaggedLogitsOp<T, W>) \
+  CANDSAMP_REGISTER_FORWARD("Candsamp>ResourceRaggedCandidateLogits", T, W, RaggedLogitsOp<T, W>)
+
+CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
+
+}  // namespace candsamp

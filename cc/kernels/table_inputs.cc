@@ -1,0 +1,86 @@
+// Opens, locks and checks class tables.
+#include "cc/kernels/table_inputs.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tensorflow/core/framework/resource_mgr.h"
+
+namespace candsamp {
+
+using tensorflow::OpInputList;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::Var;
+
+void VariableLocks::Add(tensorflow::core::RefCountPtr<Var> variable) {
+  variables_.push_back(std::move(variable));
+}
+
+void VariableLocks::Lock() {
+  std::vector<tensorflow::mutex*> mutexes;
+  for (const auto& variable : variables_) mutexes.push_back(variable->mu());
+  std::sort(mutexes.begin(), mutexes.end());
+  mutexes.erase(std::unique(mutexes.begin(), mutexes.end()), mutexes.end());
+  for (tensorflow::mutex* mutex : mutexes) locks_.emplace_back(*mutex);
+}
+
+absl::Status TableInput::Open(OpKernelContext* context, const std::string& name,
+                              tensorflow::DataType type, VariableLocks* locks) {
+  name_ = name;
+  type_ = type;
+  OpInputList list;
+  TF_RETURN_IF_ERROR(context->input_list(name, &list));
+  for (const Tensor& input : list) {
+    if (input.dtype() != tensorflow::DT_RESOURCE) {
+      shards_.push_back({&input, nullptr});
+      continue;
+    }
+    if (input.NumElements() != 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(NameOf(shards_.size()), " must be one variable, got ", input.NumElements(),
+                       " handles"));
+    }
+    const tensorflow::ResourceHandle& handle = input.scalar<tensorflow::ResourceHandle>()();
+    tensorflow::core::RefCountPtr<Var> variable;
+    TF_RETURN_IF_ERROR(tensorflow::LookupResource(context, handle, &variable));
+    has_variable_ = true;
+    shards_.push_back({nullptr, variable.get()});
+    locks->Add(std::move(variable));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TableInput::Check(int rank) const {
+  for (size_t k = 0; k < shards_.size(); ++k) {
+    if (shards_[k].variable && !shards_[k].variable->is_initialized) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(NameOf(k), " is a variable that is not initialized"));
+    }
+    const Tensor& tensor = shards_[k].tensor();
+    if (tensor.dtype() != type_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(NameOf(k), " must be of type ", tensorflow::DataTypeString(type_), ", got ",
+                       tensorflow::DataTypeString(tensor.dtype())));
+    }
+    if (tensor.dims() != rank) {
+      return absl::InvalidArgumentError(absl::StrCat(NameOf(k), " must have rank ", rank,
+                                                     ", got shape ",
+                                                     tensor.shape().DebugString()));
+    }
+    const Tensor& first = shards_[0].tensor();
+    if (rank == 2 && tensor.dim_size(1) != first.dim_size(1)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(NameOf(k), " must have the depth of the first shard, ", first.dim_size(1),
+                       ", got shape ", tensor.shape().DebugString()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string TableInput::NameOf(size_t shard) const {
+  return shards_.size() > 1 ? absl::StrCat(name_, "[", shard, "]") : name_;
+}
+
+}  // namespace candsamp

@@ -1,0 +1,43 @@
+// TensorFlow's element types as those of cc/lib, and tensors as plain pointers.
+#ifndef TF_CANDSAMP_CC_KERNELS_TYPES_H_
+#define TF_CANDSAMP_CC_KERNELS_TYPES_H_
+
+#include <cstdint>
+
+#include "cc/lib/half.h"
+#include "tensorflow/core/framework/tensor.h"
+#include "tensorflow/core/framework/types.h"
+
+namespace candsamp {
+
+template <typename T>
+struct TfType {
+  using type = T;
+};
+template <>
+struct TfType<Bfloat16> {
+  using type = tensorflow::bfloat16;
+};
+template <>
+struct TfType<Half> {
+  using type = Eigen::half;
+};
+
+template <typename T>
+constexpr tensorflow::DataType DataTypeOf() {
+  return tensorflow::DataTypeToEnum<typename TfType<T>::type>::value;
+}
+
+template <typename T>
+const T* Data(const tensorflow::Tensor& tensor) {
+  return reinterpret_cast<const T*>(tensor.flat<typename TfType<T>::type>().data());
+}
+
+template <typename T>
+T* MutableData(tensorflow::Tensor* tensor) {
+  return reinterpret_cast<T*>(tensor->flat<typename TfType<T>::type>().data());
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_KERNELS_TYPES_H_

@@ -1,0 +1,33 @@
+// What the algorithms need of the host they run on: threads and scratch memory.
+#ifndef TF_CANDSAMP_CC_LIB_HOST_H_
+#define TF_CANDSAMP_CC_LIB_HOST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace candsamp {
+
+class Host {
+ public:
+  virtual ~Host() = default;
+
+  // Calls work(begin, end) on disjoint ranges that cover [0, total), perhaps at the same time, and
+  // returns when all are done. `cost` is the work of one unit in cycles. The ranges may be cut
+  // anywhere, so no result may depend on where.
+  virtual void ParallelFor(int64_t total, int64_t cost,
+                           const std::function<void(int64_t, int64_t)>& work) = 0;
+
+  // Memory that lives as long as the host object, 64-byte aligned. Throws std::bad_alloc when there
+  // is none left. Called from the calling thread only, never inside ParallelFor.
+  virtual void* AllocateBytes(size_t bytes) = 0;
+
+  template <typename T>
+  T* Allocate(int64_t count) {
+    return static_cast<T*>(AllocateBytes(static_cast<size_t>(count) * sizeof(T)));
+  }
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_HOST_H_

@@ -1,0 +1,13 @@
+// Marks a formula that host compilers and nvcc share.
+#ifndef TF_CANDSAMP_CC_LIB_HOST_DEVICE_H_
+#define TF_CANDSAMP_CC_LIB_HOST_DEVICE_H_
+
+// Always inlined: a file that is compiled once per instruction set must not leave a copy of a
+// shared function behind for the linker to pick from.
+#ifdef __CUDACC__
+#define CANDSAMP_FORMULA __host__ __device__ __forceinline__
+#else
+#define CANDSAMP_FORMULA static inline __attribute__((always_inline))
+#endif
+
+#endif  // TF_CANDSAMP_CC_LIB_HOST_DEVICE_H_

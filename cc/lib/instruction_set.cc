@@ -1,0 +1,51 @@
+// Run-time choice of the instruction set.
+#include "cc/lib/instruction_set.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+
+namespace candsamp {
+namespace {
+
+InstructionSet Widest() {
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512bw");
+  return avx512 ? InstructionSet::kAvx512 : avx2 ? InstructionSet::kAvx2 : InstructionSet::kBaseline;
+}
+
+InstructionSet Choose() {
+  const InstructionSet widest = Widest();
+  const char* limit = std::getenv("CANDSAMP_MAX_ISA");
+  if (limit == nullptr) return widest;
+  for (const InstructionSet set :
+       {InstructionSet::kBaseline, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
+    if (std::strcmp(limit, InstructionSetName(set)) == 0 && set < widest) return set;
+  }
+  return widest;
+}
+
+}  // namespace
+
+InstructionSet ChosenInstructionSet() {
+  static const InstructionSet chosen = Choose();
+  return chosen;
+}
+
+const char* InstructionSetName(InstructionSet set) {
+  switch (set) {
+    case InstructionSet::kBaseline:
+      return "baseline";
+    case InstructionSet::kAvx2:
+      return "avx2";
+    case InstructionSet::kAvx512:
+      return "avx512";
+  }
+  return "unknown";
+}
+
+}  // namespace candsamp

@@ -1,0 +1,48 @@
+// Losses over the classes that each row brings along: sampled softmax and NCE.
+#ifndef TF_CANDSAMP_CC_LIB_RAGGED_LOSSES_H_
+#define TF_CANDSAMP_CC_LIB_RAGGED_LOSSES_H_
+
+#include <cstdint>
+
+#include "cc/lib/half.h"
+#include "cc/lib/host.h"
+#include "cc/lib/ragged_batch.h"
+#include "cc/lib/row_table.h"
+
+namespace candsamp {
+
+// Row i has labels t_1 .. t_T and candidates n_1 .. n_S, with z(c) = <w_c, x_i> + b_c - log q(c).
+enum class RaggedLoss {
+  kSoftmax,  // logsumexp(all z) - mean_k z(t_k)
+  kNce,      // sum over all z of softplus(z) - mean_k z(t_k)
+};
+
+// What the forward pass computes, and all that the backward pass needs. A slope is the derivative
+// of the row's loss with respect to something.
+template <typename A>
+struct RaggedLossOutput {
+  A* loss;             // [rows]
+  A* label_slope;      // one for each label: with respect to its logit
+  A* candidate_slope;  // one for each candidate; 0 where it was dropped
+  A* input_slope;      // [rows, depth]: with respect to x_i
+};
+
+// Reads each class row once. With `remove_accidental_hits` a candidate that equals one of its
+// row's labels is dropped.
+// REQUIRES: splits and ids checked; biases empty or of one column and as many rows as weights;
+// for softmax, a label in every row.
+template <typename W>
+void RaggedLossForward(Host& host, RaggedLoss kind, const RaggedBatch& batch,
+                       const Accumulator<W>* inputs, const RowTable<W>& weights,
+                       const RowTable<W>& biases, bool remove_accidental_hits,
+                       const RaggedLossOutput<Accumulator<W>>& output);
+
+// logits[k] = <w_c, x_i> + b_c for each candidate c of each row i. Labels are not looked at.
+// REQUIRES: as above.
+template <typename W>
+void RaggedLogits(Host& host, const RaggedBatch& batch, const Accumulator<W>* inputs,
+                  const RowTable<W>& weights, const RowTable<W>& biases, Accumulator<W>* logits);
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_RAGGED_LOSSES_H_

@@ -1,0 +1,53 @@
+// The hot loops over rows of D values, one table of functions per instruction set.
+#ifndef TF_CANDSAMP_CC_LIB_ROW_KERNELS_H_
+#define TF_CANDSAMP_CC_LIB_ROW_KERNELS_H_
+
+#include <stdint.h>
+
+#include "cc/lib/half.h"
+
+namespace candsamp {
+
+// Rows are handed over as an array of pointers: they lie anywhere in the class table. W is the
+// type of the stored values, A = Accumulator<W> the type of the arithmetic.
+template <typename W>
+struct RowKernels {
+  using A = Accumulator<W>;
+
+  // out[k] = <rows[k], x> for k < count. rows[count .. count + ahead) are valid too and are
+  // prefetched meanwhile, one for each row of the first `ahead`; ahead <= count.
+  void (*dot)(const W* const* rows, int64_t count, int64_t ahead, const A* x, int64_t depth,
+              A* out);
+
+  // sum[d] += sum over k < count of coefficients[k] * rows[k][d].
+  void (*add_weighted)(const W* const* rows, const A* coefficients, int64_t count, int64_t depth,
+                       A* sum);
+
+  // out[d] = sum over k < count of coefficients[k] * rows[k][d], the rows in the arithmetic's type.
+  void (*weighted_sum)(const A* const* rows, const A* coefficients, int64_t count, int64_t depth,
+                       W* out);
+
+  void (*widen)(const W* in, int64_t count, A* out);
+  void (*scale_and_narrow)(const A* in, A factor, int64_t count, W* out);
+};
+
+// Elementwise functions of logits.
+template <typename A>
+struct LogitKernels {
+  // out[k] = exp(z[k] - max); returns their sum. max is finite and no z[k] is above it, or NaN.
+  A (*exp_minus)(const A* z, int64_t count, A max, A* out);
+  // out[k] = factor * exp(z[k] - max).
+  void (*scaled_exp_minus)(const A* z, int64_t count, A max, A factor, A* out);
+  // out[k] = sigmoid(z[k]); returns the sum of softplus(z[k]). out may be z.
+  A (*sigmoid_softplus)(const A* z, int64_t count, A* out);
+};
+
+// W: float, double, Bfloat16 or Half. A: float or double.
+template <typename W>
+const RowKernels<W>& ChosenRowKernels();
+template <typename A>
+const LogitKernels<A>& ChosenLogitKernels();
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_ROW_KERNELS_H_

@@ -1,0 +1,258 @@
+// The hot loops, compiled once per instruction set into namespace CANDSAMP_ISA.
+//
+// No standard library and nothing with a weak symbol in here: the linker keeps one copy of those
+// for all instruction sets. Everything but the tables at the end is local to the file.
+#include "cc/lib/row_kernels_isa.h"
+
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
+#include <stdint.h>
+#include <string.h>
+
+#include "cc/lib/half.h"
+#include "cc/lib/scalar_math.h"
+
+namespace candsamp {
+namespace CANDSAMP_ISA {
+namespace {
+
+constexpr int64_t kCacheLine = 64;
+
+// 64 bytes of accumulators: one AVX-512 register, two of AVX2, four of SSE2.
+template <typename A>
+struct Lanes {
+  static constexpr int64_t kCount = 64 / sizeof(A);
+  typedef A Vector __attribute__((vector_size(64)));
+};
+
+template <typename A>
+using Vector = typename Lanes<A>::Vector;
+
+// Each equals Widen on every element; the compiler does not find these forms by itself.
+CANDSAMP_FORMULA void Load(const float* p, Vector<float>* v) { memcpy(v, p, sizeof *v); }
+CANDSAMP_FORMULA void Load(const double* p, Vector<double>* v) { memcpy(v, p, sizeof *v); }
+CANDSAMP_FORMULA void Load(const Bfloat16* p, Vector<float>* v) {
+  typedef uint16_t Packed __attribute__((vector_size(32)));
+  typedef uint32_t Wide __attribute__((vector_size(64)));
+  Packed packed;
+  memcpy(&packed, p, sizeof packed);
+  const Wide bits = __builtin_convertvector(packed, Wide) << 16;
+  memcpy(v, &bits, sizeof *v);
+}
+CANDSAMP_FORMULA void Load(const Half* p, Vector<float>* v) {
+#if defined(__AVX512F__)
+  const __m512 wide =
+      _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+#elif defined(__F16C__)
+  const __m128i* packed = reinterpret_cast<const __m128i*>(p);
+  const __m256 wide[2] = {_mm256_cvtph_ps(_mm_loadu_si128(packed)),
+                          _mm256_cvtph_ps(_mm_loadu_si128(packed + 1))};
+#else
+  float wide[Lanes<float>::kCount];
+  for (int64_t k = 0; k < Lanes<float>::kCount; ++k) wide[k] = Widen(p[k]);
+#endif
+  memcpy(v, &wide, sizeof *v);
+}
+
+template <typename A>
+CANDSAMP_FORMULA A Sum(const Vector<A>& v) {
+  A lanes[Lanes<A>::kCount];
+  memcpy(lanes, &v, sizeof lanes);
+  for (int64_t width = Lanes<A>::kCount / 2; width > 0; width /= 2) {
+    for (int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
+  }
+  return lanes[0];
+}
+
+template <typename W>
+CANDSAMP_FORMULA Accumulator<W> Dot(const W* row, const Accumulator<W>* x,
+                                                         int64_t depth, const W* next) {
+  using A = Accumulator<W>;
+  constexpr int64_t kLanes = Lanes<A>::kCount;
+  constexpr int64_t kUnroll = 4;
+  Vector<A> sums[kUnroll] = {};
+  int64_t d = 0;
+  for (; d + kUnroll * kLanes <= depth; d += kUnroll * kLanes) {
+    const char* ahead = reinterpret_cast<const char*>(next + d);
+    for (int64_t byte = 0; byte < kUnroll * kLanes * int64_t{sizeof(W)}; byte += kCacheLine) {
+      __builtin_prefetch(ahead + byte);
+    }
+#pragma GCC unroll 4
+    for (int64_t u = 0; u < kUnroll; ++u) {
+      Vector<A> w, v;
+      Load(row + d + u * kLanes, &w);
+      Load(x + d + u * kLanes, &v);
+      sums[u] += w * v;
+    }
+  }
+  if (d < depth) __builtin_prefetch(next + d);
+  for (; d + kLanes <= depth; d += kLanes) {
+    Vector<A> w, v;
+    Load(row + d, &w);
+    Load(x + d, &v);
+    sums[0] += w * v;
+  }
+  A tail = 0;
+  for (; d < depth; ++d) tail += Widen(row[d]) * x[d];
+  return Sum<A>((sums[0] + sums[1]) + (sums[2] + sums[3])) + tail;
+}
+
+template <typename W>
+void DotRows(const W* const* rows, int64_t count, int64_t ahead, const Accumulator<W>* x,
+             int64_t depth, Accumulator<W>* out) {
+  for (int64_t k = 0; k < count; ++k) {
+    out[k] = Dot(rows[k], x, depth, k < ahead ? rows[count + k] : rows[k]);
+  }
+}
+
+// Calls store(d, sum) with initial(d) plus the weighted sum of the rows from column d on, for
+// blocks of several vectors, then of one vector, then of single values.
+template <typename R, typename Initial, typename InitialScalar, typename Store,
+          typename StoreScalar>
+CANDSAMP_FORMULA void WeightedColumns(
+    const R* const* rows, const Accumulator<R>* coefficients, int64_t count, int64_t depth,
+    Initial initial, InitialScalar initial_scalar, Store store, StoreScalar store_scalar) {
+  using A = Accumulator<R>;
+  constexpr int64_t kLanes = Lanes<A>::kCount;
+  constexpr int64_t kUnroll = 4;
+  int64_t d = 0;
+  for (; d + kUnroll * kLanes <= depth; d += kUnroll * kLanes) {
+    Vector<A> sums[kUnroll];
+#pragma GCC unroll 4
+    for (int64_t u = 0; u < kUnroll; ++u) sums[u] = initial(d + u * kLanes);
+    for (int64_t k = 0; k < count; ++k) {
+#pragma GCC unroll 4
+      for (int64_t u = 0; u < kUnroll; ++u) {
+        Vector<A> r;
+        Load(rows[k] + d + u * kLanes, &r);
+        sums[u] += r * coefficients[k];
+      }
+    }
+#pragma GCC unroll 4
+    for (int64_t u = 0; u < kUnroll; ++u) store(d + u * kLanes, sums[u]);
+  }
+  for (; d + kLanes <= depth; d += kLanes) {
+    Vector<A> sum = initial(d);
+    for (int64_t k = 0; k < count; ++k) {
+      Vector<A> r;
+      Load(rows[k] + d, &r);
+      sum += r * coefficients[k];
+    }
+    store(d, sum);
+  }
+  for (; d < depth; ++d) {
+    A sum = initial_scalar(d);
+    for (int64_t k = 0; k < count; ++k) sum += Widen(rows[k][d]) * coefficients[k];
+    store_scalar(d, sum);
+  }
+}
+
+template <typename W>
+void AddWeighted(const W* const* rows, const Accumulator<W>* coefficients, int64_t count,
+                 int64_t depth, Accumulator<W>* sum) {
+  using A = Accumulator<W>;
+  WeightedColumns(
+      rows, coefficients, count, depth,
+      [sum](int64_t d) {
+        Vector<A> v;
+        Load(sum + d, &v);
+        return v;
+      },
+      [sum](int64_t d) { return sum[d]; },
+      [sum](int64_t d, const Vector<A>& v) { memcpy(sum + d, &v, sizeof v); },
+      [sum](int64_t d, A value) { sum[d] = value; });
+}
+
+template <typename W>
+void WeightedSum(const Accumulator<W>* const* rows, const Accumulator<W>* coefficients,
+                 int64_t count, int64_t depth, W* out) {
+  using A = Accumulator<W>;
+  WeightedColumns(
+      rows, coefficients, count, depth, [](int64_t) { return Vector<A>{}; },
+      [](int64_t) { return A(0); },
+      [out](int64_t d, const Vector<A>& v) {
+        for (int64_t k = 0; k < Lanes<A>::kCount; ++k) Narrow(v[k], &out[d + k]);
+      },
+      [out](int64_t d, A value) { Narrow(value, &out[d]); });
+}
+
+template <typename W>
+void WidenAll(const W* in, int64_t count, Accumulator<W>* out) {
+  for (int64_t k = 0; k < count; ++k) out[k] = Widen(in[k]);
+}
+
+template <typename W>
+void ScaleAndNarrow(const Accumulator<W>* in, Accumulator<W> factor, int64_t count, W* out) {
+  for (int64_t k = 0; k < count; ++k) Narrow(in[k] * factor, &out[k]);
+}
+
+// Writes f(z[k], &term) to out[k] and returns the sum of the terms, added in a fixed order of lanes
+// so that the loop vectorises. The last lanes are filled up with minus infinity, whose terms are 0.
+template <typename A, typename F>
+CANDSAMP_FORMULA A MapAndSum(const A* z, int64_t count, A* out, F f) {
+  constexpr int64_t kLanes = Lanes<A>::kCount;
+  Vector<A> sums = {};
+  A values[kLanes];
+  const auto apply = [&] {
+    A terms[kLanes];
+    for (int64_t l = 0; l < kLanes; ++l) values[l] = f(values[l], &terms[l]);
+    Vector<A> v;
+    memcpy(&v, terms, sizeof v);
+    sums += v;
+  };
+  int64_t k = 0;
+  for (; k + kLanes <= count; k += kLanes) {
+    memcpy(values, z + k, sizeof values);
+    apply();
+    memcpy(out + k, values, sizeof values);
+  }
+  if (k < count) {
+    for (int64_t l = 0; l < kLanes; ++l) values[l] = k + l < count ? z[k + l] : -__builtin_inff();
+    apply();
+    for (int64_t l = 0; l < count - k; ++l) out[k + l] = values[l];
+  }
+  return Sum<A>(sums);
+}
+
+template <typename A>
+A ExpMinus(const A* z, int64_t count, A max, A* out) {
+  return MapAndSum(z, count, out,
+                   [=](A logit, A* term) { return *term = ExpNonPositive(logit - max); });
+}
+
+template <typename A>
+void ScaledExpMinus(const A* z, int64_t count, A max, A factor, A* out) {
+  MapAndSum(z, count, out,
+            [=](A logit, A* term) { return *term = factor * ExpNonPositive(logit - max); });
+}
+
+template <typename A>
+A SigmoidSoftplus(const A* z, int64_t count, A* out) {
+  return MapAndSum(z, count, out, [](A logit, A* term) {
+    *term = Softplus(logit);
+    return Sigmoid(logit);
+  });
+}
+
+template <typename W>
+constexpr RowKernels<W> MakeRowKernels() {
+  return {DotRows<W>, AddWeighted<W>, WeightedSum<W>, WidenAll<W>, ScaleAndNarrow<W>};
+}
+
+template <typename A>
+constexpr LogitKernels<A> MakeLogitKernels() {
+  return {ExpMinus<A>, ScaledExpMinus<A>, SigmoidSoftplus<A>};
+}
+
+}  // namespace
+
+extern const RowKernels<float> kFloatRows = MakeRowKernels<float>();
+extern const RowKernels<double> kDoubleRows = MakeRowKernels<double>();
+extern const RowKernels<Bfloat16> kBfloat16Rows = MakeRowKernels<Bfloat16>();
+extern const RowKernels<Half> kHalfRows = MakeRowKernels<Half>();
+extern const LogitKernels<float> kFloatLogits = MakeLogitKernels<float>();
+extern const LogitKernels<double> kDoubleLogits = MakeLogitKernels<double>();
+
+}  // namespace CANDSAMP_ISA
+}  // namespace candsamp

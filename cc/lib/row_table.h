@@ -1,0 +1,44 @@
+// A table of rows that may be cut into shards of consecutive rows.
+#ifndef TF_CANDSAMP_CC_LIB_ROW_TABLE_H_
+#define TF_CANDSAMP_CC_LIB_ROW_TABLE_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace candsamp {
+
+template <typename W>
+class RowTable {
+ public:
+  // A table without rows, as for biases that are absent.
+  explicit RowTable(int64_t depth) : depth_(depth) {}
+
+  void AddShard(const W* rows, int64_t count) {
+    shards_.push_back(rows);
+    first_row_.push_back(first_row_.back() + count);
+  }
+
+  int64_t depth() const { return depth_; }
+  int64_t rows() const { return first_row_.back(); }
+  int64_t shards() const { return static_cast<int64_t>(shards_.size()); }
+  bool empty() const { return shards_.empty(); }
+  const std::vector<int64_t>& first_row() const { return first_row_; }  // [shards + 1]
+
+  // REQUIRES: 0 <= id < rows().
+  const W* Row(int64_t id) const {
+    if (shards_.size() == 1) return shards_[0] + id * depth_;
+    const int64_t shard =
+        std::upper_bound(first_row_.begin() + 1, first_row_.end(), id) - first_row_.begin() - 1;
+    return shards_[shard] + (id - first_row_[shard]) * depth_;
+  }
+
+ private:
+  int64_t depth_;
+  std::vector<const W*> shards_;
+  std::vector<int64_t> first_row_ = {0};
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_ROW_TABLE_H_

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Fails if a weak symbol of an AVX object could be merged with another object's: the linker keeps one
+# copy for all, and the baseline would run it. So each must name its own instruction set.
+# Usage: isa_symbols_test.sh libX_baseline.a libX_avx2.a libX_avx512.a
+set -euo pipefail
+
+status=0
+for isa in baseline avx2 avx512; do
+  for library in "$@"; do
+    [[ $library == *_$isa.* ]] || continue
+    symbols=$(nm --demangle --defined-only "$library")
+    if ! grep -q "$isa" <<<"$symbols"; then
+      echo "$library defines nothing in a namespace $isa" >&2
+      status=1
+    fi
+    if shared=$(grep -E '^[0-9a-f]+ [WVu] ' <<<"$symbols" | grep -v "$isa"); then
+      echo "$library: weak symbols that do not name $isa:" >&2
+      echo "$shared" >&2
+      status=1
+    fi
+    seen+=("$isa")
+  done
+done
+if [[ ${seen[*]:-} != "baseline avx2 avx512" ]]; then
+  echo "expected one library for each instruction set, got: $*" >&2
+  status=1
+fi
+exit $status

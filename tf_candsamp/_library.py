@@ -1,0 +1,37 @@
+"""Loads the op library, or says in one sentence why it cannot be loaded."""
+
+import os
+
+try:
+    from tf_candsamp import _build_info
+except ImportError:
+    raise ImportError(
+        f"Python found the source folder {os.path.dirname(__file__)} before the installed "
+        "tf_candsamp: run 'make build', then start .venv/bin/python from another directory."
+    ) from None
+
+
+def _minor(version):
+    return ".".join(version.split(".")[:2])
+
+
+_WANTED = _minor(_build_info.TF_VERSION)
+
+try:
+    import tensorflow as tf
+except ModuleNotFoundError as error:
+    if error.name != "tensorflow":
+        raise
+    raise ImportError(
+        f"tf_candsamp needs TensorFlow {_WANTED}: "
+        "pip install 'tf_candsamp[cpu]' or 'tf_candsamp[gpu]'."
+    ) from None
+
+if _minor(tf.__version__) != _WANTED:
+    raise ImportError(
+        f"This tf_candsamp {_build_info.VERSION} was built for TensorFlow {_WANTED}, "
+        f"but TensorFlow {tf.__version__} is installed: install TensorFlow {_WANTED}, "
+        "or build tf_candsamp for yours."
+    )
+
+ops = tf.load_op_library(os.path.join(os.path.dirname(__file__), "libtf_candsamp.so"))

@@ -1,0 +1,394 @@
+"""Losses whose negatives differ in number from example to example."""
+
+import tensorflow as tf
+
+from tf_candsamp import _ragged
+from tf_candsamp._library import ops
+from tf_candsamp._tables import open_table
+
+_HALF_TYPES = (tf.bfloat16, tf.float16)
+_INPUT_TYPES = (tf.float32, tf.float64, *_HALF_TYPES)
+
+
+def ragged_sampled_softmax_loss(
+    weights,
+    biases,
+    labels,
+    inputs,
+    candidates,
+    *,
+    label_log_q=None,
+    candidate_log_q=None,
+    remove_accidental_hits=True,
+    name=None,
+):
+    r"""Softmax cross-entropy over each row's own classes: its labels and its candidates.
+
+    With labels t_1 .. t_T and candidates n_1 .. n_S of row i, and
+    z(c) = <weights[c], inputs[i]> + biases[c] - log q(c), the loss of the row is
+
+        logsumexp(z(t_1), .., z(t_T), z(n_1), .., z(n_S)) - mean_k z(t_k).
+
+    A row's classes are a multiset: duplicates count each time. Only the rows of `weights` that
+    occur are read, once each time they occur, and only they get a gradient: time and memory do not
+    depend on the number of classes.
+
+    Candidates given by the problem (the legal moves of a game, the documents shown) need no
+    correction. For candidates drawn from a distribution pass the log expected counts of labels and
+    candidates, which makes this the sampled softmax of Jean et al., arXiv 1412.2007.
+
+    Args:
+      weights: [V, D], a row for each class: a `tf.Variable` or Keras variable (read in place),
+        a tensor, or a list of shards that hold consecutive rows.
+      biases: [V], in any of these forms, of the type of `weights`; or None.
+      labels: the true classes, int32 or int64: [B], [B, num_true] or ragged [B, None], with at
+        least one in each row.
+      inputs: [B, D], of type float32, float64, bfloat16 or float16.
+        `weights` must have the same type, or float32 under the half types, whose products are
+        summed in float32 in any case.
+      candidates: a `tf.RaggedTensor` [B, None], int32 or int64: the classes that compete with the
+        labels. A row may have none.
+      label_log_q: log q of each label, float32, with the shape of `labels`; None is 0.
+        Constant for the gradient.
+      candidate_log_q: log q of each candidate, ragged with the row splits of `candidates`; None
+        is 0. Constant for the gradient.
+      remove_accidental_hits: whether a candidate that equals one of its row's labels is dropped.
+        So all legal moves can be handed over, the chosen one included.
+      name: a name for the operation.
+
+    Returns:
+      The losses, [B], of the type of `inputs`. Their gradients for `weights` and `biases` are
+      `tf.IndexedSlices` with distinct indices; for `inputs` a tensor. The same bits for any number
+      of threads. There is no second derivative.
+
+    Raises:
+      TypeError: for element types other than those above.
+      ValueError: for shapes that are wrong already when the graph is built.
+      tf.errors.InvalidArgumentError: for class ids outside of [0, V) (the message names the row
+        and the id), row splits that are no row splits, numbers of rows or depths that do not agree,
+        or a row without a label.
+
+    Example:
+
+    >>> weights = tf.Variable([[1., 0.], [0., 1.], [1., 1.]])
+    >>> tfcs.ragged_sampled_softmax_loss(
+    ...     weights, None, labels=[0, 2], inputs=[[1., 0.], [0., 1.]],
+    ...     candidates=tf.ragged.constant([[0, 1], [1]]))
+    <tf.Tensor: shape=(2,), dtype=float32, numpy=array([0.3132617, 0.6931472], dtype=float32)>
+    """
+    with tf.name_scope(name or "RaggedSampledSoftmaxLoss"):
+        return _ragged_loss(
+            "ragged_sampled_softmax_loss",
+            weights,
+            biases,
+            labels,
+            inputs,
+            candidates,
+            label_log_q,
+            candidate_log_q,
+            remove_accidental_hits,
+        )
+
+
+def ragged_nce_loss(
+    weights,
+    biases,
+    labels,
+    inputs,
+    candidates,
+    *,
+    label_log_q=None,
+    candidate_log_q=None,
+    remove_accidental_hits=True,
+    name=None,
+):
+    r"""Noise-contrastive estimation over each row's own classes: its labels and its candidates.
+
+    With z as in `ragged_sampled_softmax_loss` the loss of a row with labels t_1 .. t_T and
+    candidates n_1 .. n_S is
+
+        sum over all z of softplus(z) - mean_k z(t_k),
+
+    the logistic losses of telling labels (target 1 / T each) from candidates (target 0); Gutmann
+    and Hyvarinen 2010, and Mnih and Teh, arXiv 1206.6426. Without labels a row's loss is that of
+    its candidates alone.
+
+    Arguments, result and errors are those of `ragged_sampled_softmax_loss`, except that a row may
+    be without a label.
+
+    Example:
+
+    >>> weights = tf.Variable([[1., 0.], [0., 1.], [1., 1.]])
+    >>> tfcs.ragged_nce_loss(
+    ...     weights, None, labels=[0, 2], inputs=[[1., 0.], [0., 1.]],
+    ...     candidates=tf.ragged.constant([[0, 1], [1]]))
+    <tf.Tensor: shape=(2,), dtype=float32, numpy=array([1.0064089, 1.6265235], dtype=float32)>
+    """
+    with tf.name_scope(name or "RaggedNceLoss"):
+        return _ragged_loss(
+            "ragged_nce_loss",
+            weights,
+            biases,
+            labels,
+            inputs,
+            candidates,
+            label_log_q,
+            candidate_log_q,
+            remove_accidental_hits,
+        )
+
+
+def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
+    r"""Scores of each row's candidates: <weights[c], inputs[i]> + biases[c].
+
+    Differentiable with respect to `weights`, `biases` and `inputs`. For a variable the rows of the
+    distinct candidates are kept for the gradient, as `[U, D]`; a dense tensor is not copied.
+
+    Args:
+      weights, biases, inputs, candidates: as in `ragged_sampled_softmax_loss`.
+      name: a name for the operation.
+
+    Returns:
+      A `tf.RaggedTensor` [B, None] of the type of `inputs`, with the row splits of `candidates`.
+
+    Raises:
+      TypeError, ValueError, tf.errors.InvalidArgumentError: as `ragged_sampled_softmax_loss`.
+
+    Example:
+
+    >>> weights = tf.Variable([[1., 0.], [0., 1.], [1., 1.]])
+    >>> tfcs.ragged_candidate_logits(
+    ...     weights, None, [[1., 0.], [0., 2.]], tf.ragged.constant([[0, 1], [1]]))
+    <tf.RaggedTensor [[1.0, 0.0], [2.0]]>
+    """
+    with tf.name_scope(name or "RaggedCandidateLogits"):
+        weights, biases, inputs = _tables_and_inputs(weights, biases, inputs)
+        rows = _ragged.class_ids("candidates", candidates)
+        op = _for_tables(ops, "ragged_candidate_logits", weights, biases)
+        logits = op(
+            weights=weights.entries,
+            biases=biases.entries,
+            inputs=inputs,
+            candidates=rows.values,
+            candidate_splits=rows.splits,
+            **_type_attributes(weights, biases, inputs),
+        ).logits
+        if isinstance(candidates, tf.RaggedTensor):
+            return candidates.with_flat_values(logits)
+        return tf.RaggedTensor.from_row_splits(logits, rows.splits, validate=False)
+
+
+def _ragged_loss(
+    op_name,
+    weights,
+    biases,
+    labels,
+    inputs,
+    candidates,
+    label_log_q,
+    candidate_log_q,
+    remove_accidental_hits,
+):
+    weights, biases, inputs = _tables_and_inputs(weights, biases, inputs)
+    labels = _ragged.class_ids("labels", labels, vector=True)
+    candidates = _ragged.class_ids("candidates", candidates)
+    label_log_q, label_log_q_splits = _ragged.log_q(
+        "label_log_q", label_log_q, labels, vector=True
+    )
+    candidate_log_q, candidate_log_q_splits = _ragged.log_q(
+        "candidate_log_q", candidate_log_q, candidates
+    )
+    return _for_tables(ops, op_name, weights, biases)(
+        weights=weights.entries,
+        biases=biases.entries,
+        inputs=inputs,
+        labels=labels.values,
+        label_splits=labels.splits,
+        label_log_q=label_log_q,
+        label_log_q_splits=label_log_q_splits,
+        candidates=candidates.values,
+        candidate_splits=candidates.splits,
+        candidate_log_q=candidate_log_q,
+        candidate_log_q_splits=candidate_log_q_splits,
+        remove_accidental_hits=remove_accidental_hits,
+        **_type_attributes(weights, biases, inputs),
+    ).loss
+
+
+def _tables_and_inputs(weights, biases, inputs):
+    weights = open_table("weights", weights)
+    biases = open_table("biases", biases, weights.dtype)
+    inputs = tf.convert_to_tensor(inputs, dtype_hint=weights.dtype, name="inputs")
+    if inputs.dtype not in _INPUT_TYPES:
+        raise TypeError(
+            f"inputs must be float32, float64, bfloat16 or float16, got {inputs.dtype.name}."
+        )
+    half = inputs.dtype in _HALF_TYPES
+    if weights.dtype != inputs.dtype and not (half and weights.dtype == tf.float32):
+        expected = inputs.dtype.name + (" or float32" if half else "")
+        raise TypeError(
+            f"weights must be of type {expected} for inputs of type {inputs.dtype.name}, got "
+            f"{weights.dtype.name}."
+        )
+    return weights, biases, inputs
+
+
+def _for_tables(library, name, weights, biases):
+    """The op that takes handles, if there are any, or the stateless one of the same function."""
+    resource = "resource_" if weights.has_variable or biases.has_variable else ""
+    return getattr(library, f"candsamp_{resource}{name}")
+
+
+def _type_attributes(weights, biases, inputs):
+    return {
+        "W": weights.dtype,
+        "A": tf.float64 if inputs.dtype == tf.float64 else tf.float32,
+        "Tshape": tf.int64 if tf.int64 in (weights.shape_dtype, biases.shape_dtype) else tf.int32,
+    }
+
+
+# The arguments of the differentiable ops in order, lists with the attribute that gives their length.
+_LOSS_ARGUMENTS = (
+    ("weights", "weight_types"),
+    ("biases", "bias_types"),
+    ("inputs", None),
+    ("labels", None),
+    ("label_splits", None),
+    ("label_log_q", "label_log_q_count"),
+    ("label_log_q_splits", "label_log_q_count"),
+    ("candidates", None),
+    ("candidate_splits", None),
+    ("candidate_log_q", "candidate_log_q_count"),
+    ("candidate_log_q_splits", "candidate_log_q_count"),
+)
+_LOGITS_ARGUMENTS = (
+    ("weights", "weight_types"),
+    ("biases", "bias_types"),
+    ("inputs", None),
+    ("candidates", None),
+    ("candidate_splits", None),
+)
+
+
+def _inputs_by_name(op, arguments):
+    """Maps the names of an op's arguments to its input tensors, lists to lists."""
+    names, position = {}, 0
+    for name, length in arguments:
+        if length is None:
+            names[name] = op.inputs[position]
+            position += 1
+            continue
+        size = op.get_attr(length)
+        size = size if isinstance(size, int) else len(size)
+        names[name] = list(op.inputs[position : position + size])
+        position += size
+    return names
+
+
+def _gradients(given, slices):
+    """The gradient of each input, in order, from the outputs of a gradient op."""
+
+    def shards(indices, values, shapes):
+        # tf.identity: the tape loses sight of an index tensor that is an op's own output.
+        return [
+            tf.IndexedSlices(v, tf.identity(i), s)
+            for i, v, s in zip(indices, values, shapes, strict=True)
+        ]
+
+    known = {
+        "weights": shards(slices.weight_indices, slices.weight_values, slices.weight_shapes),
+        "biases": shards(slices.bias_indices, slices.bias_values, slices.bias_shapes),
+        "inputs": slices.inputs_grad,
+    }
+    gradients = []
+    for argument, value in given.items():
+        gradient = known.get(argument, [None] * len(value) if isinstance(value, list) else None)
+        gradients.extend(gradient if isinstance(value, list) else [gradient])
+    return gradients
+
+
+# What the graph holds as the gradient of an output that nothing differentiates.
+_ZEROS = ("ZerosLike", "Fill", "Const", "BroadcastTo")
+
+
+def _after_errors(grad, grads_of_slopes):
+    """`grad`, once the gradients of outputs that have none were computed, which fails.
+
+    Those are gradients of what the backward op reads, and so second derivatives. In eager mode
+    they have failed by now; in a graph they are passed over if they are known to be zero.
+    """
+    if tf.executing_eagerly():
+        return grad
+    errors = [g for g in grads_of_slopes if g is not None and g.op.type not in _ZEROS]
+    with tf.control_dependencies(errors):
+        return tf.identity(grad)
+
+
+def _ragged_loss_gradient(op, grad, *grads_of_slopes):
+    given = _inputs_by_name(op, _LOSS_ARGUMENTS)
+    _, label_slope, candidate_slope, input_slope, weight_rows, bias_rows = op.outputs
+    slices = ops.candsamp_ragged_loss_grad(
+        grad=_after_errors(grad, grads_of_slopes[:3]),
+        inputs=given["inputs"],
+        labels=given["labels"],
+        label_splits=given["label_splits"],
+        candidates=given["candidates"],
+        candidate_splits=given["candidate_splits"],
+        label_slope=label_slope,
+        candidate_slope=candidate_slope,
+        input_slope=input_slope,
+        weight_rows=weight_rows,
+        bias_rows=bias_rows,
+        W=op.get_attr("W"),
+        Tshape=op.get_attr("Tshape"),
+        num_weights=len(given["weights"]),
+        num_biases=len(given["biases"]),
+    )
+    return _gradients(given, slices)
+
+
+for _name in (
+    "Candsamp>RaggedSampledSoftmaxLoss",
+    "Candsamp>ResourceRaggedSampledSoftmaxLoss",
+    "Candsamp>RaggedNceLoss",
+    "Candsamp>ResourceRaggedNceLoss",
+):
+    tf.RegisterGradient(_name)(_ragged_loss_gradient)
+
+
+def _ragged_logits_gradient(op, grad, grad_of_rows, *_):
+    given = _inputs_by_name(op, _LOGITS_ARGUMENTS)
+    _, rows, row_ids, weight_rows, bias_rows = op.outputs
+    keeps_rows = op.type == "Candsamp>ResourceRaggedCandidateLogits"
+    slices = ops.candsamp_ragged_candidate_logits_grad(
+        grad=_after_errors(grad, [grad_of_rows]),
+        inputs=given["inputs"],
+        candidates=given["candidates"],
+        candidate_splits=given["candidate_splits"],
+        rows=[rows] if keeps_rows else given["weights"],
+        row_ids=row_ids if keeps_rows else given["candidates"],
+        weight_rows=weight_rows,
+        bias_rows=bias_rows,
+        W=op.get_attr("W"),
+        Tshape=op.get_attr("Tshape"),
+        num_weights=len(given["weights"]),
+        num_biases=len(given["biases"]),
+    )
+    return _gradients(given, slices)
+
+
+tf.RegisterGradient("Candsamp>RaggedCandidateLogits")(_ragged_logits_gradient)
+tf.RegisterGradient("Candsamp>ResourceRaggedCandidateLogits")(_ragged_logits_gradient)
+
+
+def _no_second_derivative(op, *_):
+    # An op that fails when it runs: raising here would break a first-order step that is merely
+    # traced under an outer tape.
+    return [
+        ops.candsamp_not_twice_differentiable(x, op_name=op.type) if x.dtype.is_floating else None
+        for x in op.inputs
+    ]
+
+
+tf.RegisterGradient("Candsamp>RaggedLossGrad")(_no_second_derivative)
+tf.RegisterGradient("Candsamp>RaggedCandidateLogitsGrad")(_no_second_derivative)
