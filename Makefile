@@ -20,6 +20,7 @@ demo: build
 	$(PY) examples/doudizhu/main.py
 
 test: build
+	tools/bootstrap.sh examples/requirements.txt
 	$(BAZEL) test //...
 	$(PY) -m pytest tests/py
 
@@ -34,7 +35,7 @@ format: venv
 	tools/clang_format.sh -i
 
 benchmark: build
-	$(PY) benchmarks/main.py
+	$(PY) benchmarks/ragged.py
 
 clean:
 	@if [ -n "$(BAZEL)" ]; then $(BAZEL) clean; fi

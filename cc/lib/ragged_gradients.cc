@@ -9,6 +9,9 @@
 namespace candsamp {
 namespace {
 
+// A gradient of more bytes than this would not stay in the last-level cache until it is used.
+constexpr int64_t kLargestCached = int64_t{32} << 20;
+
 // Labels come before candidates.
 template <typename A>
 class OccurrenceSource {
@@ -108,22 +111,27 @@ void SumClassRows(Host& host, const ClassGroups<Occurrence<Accumulator<W>>>& gro
   const Segments segments(last - first,
                           [&](int64_t g) { return groups.start(first + g) - origin; });
   A* partial_sums = host.Allocate<A>(segments.slots() * depth);
-  segments.ForEach(host, 16 + depth, [&](const Segment& segment) {
-    const A* rows[kSegmentLength];
-    A gradients[kSegmentLength];
-    const int64_t begin = groups.start(first + segment.group) + segment.begin;
-    const int64_t count = segment.end - segment.begin;
-    for (int64_t k = 0; k < count; ++k) {
-      rows[k] = inputs + groups.entry(begin + k).row * depth;
-      gradients[k] = groups.entry(begin + k).gradient;
-    }
-    if (segment.slot < 0) {
-      kernels.weighted_sum(rows, gradients, count, depth, out + segment.group * depth);
-    } else {
-      accumulator_kernels.weighted_sum(rows, gradients, count, depth,
-                                       partial_sums + segment.slot * depth);
-    }
-  });
+  const bool stream = (last - first) * depth * static_cast<int64_t>(sizeof(W)) > kLargestCached;
+  const auto sum_rows = stream ? kernels.stream_weighted_sum : kernels.weighted_sum;
+  segments.ForEach(
+      host, 16 + depth,
+      [&](const Segment& segment) {
+        const A* rows[kSegmentLength];
+        A gradients[kSegmentLength];
+        const int64_t begin = groups.start(first + segment.group) + segment.begin;
+        const int64_t count = segment.end - segment.begin;
+        for (int64_t k = 0; k < count; ++k) {
+          rows[k] = inputs + groups.entry(begin + k).row * depth;
+          gradients[k] = groups.entry(begin + k).gradient;
+        }
+        if (segment.slot < 0) {
+          sum_rows(rows, gradients, count, depth, out + segment.group * depth);
+        } else {
+          accumulator_kernels.weighted_sum(rows, gradients, count, depth,
+                                           partial_sums + segment.slot * depth);
+        }
+      },
+      StreamFence);
   MergeLongGroups(host, segments.long_groups(), partial_sums, depth, [&](int64_t g, const A* sum) {
     kernels.scale_and_narrow(sum, A(1), depth, out + g * depth);
   });

@@ -5,6 +5,10 @@
 // weighted sum that is the slope of `inputs`. For softmax the weights are relative to the largest
 // logit so far (the online softmax of Milakov and Gimelshein, arXiv 1805.02867). Segments of a
 // long row are merged in order afterwards.
+//
+// Class rows lie anywhere in memory, so time is what it takes to fetch them: the segments of
+// several short rows are looked up together, and rows are fetched well ahead of their use, across
+// the ends of segments.
 #include "cc/lib/ragged_losses.h"
 
 #include <algorithm>
@@ -66,32 +70,57 @@ class AccidentalHits {
   int64_t* sorted_ = nullptr;
 };
 
-// The classes of a segment: where their rows are, what is added to the dot product, and where
-// their slope goes.
+// The classes of the segments that are worked on together: where their rows are, what is added to
+// the dot products, and where the slopes go.
 template <typename W>
-struct Classes {
+class Classes {
+ public:
   using A = Accumulator<W>;
 
-  void Add(const RowTable<W>& weights, const RowTable<W>& biases, int64_t id, const float* log_q,
-           A* slope_at) {
-    rows[count] = weights.Row(id);
-    // Nothing else fetches the first tile ahead of its use.
-    if (count < kTile) Prefetch(rows[count], weights.depth());
-    offset[count] = (biases.empty() ? A(0) : Widen(*biases.Row(id))) - (log_q ? A(*log_q) : A(0));
-    slope[count++] = slope_at;
+  Classes(const RowTable<W>& weights, const RowTable<W>& biases)
+      : weights_(weights), biases_(biases) {}
+
+  // REQUIRES: size() < kSegmentLength. log_q may be nullptr.
+  void Add(int64_t id, const float* log_q, A* slope) {
+    rows_[size_] = weights_.Row(id);
+    if (size_ < kRowsAhead) Fetch(rows_[size_]);
+    biases_at_[size_] = biases_.empty() ? nullptr : biases_.Row(id);
+    __builtin_prefetch(biases_at_[size_]);
+    minus_log_q_[size_] = log_q ? -A(*log_q) : A(0);
+    slopes_[size_++] = slope;
   }
 
-  static void Prefetch(const W* row, int64_t depth) {
+  void Clear() { size_ = 0; }
+  int64_t size() const { return size_; }
+  const W* const* rows() const { return rows_; }
+  A* slope(int64_t k) const { return slopes_[k]; }
+
+  // logits[0 .. count) = those of the classes first .. first + count, for the inputs x.
+  void Logits(int64_t first, int64_t count, const A* x, A* logits) const {
+    kernels_.dot(rows_ + first, count, size_ - first, x, weights_.depth(), logits);
+    for (int64_t k = 0; k < count; ++k) {
+      const W* bias = biases_at_[first + k];
+      logits[k] += (bias ? Widen(*bias) : A(0)) + minus_log_q_[first + k];
+    }
+  }
+
+ private:
+  // The first rows: nothing before them fetches them ahead.
+  void Fetch(const W* row) const {
+    constexpr int64_t kMost = 1024;  // bytes; the hardware goes on from there
     const char* bytes = reinterpret_cast<const char*>(row);
-    const int64_t size = std::min<int64_t>(depth * sizeof(W), kPrefetched);
-    for (int64_t at = 0; at < size; at += 64) __builtin_prefetch(bytes + at);
+    const int64_t size = std::min<int64_t>(weights_.depth() * sizeof(W), kMost);
+    for (int64_t at = 0; at < size; at += 64) __builtin_prefetch(bytes + at, 0, 2);
   }
 
-  static constexpr int64_t kPrefetched = 1024;  // bytes a row; the hardware goes on from there
-  int64_t count = 0;
-  const W* rows[kSegmentLength];
-  A offset[kSegmentLength];
-  A* slope[kSegmentLength];
+  const RowTable<W>& weights_;
+  const RowTable<W>& biases_;
+  const RowKernels<W>& kernels_ = ChosenRowKernels<W>();
+  int64_t size_ = 0;
+  const W* rows_[kSegmentLength];
+  const W* biases_at_[kSegmentLength];
+  A minus_log_q_[kSegmentLength];
+  A* slopes_[kSegmentLength];
 };
 
 // What a segment leaves behind besides its weighted sum of class rows.
@@ -139,15 +168,8 @@ class RaggedForward {
     });
     std::vector<Partial<A>> partials(segments.slots());
     A* partial_sums = host_.Allocate<A>(segments.slots() * depth_);
-
-    segments.ForEach(host_, CostOf<W>(depth_), [&](const Segment& segment) {
-      if (segment.slot < 0) {
-        RunWholeRow(segment);
-      } else {
-        partials[segment.slot] =
-            RunLongRowSegment(segment, partial_sums + segment.slot * depth_);
-      }
-    });
+    segments.ForEachRange(host_, CostOf<W>(depth_),
+                          [&] { return Worker(*this, partials.data(), partial_sums); });
 
     const std::vector<LongGroup>& long_rows = segments.long_groups();
     host_.ParallelFor(long_rows.size(), kSegmentLength * depth_, [&](int64_t first, int64_t last) {
@@ -163,29 +185,72 @@ class RaggedForward {
   const A* Input(int64_t row) const { return inputs_ + row * depth_; }
   A* InputSlope(int64_t row) const { return output_.input_slope + row * depth_; }
 
-  void RunWholeRow(const Segment& segment) const {
-    const int64_t row = segment.group;
-    Classes<W> classes;
-    Gather(segment, A(0), &classes);
+  // Takes segments until their classes fill a block, then works through the block.
+  class Worker {
+   public:
+    Worker(const RaggedForward& pass, Partial<A>* partials, A* partial_sums)
+        : pass_(pass),
+          partials_(partials),
+          partial_sums_(partial_sums),
+          classes_(pass.weights_, pass.biases_) {}
+
+    void Add(const Segment& segment) {
+      if (count_ == kMostSegments ||
+          classes_.size() + segment.end - segment.begin > kSegmentLength) {
+        End();
+      }
+      pass_.Gather(segment, &classes_);
+      segments_[count_] = segment;
+      ends_[count_++] = classes_.size();
+    }
+
+    void End() {
+      int64_t first = 0;
+      for (int64_t k = 0; k < count_; first = ends_[k++]) {
+        const Segment& segment = segments_[k];
+        if (segment.slot < 0) {
+          pass_.RunWholeRow(segment.group, classes_, first, ends_[k]);
+        } else {
+          partials_[segment.slot] =
+              pass_.RunLongRowSegment(segment, classes_, first, ends_[k],
+                                      partial_sums_ + segment.slot * pass_.depth_);
+        }
+      }
+      classes_.Clear();
+      count_ = 0;
+    }
+
+   private:
+    static constexpr int64_t kMostSegments = 64;
+    const RaggedForward& pass_;
+    Partial<A>* const partials_;
+    A* const partial_sums_;
+    Classes<W> classes_;
+    int64_t count_ = 0;
+    Segment segments_[kMostSegments];
+    int64_t ends_[kMostSegments];
+  };
+
+  void RunWholeRow(int64_t row, const Classes<W>& classes, int64_t first, int64_t end) const {
     A logits[kSegmentLength];
-    const Partial<A> partial = RunTiles(segment, classes, logits, InputSlope(row));
+    const Partial<A> partial =
+        RunTiles(row, batch_.labels.size(row), classes, first, end, logits, InputSlope(row));
     if (kind_ == RaggedLoss::kSoftmax) {
-      logit_kernels_.scaled_exp_minus(logits, classes.count, Reference(partial.max),
+      logit_kernels_.scaled_exp_minus(logits, end - first, Reference(partial.max),
                                       A(1) / partial.sum, logits);
     }
-    for (int64_t k = 0; k < classes.count; ++k) *classes.slope[k] = logits[k];
+    for (int64_t k = first; k < end; ++k) *classes.slope(k) = logits[k - first];
     FinishRow(row, partial);
   }
 
-  // Leaves the logits (for softmax) or the finished slopes (for NCE) in place of the slopes, and
-  // minus infinity (softmax) or 0 (NCE) for dropped candidates: a slope of 0 either way.
-  Partial<A> RunLongRowSegment(const Segment& segment, A* sum) const {
-    Classes<W> classes;
-    Gather(segment,
-           kind_ == RaggedLoss::kSoftmax ? -std::numeric_limits<A>::infinity() : A(0), &classes);
+  // Leaves the logits (softmax) or the finished slopes (NCE) in place of the slopes.
+  Partial<A> RunLongRowSegment(const Segment& segment, const Classes<W>& classes, int64_t first,
+                               int64_t end, A* sum) const {
     A logits[kSegmentLength];
-    const Partial<A> partial = RunTiles(segment, classes, logits, sum);
-    for (int64_t k = 0; k < classes.count; ++k) *classes.slope[k] = logits[k];
+    const int64_t num_labels = batch_.labels.size(segment.group) - segment.begin;
+    const Partial<A> partial =
+        RunTiles(segment.group, num_labels, classes, first, end, logits, sum);
+    for (int64_t k = first; k < end; ++k) *classes.slope(k) = logits[k - first];
     return partial;
   }
 
@@ -222,50 +287,53 @@ class RaggedForward {
 
   static A ExpOf(A x) { return std::exp(x); }
 
-  void Gather(const Segment& segment, A dropped, Classes<W>* classes) const {
+  void Gather(const Segment& segment, Classes<W>* classes) const {
     const int64_t row = segment.group;
     const RaggedIds& labels = batch_.labels;
     const RaggedIds& candidates = batch_.candidates;
-    const int64_t label_end = labels.end(row);
-    const int64_t label_begin = std::min(labels.begin(row) + segment.begin, label_end);
-    for (int64_t k = label_begin; k < std::min(labels.begin(row) + segment.end, label_end); ++k) {
-      classes->Add(weights_, biases_, labels.values[k], At(batch_.label_log_q, k),
-                   output_.label_slope + k);
+    const int64_t label_end = std::min(labels.begin(row) + segment.end, labels.end(row));
+    for (int64_t k = labels.begin(row) + segment.begin; k < label_end; ++k) {
+      classes->Add(labels.values[k], At(batch_.label_log_q, k), output_.label_slope + k);
     }
-    const int64_t first = candidates.begin(row) - labels.size(row);
-    const int64_t begin = std::max(candidates.begin(row), first + segment.begin);
-    for (int64_t k = begin; k < first + segment.end; ++k) {
+    // What is left in place of a dropped candidate's slope ends up as 0: a long row's softmax
+    // takes it for a logit.
+    const A dropped = segment.slot >= 0 && kind_ == RaggedLoss::kSoftmax
+                          ? -std::numeric_limits<A>::infinity()
+                          : A(0);
+    const int64_t origin = candidates.begin(row) - labels.size(row);
+    const int64_t begin = std::max(candidates.begin(row), origin + segment.begin);
+    for (int64_t k = begin; k < origin + segment.end; ++k) {
       if (hits_.Contain(row, candidates.values[k])) {
         output_.candidate_slope[k] = dropped;
-        continue;
+      } else {
+        classes->Add(candidates.values[k], At(batch_.candidate_log_q, k),
+                     output_.candidate_slope + k);
       }
-      classes->Add(weights_, biases_, candidates.values[k], At(batch_.candidate_log_q, k),
-                   output_.candidate_slope + k);
     }
   }
 
   static const float* At(const float* values, int64_t k) { return values ? values + k : nullptr; }
 
-  // Fills `logits` (softmax) or their slopes (NCE), and the weighted sum of the class rows.
-  Partial<A> RunTiles(const Segment& segment, const Classes<W>& classes, A* logits,
-                      A* sum) const {
+  // Fills `logits` with logits (softmax) or their slopes (NCE), and `sum` with the weighted sum of
+  // the class rows. The first num_labels classes are labels.
+  Partial<A> RunTiles(int64_t row, int64_t num_labels, const Classes<W>& classes, int64_t first,
+                      int64_t end, A* logits, A* sum) const {
     std::fill_n(sum, depth_, A(0));
     Partial<A> partial;
-    const int64_t num_labels = batch_.labels.size(segment.group) - segment.begin;
-    for (int64_t tile = 0; tile < classes.count; tile += kTile) {
-      const int64_t count = std::min(kTile, classes.count - tile);
-      const int64_t ahead = std::min(count, classes.count - tile - count);
-      A* z = logits + tile;
-      row_kernels_.dot(classes.rows + tile, count, ahead, Input(segment.group), depth_, z);
-      for (int64_t k = 0; k < count; ++k) z[k] += classes.offset[tile + k];
-      for (int64_t k = 0; k < std::min(count, num_labels - tile); ++k) partial.label_logits += z[k];
-      A coefficients[kTile];
+    for (int64_t tile = first; tile < end; tile += kTile) {
+      const int64_t count = std::min(kTile, end - tile);
+      A* z = logits + (tile - first);
+      classes.Logits(tile, count, Input(row), z);
+      for (int64_t k = 0; k < std::min(count, num_labels - (tile - first)); ++k) {
+        partial.label_logits += z[k];
+      }
       if (kind_ == RaggedLoss::kSoftmax) {
+        A coefficients[kTile];
         AddExponentials(z, count, coefficients, sum, &partial);
-        row_kernels_.add_weighted(classes.rows + tile, coefficients, count, depth_, sum);
+        row_kernels_.add_weighted(classes.rows() + tile, coefficients, count, depth_, sum);
       } else {
         partial.sum += logit_kernels_.sigmoid_softplus(z, count, z);
-        row_kernels_.add_weighted(classes.rows + tile, z, count, depth_, sum);
+        row_kernels_.add_weighted(classes.rows() + tile, z, count, depth_, sum);
       }
     }
     return partial;
@@ -334,23 +402,16 @@ void RaggedLossForward(Host& host, RaggedLoss kind, const RaggedBatch& batch,
 template <typename W>
 void RaggedLogits(Host& host, const RaggedBatch& batch, const Accumulator<W>* inputs,
                   const RowTable<W>& weights, const RowTable<W>& biases, Accumulator<W>* logits) {
-  const RowKernels<W>& kernels = ChosenRowKernels<W>();
   const int64_t depth = weights.depth();
   const RaggedIds& candidates = batch.candidates;
   const Segments segments(batch.rows, [&](int64_t row) { return candidates.splits[row]; });
   segments.ForEach(host, CostOf<W>(depth), [&](const Segment& segment) {
-    Classes<W> classes;
-    const int64_t first = candidates.begin(segment.group);
-    for (int64_t k = first + segment.begin; k < first + segment.end; ++k) {
-      classes.Add(weights, biases, candidates.values[k], nullptr, logits + k);
+    Classes<W> classes(weights, biases);
+    const int64_t begin = candidates.begin(segment.group) + segment.begin;
+    for (int64_t k = begin; k < begin + segment.end - segment.begin; ++k) {
+      classes.Add(candidates.values[k], nullptr, nullptr);
     }
-    Accumulator<W>* out = logits + first + segment.begin;
-    for (int64_t tile = 0; tile < classes.count; tile += kTile) {
-      const int64_t count = std::min(kTile, classes.count - tile);
-      kernels.dot(classes.rows + tile, count, std::min(count, classes.count - tile - count),
-                  inputs + segment.group * depth, depth, out + tile);
-    }
-    for (int64_t k = 0; k < classes.count; ++k) out[k] += classes.offset[k];
+    classes.Logits(0, classes.size(), inputs + segment.group * depth, logits + begin);
   });
 }
 

@@ -8,15 +8,18 @@
 
 namespace candsamp {
 
+// How many rows ahead of its use a row is fetched.
+constexpr int64_t kRowsAhead = 16;
+
 // Rows are handed over as an array of pointers: they lie anywhere in the class table. W is the
 // type of the stored values, A = Accumulator<W> the type of the arithmetic.
 template <typename W>
 struct RowKernels {
   using A = Accumulator<W>;
 
-  // out[k] = <rows[k], x> for k < count. rows[count .. count + ahead) are valid too and are
-  // prefetched meanwhile, one for each row of the first `ahead`; ahead <= count.
-  void (*dot)(const W* const* rows, int64_t count, int64_t ahead, const A* x, int64_t depth,
+  // out[k] = <rows[k], x> for k < count. rows[0 .. available) are valid, count <= available:
+  // meanwhile rows[kRowsAhead .. kRowsAhead + count) are fetched, as far as they are valid.
+  void (*dot)(const W* const* rows, int64_t count, int64_t available, const A* x, int64_t depth,
               A* out);
 
   // sum[d] += sum over k < count of coefficients[k] * rows[k][d].
@@ -26,6 +29,11 @@ struct RowKernels {
   // out[d] = sum over k < count of coefficients[k] * rows[k][d], the rows in the arithmetic's type.
   void (*weighted_sum)(const A* const* rows, const A* coefficients, int64_t count, int64_t depth,
                        W* out);
+
+  // The same, written past the caches where `out` is aligned to vectors. Other threads may read
+  // `out` after a StreamFence.
+  void (*stream_weighted_sum)(const A* const* rows, const A* coefficients, int64_t count,
+                              int64_t depth, W* out);
 
   void (*widen)(const W* in, int64_t count, A* out);
   void (*scale_and_narrow)(const A* in, A factor, int64_t count, W* out);
@@ -41,6 +49,8 @@ struct LogitKernels {
   // out[k] = sigmoid(z[k]); returns the sum of softplus(z[k]). out may be z.
   A (*sigmoid_softplus)(const A* z, int64_t count, A* out);
 };
+
+inline void StreamFence() { __builtin_ia32_sfence(); }
 
 // W: float, double, Bfloat16 or Half. A: float or double.
 template <typename W>

@@ -4,9 +4,7 @@
 // for all instruction sets. Everything but the tables at the end is local to the file.
 #include "cc/lib/row_kernels_isa.h"
 
-#ifdef __F16C__
 #include <immintrin.h>
-#endif
 #include <stdint.h>
 #include <string.h>
 
@@ -19,11 +17,25 @@ namespace {
 
 constexpr int64_t kCacheLine = 64;
 
-// 64 bytes of accumulators: one AVX-512 register, two of AVX2, four of SSE2.
+// Where rows are fetched ahead to: the first-level cache can wait for fewer lines at a time.
+constexpr int kSecondLevel = 2;
+
+// The widest register, and how many of them a loop fills at a time.
+#if defined(__AVX512F__)
+constexpr int64_t kVectorBytes = 64;
+constexpr int64_t kUnroll = 4;
+#elif defined(__AVX2__)
+constexpr int64_t kVectorBytes = 32;
+constexpr int64_t kUnroll = 8;
+#else
+constexpr int64_t kVectorBytes = 16;
+constexpr int64_t kUnroll = 8;
+#endif
+
 template <typename A>
 struct Lanes {
-  static constexpr int64_t kCount = 64 / sizeof(A);
-  typedef A Vector __attribute__((vector_size(64)));
+  static constexpr int64_t kCount = kVectorBytes / sizeof(A);
+  typedef A Vector __attribute__((vector_size(kVectorBytes)));
 };
 
 template <typename A>
@@ -33,8 +45,8 @@ using Vector = typename Lanes<A>::Vector;
 CANDSAMP_FORMULA void Load(const float* p, Vector<float>* v) { memcpy(v, p, sizeof *v); }
 CANDSAMP_FORMULA void Load(const double* p, Vector<double>* v) { memcpy(v, p, sizeof *v); }
 CANDSAMP_FORMULA void Load(const Bfloat16* p, Vector<float>* v) {
-  typedef uint16_t Packed __attribute__((vector_size(32)));
-  typedef uint32_t Wide __attribute__((vector_size(64)));
+  typedef uint16_t Packed __attribute__((vector_size(kVectorBytes / 2)));
+  typedef uint32_t Wide __attribute__((vector_size(kVectorBytes)));
   Packed packed;
   memcpy(&packed, p, sizeof packed);
   const Wide bits = __builtin_convertvector(packed, Wide) << 16;
@@ -45,9 +57,7 @@ CANDSAMP_FORMULA void Load(const Half* p, Vector<float>* v) {
   const __m512 wide =
       _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 #elif defined(__F16C__)
-  const __m128i* packed = reinterpret_cast<const __m128i*>(p);
-  const __m256 wide[2] = {_mm256_cvtph_ps(_mm_loadu_si128(packed)),
-                          _mm256_cvtph_ps(_mm_loadu_si128(packed + 1))};
+  const __m256 wide = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 #else
   float wide[Lanes<float>::kCount];
   for (int64_t k = 0; k < Lanes<float>::kCount; ++k) wide[k] = Widen(p[k]);
@@ -70,15 +80,14 @@ CANDSAMP_FORMULA Accumulator<W> Dot(const W* row, const Accumulator<W>* x,
                                                          int64_t depth, const W* next) {
   using A = Accumulator<W>;
   constexpr int64_t kLanes = Lanes<A>::kCount;
-  constexpr int64_t kUnroll = 4;
   Vector<A> sums[kUnroll] = {};
   int64_t d = 0;
   for (; d + kUnroll * kLanes <= depth; d += kUnroll * kLanes) {
     const char* ahead = reinterpret_cast<const char*>(next + d);
     for (int64_t byte = 0; byte < kUnroll * kLanes * int64_t{sizeof(W)}; byte += kCacheLine) {
-      __builtin_prefetch(ahead + byte);
+      __builtin_prefetch(ahead + byte, 0, kSecondLevel);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int64_t u = 0; u < kUnroll; ++u) {
       Vector<A> w, v;
       Load(row + d + u * kLanes, &w);
@@ -86,7 +95,7 @@ CANDSAMP_FORMULA Accumulator<W> Dot(const W* row, const Accumulator<W>* x,
       sums[u] += w * v;
     }
   }
-  if (d < depth) __builtin_prefetch(next + d);
+  if (d < depth) __builtin_prefetch(next + d, 0, kSecondLevel);
   for (; d + kLanes <= depth; d += kLanes) {
     Vector<A> w, v;
     Load(row + d, &w);
@@ -95,14 +104,18 @@ CANDSAMP_FORMULA Accumulator<W> Dot(const W* row, const Accumulator<W>* x,
   }
   A tail = 0;
   for (; d < depth; ++d) tail += Widen(row[d]) * x[d];
-  return Sum<A>((sums[0] + sums[1]) + (sums[2] + sums[3])) + tail;
+#pragma GCC unroll 8
+  for (int64_t width = kUnroll / 2; width > 0; width /= 2) {
+    for (int64_t u = 0; u < width; ++u) sums[u] += sums[u + width];
+  }
+  return Sum<A>(sums[0]) + tail;
 }
 
 template <typename W>
-void DotRows(const W* const* rows, int64_t count, int64_t ahead, const Accumulator<W>* x,
+void DotRows(const W* const* rows, int64_t count, int64_t available, const Accumulator<W>* x,
              int64_t depth, Accumulator<W>* out) {
   for (int64_t k = 0; k < count; ++k) {
-    out[k] = Dot(rows[k], x, depth, k < ahead ? rows[count + k] : rows[k]);
+    out[k] = Dot(rows[k], x, depth, rows[k + kRowsAhead < available ? k + kRowsAhead : k]);
   }
 }
 
@@ -115,21 +128,20 @@ CANDSAMP_FORMULA void WeightedColumns(
     Initial initial, InitialScalar initial_scalar, Store store, StoreScalar store_scalar) {
   using A = Accumulator<R>;
   constexpr int64_t kLanes = Lanes<A>::kCount;
-  constexpr int64_t kUnroll = 4;
   int64_t d = 0;
   for (; d + kUnroll * kLanes <= depth; d += kUnroll * kLanes) {
     Vector<A> sums[kUnroll];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int64_t u = 0; u < kUnroll; ++u) sums[u] = initial(d + u * kLanes);
     for (int64_t k = 0; k < count; ++k) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int64_t u = 0; u < kUnroll; ++u) {
         Vector<A> r;
         Load(rows[k] + d + u * kLanes, &r);
         sums[u] += r * coefficients[k];
       }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int64_t u = 0; u < kUnroll; ++u) store(d + u * kLanes, sums[u]);
   }
   for (; d + kLanes <= depth; d += kLanes) {
@@ -165,15 +177,85 @@ void AddWeighted(const W* const* rows, const Accumulator<W>* coefficients, int64
 }
 
 template <typename W>
+CANDSAMP_FORMULA void StoreNarrow(const Vector<Accumulator<W>>& v, W* out) {
+  for (int64_t k = 0; k < Lanes<Accumulator<W>>::kCount; ++k) Narrow(v[k], &out[k]);
+}
+
+CANDSAMP_FORMULA void Stream(const __m128i& v, void* out) {
+  _mm_stream_si128(static_cast<__m128i*>(out), v);
+}
+#ifdef __AVX2__
+CANDSAMP_FORMULA void Stream(const __m256i& v, void* out) {
+  _mm256_stream_si256(static_cast<__m256i*>(out), v);
+}
+#endif
+#ifdef __AVX512F__
+CANDSAMP_FORMULA void Stream(const __m512i& v, void* out) {
+  _mm512_stream_si512(static_cast<__m512i*>(out), v);
+}
+#endif
+CANDSAMP_FORMULA void Stream(int64_t v, void* out) {
+  _mm_stream_si64(static_cast<long long*>(out), v);
+}
+
+// What the values of one vector of accumulators take in memory.
+template <size_t kBytes>
+struct Packed;
+template <>
+struct Packed<8> {
+  using type = int64_t;
+};
+template <>
+struct Packed<16> {
+  using type = __m128i;
+};
+#ifdef __AVX2__
+template <>
+struct Packed<32> {
+  using type = __m256i;
+};
+#endif
+#ifdef __AVX512F__
+template <>
+struct Packed<64> {
+  using type = __m512i;
+};
+#endif
+
+template <typename W>
+using PackedVector = typename Packed<Lanes<Accumulator<W>>::kCount * sizeof(W)>::type;
+
+template <typename W>
+CANDSAMP_FORMULA void StreamNarrow(const Vector<Accumulator<W>>& v, W* out) {
+  W values[Lanes<Accumulator<W>>::kCount];
+  StoreNarrow(v, values);
+  PackedVector<W> packed;
+  memcpy(&packed, values, sizeof packed);
+  Stream(packed, out);
+}
+
+template <typename W>
 void WeightedSum(const Accumulator<W>* const* rows, const Accumulator<W>* coefficients,
                  int64_t count, int64_t depth, W* out) {
   using A = Accumulator<W>;
   WeightedColumns(
       rows, coefficients, count, depth, [](int64_t) { return Vector<A>{}; },
       [](int64_t) { return A(0); },
-      [out](int64_t d, const Vector<A>& v) {
-        for (int64_t k = 0; k < Lanes<A>::kCount; ++k) Narrow(v[k], &out[d + k]);
-      },
+      [out](int64_t d, const Vector<A>& v) { StoreNarrow(v, out + d); },
+      [out](int64_t d, A value) { Narrow(value, &out[d]); });
+}
+
+template <typename W>
+void StreamWeightedSum(const Accumulator<W>* const* rows, const Accumulator<W>* coefficients,
+                       int64_t count, int64_t depth, W* out) {
+  using A = Accumulator<W>;
+  if (reinterpret_cast<uintptr_t>(out) % sizeof(PackedVector<W>) != 0) {
+    return WeightedSum(rows, coefficients, count, depth, out);
+  }
+  WeightedColumns(
+      rows, coefficients, count, depth, [](int64_t) { return Vector<A>{}; },
+      [](int64_t) { return A(0); },
+      [out](int64_t d, const Vector<A>& v) { StreamNarrow(v, out + d); },
       [out](int64_t d, A value) { Narrow(value, &out[d]); });
 }
 
@@ -237,7 +319,8 @@ A SigmoidSoftplus(const A* z, int64_t count, A* out) {
 
 template <typename W>
 constexpr RowKernels<W> MakeRowKernels() {
-  return {DotRows<W>, AddWeighted<W>, WeightedSum<W>, WidenAll<W>, ScaleAndNarrow<W>};
+  return {DotRows<W>,           AddWeighted<W>, WeightedSum<W>,
+          StreamWeightedSum<W>, WidenAll<W>,    ScaleAndNarrow<W>};
 }
 
 template <typename A>

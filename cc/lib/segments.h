@@ -43,24 +43,43 @@ class Segments {
   const std::vector<LongGroup>& long_groups() const { return long_groups_; }
   int64_t slots() const { return slots_; }
 
-  // Calls work(segment) once for each segment of each group; an empty group has one.
-  // `cost` is that of an element in cycles.
+  // Calls work(segment) once for each segment of each group; an empty group has one. A thread that
+  // is through with its range of segments calls finish(). `cost` is that of an element in cycles.
+  template <typename Work, typename Finish>
+  void ForEach(Host& host, int64_t cost, Work work, Finish finish) const {
+    struct Worker {
+      Work& work;
+      Finish& finish;
+      void Add(const Segment& segment) { work(segment); }
+      void End() { finish(); }
+    };
+    ForEachRange(host, cost, [&] { return Worker{work, finish}; });
+  }
   template <typename Work>
   void ForEach(Host& host, int64_t cost, Work work) const {
+    ForEach(host, cost, work, [] {});
+  }
+
+  // The same for workers that take several segments before they work: make_worker() gives one for
+  // a range of segments, which gets Add(segment) for each of them in order and then End().
+  template <typename MakeWorker>
+  void ForEachRange(Host& host, int64_t cost, MakeWorker make_worker) const {
     if (groups_ == 0) return;
     // One unit an element and one a group, so that many empty groups are shared out too.
     const int64_t units = Position(groups_);
     host.ParallelFor(units, cost, [&](int64_t begin, int64_t end) {
+      auto worker = make_worker();
       for (int64_t g = LastGroupAt(begin); g < groups_ && Position(g) < end; ++g) {
         const int64_t size = start_(g + 1) - start_(g);
         const int64_t segments = CountOf(g);
         const int64_t skipped = std::max<int64_t>(begin - Position(g), 0);
         for (int64_t s = (skipped + kSegmentLength - 1) / kSegmentLength;
              s < segments && Position(g) + s * kSegmentLength < end; ++s) {
-          work(Segment{g, s * kSegmentLength, std::min(size, (s + 1) * kSegmentLength),
-                       segments == 1 ? -1 : FirstSlot(g) + s});
+          worker.Add(Segment{g, s * kSegmentLength, std::min(size, (s + 1) * kSegmentLength),
+                             segments == 1 ? -1 : FirstSlot(g) + s});
         }
       }
+      worker.End();
     });
   }
 

@@ -1,0 +1,67 @@
+"""What every benchmark shares: side-by-side timing, peak memory, the machine's bandwidth."""
+
+import os
+import platform
+import statistics
+import time
+
+import tensorflow as tf
+
+ROUNDS = 15
+
+
+def machine():
+    """One line that names the processor and the software."""
+    with open("/proc/cpuinfo") as lines:
+        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), "CPU")
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or _cores()
+    return (
+        f"{model}, {threads} threads, TensorFlow {tf.__version__}, Python "
+        f"{platform.python_version()}"
+    )
+
+
+def _cores():
+    return len(os.sched_getaffinity(0))
+
+
+def median_seconds(steps, rounds=ROUNDS):
+    """Median seconds of each of `steps` (a dict of functions), called in turn, round by round.
+
+    Taking turns spreads what else the machine does over all of them alike. A step on the CPU has
+    run when its call returns.
+    """
+    seconds = {name: [] for name in steps}
+    for step in steps.values():
+        for _ in range(3):
+            step()
+    for _ in range(rounds):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_bytes(step):
+    """The most memory that one call holds at a time beyond what was held before.
+
+    TensorFlow's own count; it leaves out allocations below some 300 KB.
+    """
+    step()
+    before = tf.config.experimental.get_memory_info("CPU:0")["current"]
+    tf.config.experimental.reset_memory_stats("CPU:0")
+    step()
+    return max(tf.config.experimental.get_memory_info("CPU:0")["peak"] - before, 0)
+
+
+def bandwidth(size):
+    """Bytes read and written a second by an elementwise op on all cores, over `size` bytes."""
+    values = tf.Variable(tf.zeros([size // 4]))
+    one = tf.constant(1.0)
+
+    @tf.function
+    def step():
+        return tf.raw_ops.AddV2(x=values.read_value(), y=one)
+
+    return 2 * size / median_seconds({"add": step})["add"]
