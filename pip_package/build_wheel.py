@@ -37,7 +37,7 @@ def stage(files, directory):
 
 def main():
     parser = argparse.ArgumentParser()
-    for option in ("--out", "--license", "--examples"):
+    for option in ("--out", "--license", "--readme", "--examples"):
         parser.add_argument(option, type=lambda path: pathlib.Path(path).absolute(), required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--tf-version", required=True)
@@ -63,6 +63,8 @@ def main():
             name=PACKAGE,
             version=args.version,
             description="Candidate samplers and sampled losses for TensorFlow",
+            long_description=args.readme.read_text(),
+            long_description_content_type="text/markdown",
             license="Apache-2.0",
             license_files=["LICENSE"],
             python_requires=">=3.10",

@@ -171,7 +171,7 @@ def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
             inputs=inputs,
             candidates=rows.values,
             candidate_splits=rows.splits,
-            **_type_attributes(weights, biases, inputs),
+            **_type_attributes(weights, biases),
         ).logits
         if isinstance(candidates, tf.RaggedTensor):
             return candidates.with_flat_values(logits)
@@ -211,7 +211,8 @@ def _ragged_loss(
         candidate_log_q=candidate_log_q,
         candidate_log_q_splits=candidate_log_q_splits,
         remove_accidental_hits=remove_accidental_hits,
-        **_type_attributes(weights, biases, inputs),
+        A=tf.float64 if inputs.dtype == tf.float64 else tf.float32,
+        **_type_attributes(weights, biases),
     ).loss
 
 
@@ -239,10 +240,9 @@ def _for_tables(library, name, weights, biases):
     return getattr(library, f"candsamp_{resource}{name}")
 
 
-def _type_attributes(weights, biases, inputs):
+def _type_attributes(weights, biases):
     return {
         "W": weights.dtype,
-        "A": tf.float64 if inputs.dtype == tf.float64 else tf.float32,
         "Tshape": tf.int64 if tf.int64 in (weights.shape_dtype, biases.shape_dtype) else tf.int32,
     }
 

@@ -32,7 +32,10 @@ absl::Status ReadShardStarts(OpKernelContext* context, const std::string& name,
   *starts = {0};
   for (int64_t k = 0; k < rows->NumElements(); ++k) {
     const int64_t count = rows->flat<int64_t>()(k);
-    if (count < 0) return absl::InvalidArgumentError(absl::StrCat(name, " must not be negative"));
+    if (count < 0 || count > kMostClasses - starts->back()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " must be numbers of rows, got ", count));
+    }
     starts->push_back(starts->back() + count);
   }
   return absl::OkStatus();
@@ -55,9 +58,8 @@ class SlicesOutput {
     TF_RETURN_IF_ERROR(context->output_list(prefix + "_shapes", &shapes_list));
     const int shards = static_cast<int>(shard_starts.size()) - 1;
     if (indices_list.size() != shards) {
-      return absl::InvalidArgumentError(absl::StrCat(prefix, "_rows must have ",
-                                                     indices_list.size(), " values, got ",
-                                                     shards));
+      return absl::InvalidArgumentError(
+          absl::StrCat(prefix, "_rows must have ", indices_list.size(), " values, got ", shards));
     }
     const int64_t* classes = groups.classes();
     for (int k = 0; k < shards; ++k) {
@@ -67,9 +69,8 @@ class SlicesOutput {
           std::lower_bound(classes, classes + groups.size(), shard_starts[k + 1]) - classes;
       Tensor *indices, *values, *shape;
       TF_RETURN_IF_ERROR(indices_list.allocate(k, TensorShape({last - first}), &indices));
-      for (int64_t g = first; g < last; ++g) {
-        indices->vec<int64_t>()(g - first) = classes[g] - shard_starts[k];
-      }
+      std::transform(classes + first, classes + last, MutableData<int64_t>(indices),
+                     [&](int64_t id) { return id - shard_starts[k]; });
       TensorShape values_shape({last - first});
       if (depth >= 0) values_shape.AddDim(depth);
       TF_RETURN_IF_ERROR(values_list.allocate(k, values_shape, &values));
@@ -78,8 +79,7 @@ class SlicesOutput {
       } else {
         SumClassBiases(host, groups, first, last, MutableData<W>(values));
       }
-      TF_RETURN_IF_ERROR(
-          shapes_list.allocate(k, TensorShape({values_shape.dims()}), &shape));
+      TF_RETURN_IF_ERROR(shapes_list.allocate(k, TensorShape({values_shape.dims()}), &shape));
       TF_RETURN_IF_ERROR(WriteShape(prefix, shard_starts[k + 1] - shard_starts[k], depth, shape));
     }
     return absl::OkStatus();
@@ -95,8 +95,8 @@ class SlicesOutput {
       } else if (sizes[d] <= std::numeric_limits<int32_t>::max()) {
         shape->vec<int32_t>()(d) = static_cast<int32_t>(sizes[d]);
       } else {
-        return absl::InvalidArgumentError(absl::StrCat(
-            prefix, "_shapes of type int32 cannot hold ", sizes[d], " rows: Tshape must be int64"));
+        return absl::InvalidArgumentError(absl::StrCat(prefix, "_shapes of type int32 cannot hold ",
+                                                       sizes[d], " rows: Tshape must be int64"));
       }
     }
     return absl::OkStatus();
@@ -119,10 +119,10 @@ absl::Status OutputSlices(OpKernelContext* context, TfHost& host, const RaggedBa
   }
   TF_RETURN_IF_ERROR(
       ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, num_classes)));
-  const auto groups = GroupOccurrences(host, batch, num_classes, label_gradient,
-                                       candidate_gradient, row_factor);
-  TF_RETURN_IF_ERROR(SlicesOutput<W>::Write(context, host, "weight", weight_starts, groups, inputs,
-                                            depth));
+  const auto groups =
+      GroupOccurrences(host, batch, num_classes, label_gradient, candidate_gradient, row_factor);
+  TF_RETURN_IF_ERROR(
+      SlicesOutput<W>::Write(context, host, "weight", weight_starts, groups, inputs, depth));
   return SlicesOutput<W>::Write(context, host, "bias", bias_starts, groups, nullptr, -1);
 }
 
@@ -145,9 +145,9 @@ class RaggedLossGradOp : public OpKernel {
     TF_RETURN_IF_ERROR(context->input("candidate_slope", &candidate_slope));
     TF_RETURN_IF_ERROR(context->input("input_slope", &input_slope));
     if (inputs->dims() != 2 || input_slope->shape() != inputs->shape()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "inputs and input_slope must have one shape of rank 2, got ",
-          inputs->shape().DebugString(), " and ", input_slope->shape().DebugString()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("inputs and input_slope must have one shape of rank 2, got ",
+                       inputs->shape().DebugString(), " and ", input_slope->shape().DebugString()));
     }
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
@@ -228,9 +228,10 @@ class NotTwiceDifferentiableOp : public OpKernel {
   }
 
   void Compute(OpKernelContext* context) override {
-    context->CtxFailure(absl::UnimplementedError(
-        absl::StrCat("the gradient of ", op_name_, " has no gradient itself: second derivatives "
-                     "of tf_candsamp's losses are not implemented")));
+    context->CtxFailure(
+        absl::UnimplementedError(absl::StrCat("the gradient of ", op_name_,
+                                              " has no gradient itself: second derivatives "
+                                              "of tf_candsamp's losses are not implemented")));
   }
 
  private:
@@ -239,16 +240,12 @@ class NotTwiceDifferentiableOp : public OpKernel {
 
 }  // namespace
 
-#define CANDSAMP_REGISTER_BACKWARD(name, T_, W_, ...)                 \
-  REGISTER_KERNEL_BUILDER(Name(name)                                  \
-                              .Device(tensorflow::DEVICE_CPU)         \
-                              .TypeConstraint<TfType<T_>::type>("T")  \
-                              .TypeConstraint<TfType<W_>::type>("W"), \
-                          __VA_ARGS__);
-
-#define CANDSAMP_REGISTER(T, W)                                                           \
-  CANDSAMP_REGISTER_BACKWARD("Candsamp>RaggedLossGrad", T, W, RaggedLossGradOp<T, W>)     \
-  CANDSAMP_REGISTER_BACKWARD("Candsamp>RaggedCandidateLogitsGrad", T, W, RaggedLogitsGradOp<T, W>)
+#define CANDSAMP_REGISTER(T, W)                                                              \
+  REGISTER_KERNEL_BUILDER(                                                                   \
+      CANDSAMP_BUILDER("Candsamp>RaggedLossGrad", T, W).TypeConstraint<Accumulator<W>>("A"), \
+      RaggedLossGradOp<T, W>);                                                               \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogitsGrad", T, W),      \
+                          RaggedLogitsGradOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
 

@@ -19,9 +19,8 @@ absl::Status CheckInputs(const Tensor& inputs, int64_t depth) {
         absl::StrCat("inputs must have rank 2, got shape ", inputs.shape().DebugString()));
   }
   if (inputs.dim_size(1) != depth) {
-    return absl::InvalidArgumentError(absl::StrCat("inputs must have the depth of weights, ",
-                                                   depth, ", got shape ",
-                                                   inputs.shape().DebugString()));
+    return absl::InvalidArgumentError(absl::StrCat("inputs must have the depth of weights, ", depth,
+                                                   ", got shape ", inputs.shape().DebugString()));
   }
   return absl::OkStatus();
 }
@@ -39,8 +38,8 @@ absl::Status ReadRaggedIds(OpKernelContext* context, const std::string& name, in
                      values->shape().DebugString(), " and ", splits->shape().DebugString()));
   }
   *ids = {Data<int64_t>(*values), Data<int64_t>(*splits)};
-  TF_RETURN_IF_ERROR(ToStatus(
-      CheckRowSplits(name, ids->splits, splits->NumElements(), values->NumElements())));
+  TF_RETURN_IF_ERROR(
+      ToStatus(CheckRowSplits(name, ids->splits, splits->NumElements(), values->NumElements())));
   if (splits->NumElements() - 1 != rows) {
     return absl::InvalidArgumentError(absl::StrCat(name, " must have as many rows as inputs, ",
                                                    rows, ", got ", splits->NumElements() - 1));
@@ -56,14 +55,12 @@ absl::Status ReadLogQ(OpKernelContext* context, const std::string& name,
   TF_RETURN_IF_ERROR(context->input_list(absl::StrCat(name, "_splits"), &splits));
   *log_q = nullptr;
   if (values.size() == 0) return absl::OkStatus();
-  if (values.size() != 1 || splits.size() != 1 || values[0].dims() != 1 ||
-      splits[0].dims() != 1) {
+  if (values.size() != 1 || splits.size() != 1 || values[0].dims() != 1 || splits[0].dims() != 1) {
     return absl::InvalidArgumentError(
         absl::StrCat(name, " must be at most one pair of values and row splits of rank 1"));
   }
-  TF_RETURN_IF_ERROR(ToStatus(CheckSameRowSplits(name, Data<int64_t>(splits[0]),
-                                                 splits[0].NumElements(), ids_name, ids.splits,
-                                                 rows + 1)));
+  TF_RETURN_IF_ERROR(ToStatus(CheckSameRowSplits(
+      name, Data<int64_t>(splits[0]), splits[0].NumElements(), ids_name, ids.splits, rows + 1)));
   if (values[0].NumElements() != ids.splits[rows]) {
     return absl::InvalidArgumentError(absl::StrCat(name, " must have one value for each of ",
                                                    ids_name, ", ", ids.splits[rows], ", got ",

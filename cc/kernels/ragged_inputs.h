@@ -90,13 +90,20 @@ class NarrowedOutput {
 
 }  // namespace candsamp
 
+// A kernel builder for inputs of type T_ and tables of type W_.
+#define CANDSAMP_BUILDER(name, T_, W_)       \
+  Name(name)                                 \
+      .Device(tensorflow::DEVICE_CPU)        \
+      .TypeConstraint<TfType<T_>::type>("T") \
+      .TypeConstraint<TfType<W_>::type>("W")
+
 // Instantiates REGISTER(T, W) for each pair of types of inputs and tables.
-#define CANDSAMP_FOR_EACH_TYPE_PAIR(REGISTER)     \
-  REGISTER(float, float)                          \
-  REGISTER(double, double)                        \
+#define CANDSAMP_FOR_EACH_TYPE_PAIR(REGISTER)          \
+  REGISTER(float, float)                               \
+  REGISTER(double, double)                             \
   REGISTER(::candsamp::Bfloat16, ::candsamp::Bfloat16) \
-  REGISTER(::candsamp::Half, ::candsamp::Half)    \
-  REGISTER(::candsamp::Bfloat16, float)           \
+  REGISTER(::candsamp::Half, ::candsamp::Half)         \
+  REGISTER(::candsamp::Bfloat16, float)                \
   REGISTER(::candsamp::Half, float)
 
 #endif  // TF_CANDSAMP_CC_KERNELS_RAGGED_INPUTS_H_

@@ -39,8 +39,8 @@ class Tables {
     *biases = biases_.Rows<W>();
     if (biases->empty() || biases->rows() == num_classes) return absl::OkStatus();
     return absl::InvalidArgumentError(
-        absl::StrCat("biases must have as many values as weights has rows, ", num_classes,
-                     ", got ", biases->rows()));
+        absl::StrCat("biases must have as many values as weights has rows, ", num_classes, ", got ",
+                     biases->rows()));
   }
 
  private:
@@ -51,8 +51,7 @@ class Tables {
 
 // The output that says how many rows each shard of a table has.
 template <typename W>
-absl::Status OutputShardRows(OpKernelContext* context, const char* name,
-                             const RowTable<W>& table) {
+absl::Status OutputShardRows(OpKernelContext* context, const char* name, const RowTable<W>& table) {
   Tensor* output;
   TF_RETURN_IF_ERROR(context->allocate_output(name, TensorShape({table.shards()}), &output));
   for (int64_t k = 0; k < table.shards(); ++k) {
@@ -89,12 +88,11 @@ class RaggedLossOp : public OpKernel {
     batch.rows = inputs->dim_size(0);
     TF_RETURN_IF_ERROR(ReadRaggedIds(context, "labels", batch.rows, &batch.labels));
     TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
-    TF_RETURN_IF_ERROR(ReadLogQ(context, "label_log_q", "labels", batch.labels, batch.rows,
-                                &batch.label_log_q));
+    TF_RETURN_IF_ERROR(
+        ReadLogQ(context, "label_log_q", "labels", batch.labels, batch.rows, &batch.label_log_q));
     TF_RETURN_IF_ERROR(ReadLogQ(context, "candidate_log_q", "candidates", batch.candidates,
                                 batch.rows, &batch.candidate_log_q));
-    TF_RETURN_IF_ERROR(
-        ToStatus(CheckClassIds("labels", batch.labels, batch.rows, weights.rows())));
+    TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("labels", batch.labels, batch.rows, weights.rows())));
     TF_RETURN_IF_ERROR(
         ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
     if (kKind == RaggedLoss::kSoftmax) {
@@ -103,8 +101,8 @@ class RaggedLossOp : public OpKernel {
 
     Tensor *loss, *label_slope, *candidate_slope, *input_slope;
     TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
-    TF_RETURN_IF_ERROR(context->allocate_output(
-        "label_slope", TensorShape({batch.num_labels()}), &label_slope));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("label_slope", TensorShape({batch.num_labels()}), &label_slope));
     TF_RETURN_IF_ERROR(context->allocate_output(
         "candidate_slope", TensorShape({batch.num_candidates()}), &candidate_slope));
     TF_RETURN_IF_ERROR(context->allocate_output("input_slope", inputs->shape(), &input_slope));
@@ -112,11 +110,10 @@ class RaggedLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
     NarrowedOutput<T> narrowed_loss(host, loss);
-    RaggedLossForward(host, kKind, batch, Widened<T>(host, *inputs), weights, biases,
-                      remove_accidental_hits_,
-                      RaggedLossOutput<A>{narrowed_loss.values(), MutableData<A>(label_slope),
-                                          MutableData<A>(candidate_slope),
-                                          MutableData<A>(input_slope)});
+    RaggedLossForward(
+        host, kKind, batch, Widened<T>(host, *inputs), weights, biases, remove_accidental_hits_,
+        RaggedLossOutput<A>{narrowed_loss.values(), MutableData<A>(label_slope),
+                            MutableData<A>(candidate_slope), MutableData<A>(input_slope)});
     narrowed_loss.Store();
     return absl::OkStatus();
   }
@@ -156,8 +153,7 @@ class RaggedLogitsOp : public OpKernel {
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
     NarrowedOutput<T> narrowed_logits(host, logits);
-    RaggedLogits(host, batch, Widened<T>(host, *inputs), weights, biases,
-                 narrowed_logits.values());
+    RaggedLogits(host, batch, Widened<T>(host, *inputs), weights, biases, narrowed_logits.values());
     narrowed_logits.Store();
     return OutputRows(context, host, batch, weights, tables.has_variable());
   }
@@ -186,24 +182,19 @@ class RaggedLogitsOp : public OpKernel {
 
 }  // namespace
 
-#define CANDSAMP_REGISTER_FORWARD(name, T_, W_, ...)                                  \
-  REGISTER_KERNEL_BUILDER(Name(name)                                                  \
-                              .Device(tensorflow::DEVICE_CPU)                         \
-                              .TypeConstraint<TfType<T_>::type>("T")                  \
-                              .TypeConstraint<TfType<W_>::type>("W"),                 \
-                          __VA_ARGS__);
+#define CANDSAMP_REGISTER_LOSS(name, T, W, kind)                                            \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER(name, T, W).TypeConstraint<Accumulator<W>>("A"), \
+                          RaggedLossOp<T, W, kind>);
 
-#define CANDSAMP_REGISTER(T, W)                                                       \
-  CANDSAMP_REGISTER_FORWARD("Candsamp>RaggedSampledSoftmaxLoss", T, W,                \
-                            RaggedLossOp<T, W, RaggedLoss::kSoftmax>)                 \
-  CANDSAMP_REGISTER_FORWARD("Candsamp>ResourceRaggedSampledSoftmaxLoss", T, W,        \
-                            RaggedLossOp<T, W, RaggedLoss::kSoftmax>)                 \
-  CANDSAMP_REGISTER_FORWARD("Candsamp>RaggedNceLoss", T, W,                           \
-                            RaggedLossOp<T, W, RaggedLoss::kNce>)                     \
-  CANDSAMP_REGISTER_FORWARD("Candsamp>ResourceRaggedNceLoss", T, W,                   \
-                            RaggedLossOp<T, W, RaggedLoss::kNce>)                     \
-  CANDSAMP_REGISTER_FORWARD("Candsamp>RaggedCandidateLogits", T, W, RaggedLogitsOp<T, W>) \
-  CANDSAMP_REGISTER_FORWARD("Candsamp>ResourceRaggedCandidateLogits", T, W, RaggedLogitsOp<T, W>)
+#define CANDSAMP_REGISTER(T, W)                                                                   \
+  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedSampledSoftmaxLoss", T, W, RaggedLoss::kSoftmax)         \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedSampledSoftmaxLoss", T, W, RaggedLoss::kSoftmax) \
+  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedNceLoss", T, W, RaggedLoss::kNce)                        \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedNceLoss", T, W, RaggedLoss::kNce)                \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogits", T, W),               \
+                          RaggedLogitsOp<T, W>);                                                  \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceRaggedCandidateLogits", T, W),       \
+                          RaggedLogitsOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
 

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "cc/lib/class_groups.h"
 #include "tensorflow/core/framework/resource_mgr.h"
 
 namespace candsamp {
@@ -38,9 +39,8 @@ absl::Status TableInput::Open(OpKernelContext* context, const std::string& name,
       continue;
     }
     if (input.NumElements() != 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(NameOf(shards_.size()), " must be one variable, got ", input.NumElements(),
-                       " handles"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          NameOf(shards_.size()), " must be one variable, got ", input.NumElements(), " handles"));
     }
     const tensorflow::ResourceHandle& handle = input.scalar<tensorflow::ResourceHandle>()();
     tensorflow::core::RefCountPtr<Var> variable;
@@ -53,6 +53,7 @@ absl::Status TableInput::Open(OpKernelContext* context, const std::string& name,
 }
 
 absl::Status TableInput::Check(int rank) const {
+  int64_t rows = 0;
   for (size_t k = 0; k < shards_.size(); ++k) {
     if (shards_[k].variable && !shards_[k].variable->is_initialized) {
       return absl::FailedPreconditionError(
@@ -60,14 +61,13 @@ absl::Status TableInput::Check(int rank) const {
     }
     const Tensor& tensor = shards_[k].tensor();
     if (tensor.dtype() != type_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(NameOf(k), " must be of type ", tensorflow::DataTypeString(type_), ", got ",
-                       tensorflow::DataTypeString(tensor.dtype())));
+      return absl::InvalidArgumentError(absl::StrCat(NameOf(k), " must be of type ",
+                                                     tensorflow::DataTypeString(type_), ", got ",
+                                                     tensorflow::DataTypeString(tensor.dtype())));
     }
     if (tensor.dims() != rank) {
       return absl::InvalidArgumentError(absl::StrCat(NameOf(k), " must have rank ", rank,
-                                                     ", got shape ",
-                                                     tensor.shape().DebugString()));
+                                                     ", got shape ", tensor.shape().DebugString()));
     }
     const Tensor& first = shards_[0].tensor();
     if (rank == 2 && tensor.dim_size(1) != first.dim_size(1)) {
@@ -75,6 +75,12 @@ absl::Status TableInput::Check(int rank) const {
           absl::StrCat(NameOf(k), " must have the depth of the first shard, ", first.dim_size(1),
                        ", got shape ", tensor.shape().DebugString()));
     }
+    if (tensor.dim_size(0) > kMostClasses - rows) {
+      return absl::InvalidArgumentError(absl::StrCat(name_, " must have at most ", kMostClasses,
+                                                     " rows, got shape ",
+                                                     tensor.shape().DebugString()));
+    }
+    rows += tensor.dim_size(0);
   }
   return absl::OkStatus();
 }

@@ -41,9 +41,8 @@ class TableInput {
   // REQUIRES: Check succeeded.
   template <typename W>
   RowTable<W> Rows() const {
-    const int64_t depth = shards_.empty() || shards_[0].tensor().dims() < 2
-                              ? 1
-                              : shards_[0].tensor().dim_size(1);
+    const int64_t depth =
+        shards_.empty() || shards_[0].tensor().dims() < 2 ? 1 : shards_[0].tensor().dim_size(1);
     RowTable<W> table(depth);
     for (const Shard& shard : shards_) {
       table.AddShard(Data<W>(shard.tensor()), shard.tensor().dim_size(0));

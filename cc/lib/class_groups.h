@@ -10,6 +10,9 @@
 
 namespace candsamp {
 
+// Buckets and keys can tell this many classes apart.
+constexpr int64_t kMostClasses = int64_t{1} << 43;
+
 // A stable parallel radix sort: entries are dealt into buckets by the high bits of their class,
 // then each bucket is sorted by the low bits in cache. Time O(entries), whatever the number of
 // classes; the result does not depend on the number of threads.
@@ -20,7 +23,7 @@ namespace candsamp {
 template <typename Entry>
 class ClassGroups {
  public:
-  // REQUIRES: every id is in [0, num_classes).
+  // REQUIRES: every id is in [0, num_classes), num_classes <= kMostClasses.
   template <typename Source>
   ClassGroups(Host& host, int64_t count, int64_t num_classes, const Source& source)
       : host_(host), count_(count) {
@@ -33,7 +36,7 @@ class ClassGroups {
     FindGroups();
   }
 
-  int64_t size() const { return groups_; }           // distinct classes
+  int64_t size() const { return groups_; }             // distinct classes
   const int64_t* classes() const { return classes_; }  // [size()], ascending
   int64_t start(int64_t group) const { return starts_[group]; }
   const Entry& entry(int64_t position) const { return entries_[position]; }
@@ -66,8 +69,7 @@ class ClassGroups {
   // Counts by block and bucket, turns the counts into first positions, then moves the entries.
   template <typename Source>
   void Deal(const Source& source, Entry* out) {
-    const int64_t blocks =
-        std::clamp<int64_t>(count_ / kEntriesPerBlock, 1, kMaxBlocks);
+    const int64_t blocks = std::clamp<int64_t>(count_ / kEntriesPerBlock, 1, kMaxBlocks);
     int64_t* next = host_.Allocate<int64_t>(blocks * buckets_);
     const auto for_each_block = [&](auto work) {
       host_.ParallelFor(blocks, count_ / blocks * kSortCost, [&](int64_t first, int64_t last) {

@@ -15,7 +15,9 @@ InstructionSet Widest() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512bw");
-  return avx512 ? InstructionSet::kAvx512 : avx2 ? InstructionSet::kAvx2 : InstructionSet::kBaseline;
+  return avx512 ? InstructionSet::kAvx512
+         : avx2 ? InstructionSet::kAvx2
+                : InstructionSet::kBaseline;
 }
 
 InstructionSet Choose() {

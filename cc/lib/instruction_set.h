@@ -7,7 +7,7 @@ namespace candsamp {
 enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
 
 // The widest set that this machine has, read once. The environment variable CANDSAMP_MAX_ISA
-// (baseline, avx2 or avx512) lowers it, for tests and comparisons.
+// (baseline, avx2 or avx512; others are ignored) lowers it, for tests and comparisons.
 InstructionSet ChosenInstructionSet();
 
 const char* InstructionSetName(InstructionSet set);

@@ -34,8 +34,8 @@ class OccurrenceSource {
   template <typename Emit>
   void ForEach(int64_t begin, int64_t end, Emit emit) const {
     ForEachOf(batch_.labels, label_gradient_, begin, std::min(end, num_labels_), emit);
-    ForEachOf(batch_.candidates, candidate_gradient_,
-              std::max<int64_t>(begin - num_labels_, 0), end - num_labels_, emit);
+    ForEachOf(batch_.candidates, candidate_gradient_, std::max<int64_t>(begin - num_labels_, 0),
+              end - num_labels_, emit);
   }
 
  private:
@@ -43,7 +43,8 @@ class OccurrenceSource {
   void ForEachOf(const RaggedIds& ids, const A* gradient, int64_t begin, int64_t end,
                  Emit emit) const {
     if (begin >= end) return;
-    int64_t row = std::upper_bound(ids.splits, ids.splits + batch_.rows + 1, begin) - ids.splits - 1;
+    int64_t row =
+        std::upper_bound(ids.splits, ids.splits + batch_.rows + 1, begin) - ids.splits - 1;
     for (int64_t k = begin; k < end; ++row) {
       const A factor = row_factor_ ? row_factor_[row] : A(1);
       for (; k < std::min(end, ids.end(row)); ++k) {
@@ -142,11 +143,11 @@ void SumClassBiases(Host& host, const ClassGroups<Occurrence<Accumulator<W>>>& g
                     int64_t first, int64_t last, W* out) {
   host.ParallelFor(last - first, 8, [&](int64_t begin, int64_t end) {
     for (int64_t g = first + begin; g < first + end; ++g) {
-      Accumulator<W> sum = 0;
+      double sum = 0;
       for (int64_t k = groups.start(g); k < groups.start(g + 1); ++k) {
         sum += groups.entry(k).gradient;
       }
-      Narrow(sum, &out[g - first]);
+      Narrow(static_cast<Accumulator<W>>(sum), &out[g - first]);
     }
   });
 }

@@ -126,15 +126,10 @@ class Classes {
 // What a segment leaves behind besides its weighted sum of class rows.
 template <typename A>
 struct Partial {
-  A max = -std::numeric_limits<A>::infinity();  // softmax: the largest logit, or NaN
+  A max = -std::numeric_limits<A>::infinity();  // softmax: the largest logit
   A sum = 0;           // softmax: sum of exp(z - max); NCE: sum of softplus(z)
   A label_logits = 0;  // sum
 };
-
-template <typename A>
-A LargerOrNan(A a, A b) {
-  return a < b || b != b ? b : a;
-}
 
 // A finite number to subtract from logits of which `max` is the largest.
 template <typename A>
@@ -163,16 +158,17 @@ class RaggedForward {
   void Run() {
     const RaggedIds& labels = batch_.labels;
     const RaggedIds& candidates = batch_.candidates;
-    const Segments segments(batch_.rows, [&](int64_t row) {
-      return labels.splits[row] + candidates.splits[row];
-    });
+    const Segments segments(
+        batch_.rows, [&](int64_t row) { return labels.splits[row] + candidates.splits[row]; });
     std::vector<Partial<A>> partials(segments.slots());
     A* partial_sums = host_.Allocate<A>(segments.slots() * depth_);
     segments.ForEachRange(host_, CostOf<W>(depth_),
                           [&] { return Worker(*this, partials.data(), partial_sums); });
 
     const std::vector<LongGroup>& long_rows = segments.long_groups();
-    host_.ParallelFor(long_rows.size(), kSegmentLength * depth_, [&](int64_t first, int64_t last) {
+    if (long_rows.empty()) return;
+    const int64_t count = static_cast<int64_t>(long_rows.size());
+    host_.ParallelFor(count, segments.slots() / count * depth_, [&](int64_t first, int64_t last) {
       for (int64_t k = first; k < last; ++k) {
         const LongGroup& row = long_rows[k];
         FinishLongRow(row, partials.data() + row.first_slot,
@@ -211,9 +207,8 @@ class RaggedForward {
         if (segment.slot < 0) {
           pass_.RunWholeRow(segment.group, classes_, first, ends_[k]);
         } else {
-          partials_[segment.slot] =
-              pass_.RunLongRowSegment(segment, classes_, first, ends_[k],
-                                      partial_sums_ + segment.slot * pass_.depth_);
+          partials_[segment.slot] = pass_.RunLongRowSegment(
+              segment, classes_, first, ends_[k], partial_sums_ + segment.slot * pass_.depth_);
         }
       }
       classes_.Clear();
@@ -258,16 +253,13 @@ class RaggedForward {
     const int64_t row = group.group;
     Partial<A> merged;
     for (int64_t s = 0; s < group.segments; ++s) {
-      merged.max = LargerOrNan(merged.max, partials[s].max);
+      merged.max = std::max(merged.max, partials[s].max);
     }
     A* slope = InputSlope(row);
     std::fill_n(slope, depth_, A(0));
     for (int64_t s = 0; s < group.segments; ++s) {
-      // Segments of nothing but minus infinities have sum 0.
-      const A factor = kind_ == RaggedLoss::kNce ? A(1)
-                       : partials[s].sum == A(0)
-                           ? A(0)
-                           : ExpOf(partials[s].max - Reference(merged.max));
+      const A factor =
+          kind_ == RaggedLoss::kSoftmax ? std::exp(partials[s].max - Reference(merged.max)) : A(1);
       merged.sum += factor * partials[s].sum;
       merged.label_logits += partials[s].label_logits;
       const A* part = sums + s * depth_;
@@ -284,8 +276,6 @@ class RaggedForward {
     }
     FinishRow(row, merged);
   }
-
-  static A ExpOf(A x) { return std::exp(x); }
 
   void Gather(const Segment& segment, Classes<W>* classes) const {
     const int64_t row = segment.group;
@@ -342,10 +332,11 @@ class RaggedForward {
   // coefficients = exp(z - max), after rescaling what was summed relative to a smaller max.
   void AddExponentials(const A* z, int64_t count, A* coefficients, A* sum,
                        Partial<A>* partial) const {
+    // NaN is not larger than anything, but reaches the loss through the sum.
     A max = partial->max;
-    for (int64_t k = 0; k < count; ++k) max = LargerOrNan(max, z[k]);
-    if (partial->sum > A(0) && !(max == partial->max)) {
-      const A factor = ExpOf(partial->max - max);
+    for (int64_t k = 0; k < count; ++k) max = std::max(max, z[k]);
+    if (partial->sum > A(0) && max > partial->max) {
+      const A factor = std::exp(partial->max - max);
       partial->sum *= factor;
       accumulator_kernels_.scale_and_narrow(sum, factor, depth_, sum);
     }
@@ -415,12 +406,11 @@ void RaggedLogits(Host& host, const RaggedBatch& batch, const Accumulator<W>* in
   });
 }
 
-#define CANDSAMP_INSTANTIATE(W)                                                                  \
-  template void RaggedLossForward<W>(Host&, RaggedLoss, const RaggedBatch&,                      \
-                                     const Accumulator<W>*, const RowTable<W>&,                  \
-                                     const RowTable<W>&, bool,                                   \
-                                     const RaggedLossOutput<Accumulator<W>>&);                   \
-  template void RaggedLogits<W>(Host&, const RaggedBatch&, const Accumulator<W>*,                \
+#define CANDSAMP_INSTANTIATE(W)                                                                    \
+  template void RaggedLossForward<W>(Host&, RaggedLoss, const RaggedBatch&, const Accumulator<W>*, \
+                                     const RowTable<W>&, const RowTable<W>&, bool,                 \
+                                     const RaggedLossOutput<Accumulator<W>>&);                     \
+  template void RaggedLogits<W>(Host&, const RaggedBatch&, const Accumulator<W>*,                  \
                                 const RowTable<W>&, const RowTable<W>&, Accumulator<W>*);
 CANDSAMP_INSTANTIATE(float)
 CANDSAMP_INSTANTIATE(double)

@@ -23,14 +23,13 @@ template <typename A>
 struct RaggedLossOutput {
   A* loss;             // [rows]
   A* label_slope;      // one for each label: with respect to its logit
-  A* candidate_slope;  // one for each candidate; 0 where it was dropped
+  A* candidate_slope;  // one for each candidate; 0 where it was dropped, or NaN with the loss
   A* input_slope;      // [rows, depth]: with respect to x_i
 };
 
-// Reads each class row once. With `remove_accidental_hits` a candidate that equals one of its
-// row's labels is dropped.
-// REQUIRES: splits and ids checked; biases empty or of one column and as many rows as weights;
-// for softmax, a label in every row.
+// Reads the row of each candidate once. With `remove_accidental_hits` a candidate that equals one
+// of its row's labels is dropped. REQUIRES: splits and ids checked; biases empty or of one column
+// and as many rows as weights; for softmax, a label in every row.
 template <typename W>
 void RaggedLossForward(Host& host, RaggedLoss kind, const RaggedBatch& batch,
                        const Accumulator<W>* inputs, const RowTable<W>& weights,

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "cc/lib/half.h"
+#include "cc/lib/host_device.h"
 
 namespace candsamp {
 
@@ -36,21 +37,22 @@ struct RowKernels {
                               int64_t depth, W* out);
 
   void (*widen)(const W* in, int64_t count, A* out);
+  // out[k] = factor * in[k]; out may be in.
   void (*scale_and_narrow)(const A* in, A factor, int64_t count, W* out);
 };
 
-// Elementwise functions of logits.
+// Elementwise functions of logits. Outputs may be inputs.
 template <typename A>
 struct LogitKernels {
-  // out[k] = exp(z[k] - max); returns their sum. max is finite and no z[k] is above it, or NaN.
+  // out[k] = exp(z[k] - max); returns their sum. No z[k] is above max; max is not minus infinity.
   A (*exp_minus)(const A* z, int64_t count, A max, A* out);
   // out[k] = factor * exp(z[k] - max).
   void (*scaled_exp_minus)(const A* z, int64_t count, A max, A factor, A* out);
-  // out[k] = sigmoid(z[k]); returns the sum of softplus(z[k]). out may be z.
+  // out[k] = sigmoid(z[k]); returns the sum of softplus(z[k]).
   A (*sigmoid_softplus)(const A* z, int64_t count, A* out);
 };
 
-inline void StreamFence() { __builtin_ia32_sfence(); }
+CANDSAMP_FORMULA void StreamFence() { __builtin_ia32_sfence(); }
 
 // W: float, double, Bfloat16 or Half. A: float or double.
 template <typename W>

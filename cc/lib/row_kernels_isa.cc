@@ -41,7 +41,8 @@ struct Lanes {
 template <typename A>
 using Vector = typename Lanes<A>::Vector;
 
-// Each equals Widen on every element; the compiler does not find these forms by itself.
+// Each equals Widen on every element (up to which NaN a NaN is); the compiler does not find these
+// forms by itself.
 CANDSAMP_FORMULA void Load(const float* p, Vector<float>* v) { memcpy(v, p, sizeof *v); }
 CANDSAMP_FORMULA void Load(const double* p, Vector<double>* v) { memcpy(v, p, sizeof *v); }
 CANDSAMP_FORMULA void Load(const Bfloat16* p, Vector<float>* v) {
@@ -76,8 +77,8 @@ CANDSAMP_FORMULA A Sum(const Vector<A>& v) {
 }
 
 template <typename W>
-CANDSAMP_FORMULA Accumulator<W> Dot(const W* row, const Accumulator<W>* x,
-                                                         int64_t depth, const W* next) {
+CANDSAMP_FORMULA Accumulator<W> Dot(const W* row, const Accumulator<W>* x, int64_t depth,
+                                    const W* next) {
   using A = Accumulator<W>;
   constexpr int64_t kLanes = Lanes<A>::kCount;
   Vector<A> sums[kUnroll] = {};
@@ -123,9 +124,10 @@ void DotRows(const W* const* rows, int64_t count, int64_t available, const Accum
 // blocks of several vectors, then of one vector, then of single values.
 template <typename R, typename Initial, typename InitialScalar, typename Store,
           typename StoreScalar>
-CANDSAMP_FORMULA void WeightedColumns(
-    const R* const* rows, const Accumulator<R>* coefficients, int64_t count, int64_t depth,
-    Initial initial, InitialScalar initial_scalar, Store store, StoreScalar store_scalar) {
+CANDSAMP_FORMULA void WeightedColumns(const R* const* rows, const Accumulator<R>* coefficients,
+                                      int64_t count, int64_t depth, Initial initial,
+                                      InitialScalar initial_scalar, Store store,
+                                      StoreScalar store_scalar) {
   using A = Accumulator<R>;
   constexpr int64_t kLanes = Lanes<A>::kCount;
   int64_t d = 0;
@@ -195,7 +197,8 @@ CANDSAMP_FORMULA void Stream(const __m512i& v, void* out) {
 }
 #endif
 CANDSAMP_FORMULA void Stream(int64_t v, void* out) {
-  _mm_stream_si64(static_cast<long long*>(out), v);
+  typedef long long MayAlias __attribute__((may_alias));
+  _mm_stream_si64(static_cast<MayAlias*>(out), v);
 }
 
 // What the values of one vector of accumulators take in memory.

@@ -4,16 +4,16 @@
 
 #include "cc/lib/row_kernels.h"
 
-#define CANDSAMP_DECLARE_ISA(isa)                       \
-  namespace candsamp {                                  \
-  namespace isa {                                       \
-  extern const RowKernels<float> kFloatRows;            \
-  extern const RowKernels<double> kDoubleRows;          \
-  extern const RowKernels<Bfloat16> kBfloat16Rows;      \
-  extern const RowKernels<Half> kHalfRows;              \
-  extern const LogitKernels<float> kFloatLogits;        \
-  extern const LogitKernels<double> kDoubleLogits;      \
-  }                                                     \
+#define CANDSAMP_DECLARE_ISA(isa)                  \
+  namespace candsamp {                             \
+  namespace isa {                                  \
+  extern const RowKernels<float> kFloatRows;       \
+  extern const RowKernels<double> kDoubleRows;     \
+  extern const RowKernels<Bfloat16> kBfloat16Rows; \
+  extern const RowKernels<Half> kHalfRows;         \
+  extern const LogitKernels<float> kFloatLogits;   \
+  extern const LogitKernels<double> kDoubleLogits; \
+  }                                                \
   }
 
 CANDSAMP_DECLARE_ISA(baseline)

@@ -33,8 +33,8 @@ class Segments {
  public:
   Segments(int64_t groups, Start start) : groups_(groups), start_(start) {
     for (int64_t g = 0; g < groups; ++g) {
+      if (start(g + 1) - start(g) <= kSegmentLength) continue;
       const int64_t segments = CountOf(g);
-      if (segments == 1) continue;
       long_groups_.push_back({g, slots_, segments});
       slots_ += segments;
     }
@@ -85,8 +85,7 @@ class Segments {
 
  private:
   int64_t CountOf(int64_t g) const {
-    return std::max<int64_t>(
-        1, (start_(g + 1) - start_(g) + kSegmentLength - 1) / kSegmentLength);
+    return std::max<int64_t>(1, (start_(g + 1) - start_(g) + kSegmentLength - 1) / kSegmentLength);
   }
 
   int64_t Position(int64_t g) const { return start_(g) + g; }

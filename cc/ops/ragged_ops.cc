@@ -151,37 +151,37 @@ row_ids: [N], where in `rows` each candidate's row is; empty when `rows` is.
 
 }  // namespace
 
-#define CANDSAMP_TABLE_ATTRS                                                                 \
-  Attr("T: {float, double, bfloat16, half}")                                                 \
-      .Attr("W: {float, double, bfloat16, half}")                                            \
-      .Attr("A: {float, double}")                                                            \
-      .Attr("weight_types: list({resource, float, double, bfloat16, half}) >= 1")            \
+#define CANDSAMP_TABLE_ATTRS                                                      \
+  Attr("T: {float, double, bfloat16, half}")                                      \
+      .Attr("W: {float, double, bfloat16, half}")                                 \
+      .Attr("weight_types: list({resource, float, double, bfloat16, half}) >= 1") \
       .Attr("bias_types: list({resource, float, double, bfloat16, half}) >= 0")
 
-#define CANDSAMP_RAGGED_LOSS_OP(name, formula)                                               \
-  REGISTER_OP(name)                                                                          \
-      .Input("weights: weight_types")                                                        \
-      .Input("biases: bias_types")                                                           \
-      .Input("inputs: T")                                                                    \
-      .Input("labels: int64")                                                                \
-      .Input("label_splits: int64")                                                          \
-      .Input("label_log_q: label_log_q_count * float")                                       \
-      .Input("label_log_q_splits: label_log_q_count * int64")                                \
-      .Input("candidates: int64")                                                            \
-      .Input("candidate_splits: int64")                                                      \
-      .Input("candidate_log_q: candidate_log_q_count * float")                               \
-      .Input("candidate_log_q_splits: candidate_log_q_count * int64")                        \
-      .Output("loss: T")                                                                     \
-      .Output("label_slope: A")                                                              \
-      .Output("candidate_slope: A")                                                          \
-      .Output("input_slope: A")                                                              \
-      .Output("weight_rows: int64")                                                          \
-      .Output("bias_rows: int64")                                                            \
-      .CANDSAMP_TABLE_ATTRS.Attr("label_log_q_count: int >= 0")                              \
-      .Attr("candidate_log_q_count: int >= 0")                                               \
-      .Attr("remove_accidental_hits: bool = true")                                           \
-      .Attr("Tshape: {int32, int64} = DT_INT32")                                             \
-      .SetShapeFn(LossShapes)                                                                \
+#define CANDSAMP_RAGGED_LOSS_OP(name, formula)                        \
+  REGISTER_OP(name)                                                   \
+      .Input("weights: weight_types")                                 \
+      .Input("biases: bias_types")                                    \
+      .Input("inputs: T")                                             \
+      .Input("labels: int64")                                         \
+      .Input("label_splits: int64")                                   \
+      .Input("label_log_q: label_log_q_count * float")                \
+      .Input("label_log_q_splits: label_log_q_count * int64")         \
+      .Input("candidates: int64")                                     \
+      .Input("candidate_splits: int64")                               \
+      .Input("candidate_log_q: candidate_log_q_count * float")        \
+      .Input("candidate_log_q_splits: candidate_log_q_count * int64") \
+      .Output("loss: T")                                              \
+      .Output("label_slope: A")                                       \
+      .Output("candidate_slope: A")                                   \
+      .Output("input_slope: A")                                       \
+      .Output("weight_rows: int64")                                   \
+      .Output("bias_rows: int64")                                     \
+      .CANDSAMP_TABLE_ATTRS.Attr("A: {float, double}")                \
+      .Attr("label_log_q_count: int >= 0")                            \
+      .Attr("candidate_log_q_count: int >= 0")                        \
+      .Attr("remove_accidental_hits: bool = true")                    \
+      .Attr("Tshape: {int32, int64} = DT_INT32")                      \
+      .SetShapeFn(LossShapes)                                         \
       .Doc(std::string(formula) + kLossDoc)
 
 constexpr char kSoftmaxFormula[] =
@@ -195,19 +195,19 @@ CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedSampledSoftmaxLoss", kSoftmaxFor
 CANDSAMP_RAGGED_LOSS_OP("Candsamp>RaggedNceLoss", kNceFormula);
 CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedNceLoss", kNceFormula).SetIsStateful();
 
-#define CANDSAMP_GRAD_OUTPUTS                                                                \
-  Output("inputs_grad: T")                                                                   \
-      .Output("weight_indices: num_weights * int64")                                         \
-      .Output("weight_values: num_weights * W")                                              \
-      .Output("weight_shapes: num_weights * Tshape")                                         \
-      .Output("bias_indices: num_biases * int64")                                            \
-      .Output("bias_values: num_biases * W")                                                 \
-      .Output("bias_shapes: num_biases * Tshape")                                            \
-      .Attr("T: {float, double, bfloat16, half}")                                            \
-      .Attr("W: {float, double, bfloat16, half}")                                            \
-      .Attr("Tshape: {int32, int64} = DT_INT32")                                             \
-      .Attr("num_weights: int >= 1")                                                         \
-      .Attr("num_biases: int >= 0")                                                          \
+#define CANDSAMP_GRAD_OUTPUTS                        \
+  Output("inputs_grad: T")                           \
+      .Output("weight_indices: num_weights * int64") \
+      .Output("weight_values: num_weights * W")      \
+      .Output("weight_shapes: num_weights * Tshape") \
+      .Output("bias_indices: num_biases * int64")    \
+      .Output("bias_values: num_biases * W")         \
+      .Output("bias_shapes: num_biases * Tshape")    \
+      .Attr("T: {float, double, bfloat16, half}")    \
+      .Attr("W: {float, double, bfloat16, half}")    \
+      .Attr("Tshape: {int32, int64} = DT_INT32")     \
+      .Attr("num_weights: int >= 1")                 \
+      .Attr("num_biases: int >= 0")                  \
       .SetShapeFn(GradShapes)
 
 REGISTER_OP("Candsamp>RaggedLossGrad")
@@ -231,20 +231,20 @@ and the row of class c is the sum of grad[i] * slope * inputs[i] over its occurr
 Each shard's slices have distinct, ascending indices, counted from the shard's first row.
 )doc");
 
-#define CANDSAMP_RAGGED_LOGITS_OP(name)                                                      \
-  REGISTER_OP(name)                                                                          \
-      .Input("weights: weight_types")                                                        \
-      .Input("biases: bias_types")                                                           \
-      .Input("inputs: T")                                                                    \
-      .Input("candidates: int64")                                                            \
-      .Input("candidate_splits: int64")                                                      \
-      .Output("logits: T")                                                                   \
-      .Output("rows: W")                                                                     \
-      .Output("row_ids: int64")                                                              \
-      .Output("weight_rows: int64")                                                          \
-      .Output("bias_rows: int64")                                                            \
-      .CANDSAMP_TABLE_ATTRS.Attr("Tshape: {int32, int64} = DT_INT32")                        \
-      .SetShapeFn(LogitsShapes)                                                              \
+#define CANDSAMP_RAGGED_LOGITS_OP(name)                               \
+  REGISTER_OP(name)                                                   \
+      .Input("weights: weight_types")                                 \
+      .Input("biases: bias_types")                                    \
+      .Input("inputs: T")                                             \
+      .Input("candidates: int64")                                     \
+      .Input("candidate_splits: int64")                               \
+      .Output("logits: T")                                            \
+      .Output("rows: W")                                              \
+      .Output("row_ids: int64")                                       \
+      .Output("weight_rows: int64")                                   \
+      .Output("bias_rows: int64")                                     \
+      .CANDSAMP_TABLE_ATTRS.Attr("Tshape: {int32, int64} = DT_INT32") \
+      .SetShapeFn(LogitsShapes)                                       \
       .Doc(kLogitsDoc)
 
 CANDSAMP_RAGGED_LOGITS_OP("Candsamp>RaggedCandidateLogits");

@@ -1,0 +1,74 @@
+// The choice of the instruction set, and of the kernels that go with it.
+#include "cc/lib/instruction_set.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "cc/lib/row_kernels.h"
+#include "cc/lib/row_kernels_isa.h"
+
+namespace candsamp {
+namespace {
+
+InstructionSet Widest() {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
+    return InstructionSet::kAvx512;
+  }
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+             ? InstructionSet::kAvx2
+             : InstructionSet::kBaseline;
+}
+
+template <typename Kernels>
+bool IsOf(InstructionSet set, const Kernels& chosen, const Kernels& baseline, const Kernels& avx2,
+          const Kernels& avx512) {
+  return &chosen == (set == InstructionSet::kAvx512 ? &avx512
+                     : set == InstructionSet::kAvx2 ? &avx2
+                                                    : &baseline);
+}
+
+// The choice is made once in a process, so each gets a process of its own.
+[[noreturn]] void ExitWithWhetherChosen(const char* limit, InstructionSet expected) {
+  if (limit == nullptr) {
+    unsetenv("CANDSAMP_MAX_ISA");
+  } else {
+    setenv("CANDSAMP_MAX_ISA", limit, 1);
+  }
+  const bool right = ChosenInstructionSet() == expected &&
+                     IsOf(expected, ChosenRowKernels<float>(), baseline::kFloatRows,
+                          avx2::kFloatRows, avx512::kFloatRows) &&
+                     IsOf(expected, ChosenRowKernels<double>(), baseline::kDoubleRows,
+                          avx2::kDoubleRows, avx512::kDoubleRows) &&
+                     IsOf(expected, ChosenRowKernels<Bfloat16>(), baseline::kBfloat16Rows,
+                          avx2::kBfloat16Rows, avx512::kBfloat16Rows) &&
+                     IsOf(expected, ChosenRowKernels<Half>(), baseline::kHalfRows, avx2::kHalfRows,
+                          avx512::kHalfRows) &&
+                     IsOf(expected, ChosenLogitKernels<float>(), baseline::kFloatLogits,
+                          avx2::kFloatLogits, avx512::kFloatLogits) &&
+                     IsOf(expected, ChosenLogitKernels<double>(), baseline::kDoubleLogits,
+                          avx2::kDoubleLogits, avx512::kDoubleLogits);
+  std::_Exit(right ? 0 : 1);
+}
+
+TEST(InstructionSetDeathTest, IsTheWidestUnlessLowered) {
+  const InstructionSet widest = Widest();
+  const testing::ExitedWithCode success(0);
+  EXPECT_EXIT(ExitWithWhetherChosen(nullptr, widest), success, "");
+  EXPECT_EXIT(ExitWithWhetherChosen("baseline", InstructionSet::kBaseline), success, "");
+  EXPECT_EXIT(ExitWithWhetherChosen("avx2", std::min(widest, InstructionSet::kAvx2)), success, "");
+  EXPECT_EXIT(ExitWithWhetherChosen("avx512", widest), success, "");
+  EXPECT_EXIT(ExitWithWhetherChosen("sse9", widest), success, "");
+  EXPECT_EXIT(ExitWithWhetherChosen("", widest), success, "");
+}
+
+TEST(InstructionSetTest, NamesAreThoseOfTheVariable) {
+  EXPECT_STREQ(InstructionSetName(InstructionSet::kBaseline), "baseline");
+  EXPECT_STREQ(InstructionSetName(InstructionSet::kAvx2), "avx2");
+  EXPECT_STREQ(InstructionSetName(InstructionSet::kAvx512), "avx512");
+}
+
+}  // namespace
+}  // namespace candsamp

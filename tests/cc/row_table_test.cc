@@ -1,0 +1,65 @@
+// RowTable: which shard a row is in, at every border.
+#include "cc/lib/row_table.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace candsamp {
+namespace {
+
+void ExpectFindsEveryRow(const std::vector<int64_t>& shard_rows, int64_t depth) {
+  std::vector<std::vector<float>> shards;
+  for (const int64_t rows : shard_rows) shards.emplace_back(rows * depth);
+  RowTable<float> table(depth);
+  for (const std::vector<float>& shard : shards) {
+    table.AddShard(shard.data(), static_cast<int64_t>(shard.size()) / depth);
+  }
+  ASSERT_EQ(table.shards(), static_cast<int64_t>(shard_rows.size()));
+  ASSERT_EQ(table.depth(), depth);
+  int64_t id = 0;
+  for (size_t s = 0; s < shards.size(); ++s) {
+    EXPECT_EQ(table.first_row()[s], id);
+    for (int64_t row = 0; row < shard_rows[s]; ++row, ++id) {
+      EXPECT_EQ(table.Row(id), shards[s].data() + row * depth) << "row " << id;
+    }
+  }
+  EXPECT_EQ(table.first_row().back(), id);
+  EXPECT_EQ(table.rows(), id);
+}
+
+TEST(RowTableTest, FindsEveryRowOfEveryShard) {
+  for (const int64_t depth : {1, 3}) {
+    ExpectFindsEveryRow({7}, depth);
+    ExpectFindsEveryRow({3, 4}, depth);
+    ExpectFindsEveryRow({1, 1, 1, 1, 1}, depth);
+    ExpectFindsEveryRow({5, 1, 20, 2}, depth);
+  }
+}
+
+TEST(RowTableTest, EmptyShardsHoldNoRow) {
+  ExpectFindsEveryRow({0}, 2);
+  ExpectFindsEveryRow({0, 3}, 2);
+  ExpectFindsEveryRow({3, 0}, 2);
+  ExpectFindsEveryRow({3, 0, 2}, 2);
+  ExpectFindsEveryRow({0, 0, 3, 0, 0, 2, 0, 0}, 2);
+  ExpectFindsEveryRow({0, 0}, 2);
+}
+
+TEST(RowTableTest, WithoutShardsIsEmpty) {
+  const RowTable<float> table(1);
+  EXPECT_TRUE(table.empty());
+  EXPECT_EQ(table.rows(), 0);
+  EXPECT_EQ(table.shards(), 0);
+}
+
+// An empty shard is still a table that was given.
+TEST(RowTableTest, WithAnEmptyShardIsNotAbsent) {
+  RowTable<float> table(1);
+  table.AddShard(nullptr, 0);
+  EXPECT_FALSE(table.empty());
+}
+
+}  // namespace
+}  // namespace candsamp
