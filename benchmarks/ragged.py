@@ -21,6 +21,10 @@ SHAPES = (
     (1_000_000, 1024, 256, 208_410, 1_627),
 )
 
+# Steps in one call of a compiled function, so that the call from Python does not count, nor that
+# each implementation finds the caches full of the last one's data.
+STEPS = (32, 32, 3)
+
 
 def row_lengths(rng, rows, total, longest):
     """Log-normal lengths, as the numbers of legal moves are, with the given sum and maximum."""
@@ -99,12 +103,33 @@ def make_step(loss, weights, biases, labels, inputs, candidates, nce):
 
     @tf.function
     def step(labels, inputs, candidates):
-        with tf.GradientTape() as tape:
-            tape.watch(inputs)
-            value = tf.reduce_mean(loss(weights, biases, labels, inputs, candidates, nce))
-        return value, tape.gradient(value, [weights, biases, inputs])
+        return loss_and_gradients(loss, weights, biases, labels, inputs, candidates, nce)
 
     return lambda: step(labels, inputs, candidates)
+
+
+def make_loop(count, loss, weights, biases, labels, inputs, candidates, nce):
+    """A compiled function of `count` such passes, one after the other."""
+
+    @tf.function
+    def loop(labels, inputs, candidates):
+        total = 0.0
+        for _ in tf.range(count):
+            value, (for_weights, for_biases, for_inputs) = loss_and_gradients(
+                loss, weights, biases, labels, inputs + 1e-30 * total, candidates, nce
+            )
+            # Every result is looked at, so that none is left out.
+            total = value + for_weights.values[0, 0] + for_biases.values[0] + for_inputs[0, 0]
+        return total
+
+    return lambda: loop(labels, inputs, candidates)
+
+
+def loss_and_gradients(loss, weights, biases, labels, inputs, candidates, nce):
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value = tf.reduce_mean(loss(weights, biases, labels, inputs, candidates, nce))
+    return value, tape.gradient(value, [weights, biases, inputs])
 
 
 def check_same(steps):
@@ -140,19 +165,22 @@ def main():
     losses = {"ours": our_loss, "composed": composed_loss, "padded": padded_loss}
 
     print(f"Ragged {args.loss}, forward + backward, float32. {harness.machine()}.")
-    print(f"Medians of {args.rounds}, the three taking turns in one process.\n")
+    print(
+        f"Medians of {args.rounds} runs of {STEPS} steps, the three taking turns in one process.\n"
+    )
     print(
         "| V | B | D | candidates (longest) | ours ms | composed | padded | ours peak MB "
         "| composed | padded | floor ms | share of it |\n|" + "---|" * 12
     )
-    for shape in SHAPES:
+    for shape, count in zip(SHAPES, STEPS, strict=True):
         arguments = problem(shape)
-        steps = {
-            name: make_step(loss, *arguments, args.loss == "nce") for name, loss in losses.items()
-        }
+        arguments += (args.loss == "nce",)
+        steps = {name: make_step(loss, *arguments) for name, loss in losses.items()}
+        loops = {name: make_loop(count, loss, *arguments) for name, loss in losses.items()}
         check_same(steps)
         floor = floor_seconds(shape, arguments[0], arguments[2].numpy(), arguments[4])
-        seconds = harness.median_seconds(steps, args.rounds)
+        seconds = harness.median_seconds(loops, args.rounds)
+        seconds = {name: value / count for name, value in seconds.items()}
         peak = {name: harness.peak_bytes(step) / 1e6 for name, step in steps.items()}
         ours = seconds["ours"]
         classes, rows, depth, total, longest = shape

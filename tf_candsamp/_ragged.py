@@ -2,7 +2,10 @@
 
 import collections
 
+import numpy as np
 import tensorflow as tf
+
+from tf_candsamp._tables import to_tensor
 
 # values: [N]. splits: int64 [B + 1]. dense_shape: the static shape if the argument was dense.
 Rows = collections.namedtuple("Rows", "values splits dense_shape")
@@ -35,16 +38,17 @@ def log_q(name, values, ids, *, vector=False):
     return [tf.cast(rows.values, tf.float32)], [splits]
 
 
-def _rows(name, value, dtype_hint, vector):
-    if isinstance(value, (list, tuple)) and any(isinstance(row, (list, tuple)) for row in value):
-        value = tf.ragged.constant(value, dtype=dtype_hint, ragged_rank=1)
+def _rows(name, value, dtype, vector):
+    if _is_list_of_rows(value, vector):
+        rows = [row.tolist() if isinstance(row, np.ndarray) else row for row in value]
+        value = tf.ragged.constant(rows, dtype=dtype, ragged_rank=1, row_splits_dtype=tf.int64)
     if isinstance(value, tf.RaggedTensor):
         if value.ragged_rank != 1 or value.flat_values.shape.rank not in (1, None):
             raise ValueError(
                 f"{name} must have one ragged dimension, shape [B, None], got {value.shape}."
             )
         return Rows(value.flat_values, tf.cast(value.row_splits, tf.int64), None)
-    value = tf.convert_to_tensor(value, dtype_hint=dtype_hint)
+    value = to_tensor(value, dtype)
     if value.shape.rank not in ((1, 2) if vector else (2,)):
         expected = "[B], [B, n] or ragged [B, None]" if vector else "ragged [B, None] or [B, n]"
         raise ValueError(f"{name} must have shape {expected}, got {value.shape}.")
@@ -53,3 +57,11 @@ def _rows(name, value, dtype_hint, vector):
     if value.shape.rank == 2:
         splits *= shape[1]
     return Rows(tf.reshape(value, [-1]), splits, value.shape)
+
+
+def _is_list_of_rows(value, vector):
+    if not isinstance(value, (list, tuple)):
+        return False
+    if not value:
+        return not vector
+    return any(isinstance(row, (list, tuple, np.ndarray)) for row in value)

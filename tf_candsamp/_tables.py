@@ -1,6 +1,7 @@
 """Class tables as arguments: variables that are read in place, dense tensors, lists of shards."""
 
 import collections
+import sys
 
 import tensorflow as tf
 
@@ -12,13 +13,19 @@ _INT32_MAX = 2**31 - 1
 Table = collections.namedtuple("Table", "entries dtype has_variable shape_dtype")
 
 
-def open_table(name, value, dtype=None):
+def to_tensor(value, dtype):
+    """A tensor: of the type `dtype` if the value has none of its own, as Python lists."""
+    return tf.convert_to_tensor(value, dtype_hint=None if hasattr(value, "dtype") else dtype)
+
+
+def open_table(name, value, *, rank, dtype=None):
     """Returns the `Table` of the argument `name`.
 
     Args:
       name: the argument's name, for errors.
       value: a tf.Variable, a Keras variable, anything convertible to a tensor, or a list of these,
         which are shards of consecutive rows. None is a table without entries.
+      rank: 2, or 1 for a table that is a vector.
       dtype: the type that the entries must have; None takes that of the first entry.
     """
     shards = _shards(value)
@@ -29,18 +36,24 @@ def open_table(name, value, dtype=None):
     shape_dtype = tf.int32
     for k, shard in enumerate(shards):
         shard_name = f"{name}[{k}]" if len(shards) > 1 else name
-        shard = _unwrap(shard)
+        shard = _variable_of_keras(shard)
+        if isinstance(shard, tf.distribute.DistributedValues):
+            shard = _variable_of_replica(shard)
         if _is_resource_variable(shard):
             has_variable = True
             entry = shard.handle
             _let_tapes_see(shard)
         else:
-            shard = entry = tf.convert_to_tensor(shard, dtype_hint=dtype or tf.float32)
+            shard = entry = to_tensor(shard, dtype or tf.float32)
         dtype = dtype or shard.dtype
         if shard.dtype != dtype:
             raise TypeError(
                 f"{shard_name} must be of type {dtype.name}, as the tables' other parts are, got "
                 f"{shard.dtype.name}."
+            )
+        if isinstance(value, (list, tuple)) and shard.shape.rank not in (rank, None):
+            raise ValueError(
+                f"{name} is a list, and so shards of rank {rank}, got one of shape {shard.shape}."
             )
         if shard.shape.rank and (shard.shape[0] or 0) > _INT32_MAX:
             shape_dtype = tf.int64
@@ -54,15 +67,27 @@ def _shards(value):
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _unwrap(value):
-    """The tf.Variable inside of a Keras 3 variable; other values as they are."""
-    inner = getattr(value, "value", None)
-    if inner is None or callable(inner) or tf.is_tensor(value) and isinstance(value, tf.Tensor):
+def _variable_of_keras(value):
+    """What a Keras 3 variable holds; other values as they are.
+
+    Its public `value` is, under autocast, a cast copy of the whole table.
+    """
+    if not hasattr(value, "_value") or isinstance(value, (tf.Variable, tf.Tensor)):
         return value
-    if not isinstance(inner, tf.Variable):
-        # Under autocast `value` is a cast copy of the whole table.
-        inner = getattr(value, "_value", inner)
-    return inner
+    scopes = sys.modules.get("keras.src.backend.common.stateless_scope")
+    scope = scopes.get_stateless_scope() if scopes else None
+    inner = None if scope is None else scope.get_current_value(value)
+    if inner is None:
+        inner = value._value
+    return value.value if inner is None else inner
+
+
+def _variable_of_replica(variable):
+    """This replica's part of a variable of tf.distribute."""
+    parts = tf.distribute.get_strategy().experimental_local_results(variable)
+    if tf.distribute.get_replica_context() is None:
+        return parts[0]
+    return next(part for part in parts if part.handle is variable.handle)
 
 
 def _is_resource_variable(value):

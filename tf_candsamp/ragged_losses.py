@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tf_candsamp import _ragged
 from tf_candsamp._library import ops
-from tf_candsamp._tables import open_table
+from tf_candsamp._tables import open_table, to_tensor
 
 _HALF_TYPES = (tf.bfloat16, tf.float16)
 _INPUT_TYPES = (tf.float32, tf.float64, *_HALF_TYPES)
@@ -164,8 +164,7 @@ def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
     with tf.name_scope(name or "RaggedCandidateLogits"):
         weights, biases, inputs = _tables_and_inputs(weights, biases, inputs)
         rows = _ragged.class_ids("candidates", candidates)
-        op = _for_tables(ops, "ragged_candidate_logits", weights, biases)
-        logits = op(
+        logits = _op_for("ragged_candidate_logits", weights, biases)(
             weights=weights.entries,
             biases=biases.entries,
             inputs=inputs,
@@ -192,13 +191,11 @@ def _ragged_loss(
     weights, biases, inputs = _tables_and_inputs(weights, biases, inputs)
     labels = _ragged.class_ids("labels", labels, vector=True)
     candidates = _ragged.class_ids("candidates", candidates)
-    label_log_q, label_log_q_splits = _ragged.log_q(
-        "label_log_q", label_log_q, labels, vector=True
-    )
+    label_log_q, label_log_q_splits = _ragged.log_q("label_log_q", label_log_q, labels, vector=True)
     candidate_log_q, candidate_log_q_splits = _ragged.log_q(
         "candidate_log_q", candidate_log_q, candidates
     )
-    return _for_tables(ops, op_name, weights, biases)(
+    return _op_for(op_name, weights, biases)(
         weights=weights.entries,
         biases=biases.entries,
         inputs=inputs,
@@ -217,9 +214,11 @@ def _ragged_loss(
 
 
 def _tables_and_inputs(weights, biases, inputs):
-    weights = open_table("weights", weights)
-    biases = open_table("biases", biases, weights.dtype)
-    inputs = tf.convert_to_tensor(inputs, dtype_hint=weights.dtype, name="inputs")
+    if weights is None:
+        raise ValueError("weights must be a table of classes, got None.")
+    weights = open_table("weights", weights, rank=2)
+    biases = open_table("biases", biases, rank=1, dtype=weights.dtype)
+    inputs = to_tensor(inputs, weights.dtype)
     if inputs.dtype not in _INPUT_TYPES:
         raise TypeError(
             f"inputs must be float32, float64, bfloat16 or float16, got {inputs.dtype.name}."
@@ -234,10 +233,10 @@ def _tables_and_inputs(weights, biases, inputs):
     return weights, biases, inputs
 
 
-def _for_tables(library, name, weights, biases):
+def _op_for(name, weights, biases):
     """The op that takes handles, if there are any, or the stateless one of the same function."""
     resource = "resource_" if weights.has_variable or biases.has_variable else ""
-    return getattr(library, f"candsamp_{resource}{name}")
+    return getattr(ops, f"candsamp_{resource}{name}")
 
 
 def _type_attributes(weights, biases):
@@ -247,7 +246,7 @@ def _type_attributes(weights, biases):
     }
 
 
-# The arguments of the differentiable ops in order, lists with the attribute that gives their length.
+# The arguments of the differentiable ops in order; of lists, the attribute that gives the length.
 _LOSS_ARGUMENTS = (
     ("weights", "weight_types"),
     ("biases", "bias_types"),
@@ -307,36 +306,42 @@ def _gradients(given, slices):
     return gradients
 
 
-# What the graph holds as the gradient of an output that nothing differentiates.
+# What a graph holds as the gradient of an output that nothing differentiates.
 _ZEROS = ("ZerosLike", "Fill", "Const", "BroadcastTo")
 
 
-def _after_errors(grad, grads_of_slopes):
-    """`grad`, once the gradients of outputs that have none were computed, which fails.
+def _unless_differentiated(op, value, grads):
+    """`value`, or an error at run time if any of `grads` is not zero.
 
-    Those are gradients of what the backward op reads, and so second derivatives. In eager mode
-    they have failed by now; in a graph they are passed over if they are known to be zero.
+    An error when the graph is built would break a first-order step that is merely traced under an
+    outer tape.
     """
-    if tf.executing_eagerly():
+    return ops.candsamp_not_twice_differentiable(value, grads, op_name=op.type)
+
+
+def _first_order(op, grad, grads_of_kept):
+    """The op's `grad`, unless what it keeps for its gradient op is differentiated, too."""
+    if tf.executing_eagerly():  # the gradient of the gradient op has failed already
         return grad
-    errors = [g for g in grads_of_slopes if g is not None and g.op.type not in _ZEROS]
-    with tf.control_dependencies(errors):
-        return tf.identity(grad)
+    grads = [g for g in grads_of_kept if g is not None and g.op.type not in _ZEROS]
+    return _unless_differentiated(op, grad, grads) if grads else grad
 
 
-def _ragged_loss_gradient(op, grad, *grads_of_slopes):
+def _ragged_loss_gradient(op, grad, *grads_of_kept):
     given = _inputs_by_name(op, _LOSS_ARGUMENTS)
-    _, label_slope, candidate_slope, input_slope, weight_rows, bias_rows = op.outputs
+    _, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad, weight_rows, bias_rows = (
+        op.outputs
+    )
     slices = ops.candsamp_ragged_loss_grad(
-        grad=_after_errors(grad, grads_of_slopes[:3]),
+        grad=_first_order(op, grad, grads_of_kept[:3]),
         inputs=given["inputs"],
         labels=given["labels"],
         label_splits=given["label_splits"],
         candidates=given["candidates"],
         candidate_splits=given["candidate_splits"],
-        label_slope=label_slope,
-        candidate_slope=candidate_slope,
-        input_slope=input_slope,
+        label_logit_grad=label_logit_grad,
+        candidate_logit_grad=candidate_logit_grad,
+        unscaled_inputs_grad=unscaled_inputs_grad,
         weight_rows=weight_rows,
         bias_rows=bias_rows,
         W=op.get_attr("W"),
@@ -359,9 +364,9 @@ for _name in (
 def _ragged_logits_gradient(op, grad, grad_of_rows, *_):
     given = _inputs_by_name(op, _LOGITS_ARGUMENTS)
     _, rows, row_ids, weight_rows, bias_rows = op.outputs
-    keeps_rows = op.type == "Candsamp>ResourceRaggedCandidateLogits"
+    keeps_rows = any(shard.dtype == tf.resource for shard in given["weights"])
     slices = ops.candsamp_ragged_candidate_logits_grad(
-        grad=_after_errors(grad, [grad_of_rows]),
+        grad=_first_order(op, grad, [grad_of_rows]),
         inputs=given["inputs"],
         candidates=given["candidates"],
         candidate_splits=given["candidate_splits"],
@@ -369,7 +374,6 @@ def _ragged_logits_gradient(op, grad, grad_of_rows, *_):
         row_ids=row_ids if keeps_rows else given["candidates"],
         weight_rows=weight_rows,
         bias_rows=bias_rows,
-        W=op.get_attr("W"),
         Tshape=op.get_attr("Tshape"),
         num_weights=len(given["weights"]),
         num_biases=len(given["biases"]),
@@ -381,14 +385,14 @@ tf.RegisterGradient("Candsamp>RaggedCandidateLogits")(_ragged_logits_gradient)
 tf.RegisterGradient("Candsamp>ResourceRaggedCandidateLogits")(_ragged_logits_gradient)
 
 
-def _no_second_derivative(op, *_):
-    # An op that fails when it runs: raising here would break a first-order step that is merely
-    # traced under an outer tape.
+def _no_second_derivative(op, *grads):
+    grads = [g for g in grads if g is not None and g.dtype.is_floating]
     return [
-        ops.candsamp_not_twice_differentiable(x, op_name=op.type) if x.dtype.is_floating else None
+        _unless_differentiated(op, tf.zeros_like(x), grads) if x.dtype.is_floating else None
         for x in op.inputs
     ]
 
 
 tf.RegisterGradient("Candsamp>RaggedLossGrad")(_no_second_derivative)
 tf.RegisterGradient("Candsamp>RaggedCandidateLogitsGrad")(_no_second_derivative)
+tf.no_gradient("Candsamp>NotTwiceDifferentiable")

@@ -95,8 +95,9 @@ class SlicesOutput {
       } else if (sizes[d] <= std::numeric_limits<int32_t>::max()) {
         shape->vec<int32_t>()(d) = static_cast<int32_t>(sizes[d]);
       } else {
-        return absl::InvalidArgumentError(absl::StrCat(prefix, "_shapes of type int32 cannot hold ",
-                                                       sizes[d], " rows: Tshape must be int64"));
+        return absl::InvalidArgumentError(
+            absl::StrCat(prefix, "_shapes of type int32 cannot hold ", sizes[d],
+                         ": the table needs a static shape, or Tshape int64"));
       }
     }
     return absl::OkStatus();
@@ -138,16 +139,16 @@ class RaggedLossGradOp : public OpKernel {
 
  private:
   static absl::Status Run(OpKernelContext* context, TfHost& host) {
-    const Tensor *grad, *inputs, *label_slope, *candidate_slope, *input_slope;
+    const Tensor *grad, *inputs, *label_logit_grad, *candidate_logit_grad, *unscaled_inputs_grad;
     TF_RETURN_IF_ERROR(context->input("grad", &grad));
     TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
-    TF_RETURN_IF_ERROR(context->input("label_slope", &label_slope));
-    TF_RETURN_IF_ERROR(context->input("candidate_slope", &candidate_slope));
-    TF_RETURN_IF_ERROR(context->input("input_slope", &input_slope));
-    if (inputs->dims() != 2 || input_slope->shape() != inputs->shape()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("inputs and input_slope must have one shape of rank 2, got ",
-                       inputs->shape().DebugString(), " and ", input_slope->shape().DebugString()));
+    TF_RETURN_IF_ERROR(context->input("label_logit_grad", &label_logit_grad));
+    TF_RETURN_IF_ERROR(context->input("candidate_logit_grad", &candidate_logit_grad));
+    TF_RETURN_IF_ERROR(context->input("unscaled_inputs_grad", &unscaled_inputs_grad));
+    if (inputs->dims() != 2 || unscaled_inputs_grad->shape() != inputs->shape()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "inputs and unscaled_inputs_grad must have one shape of rank 2, got ",
+          inputs->shape().DebugString(), " and ", unscaled_inputs_grad->shape().DebugString()));
     }
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
@@ -155,22 +156,23 @@ class RaggedLossGradOp : public OpKernel {
     TF_RETURN_IF_ERROR(ReadRaggedIds(context, "labels", batch.rows, &batch.labels));
     TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
     TF_RETURN_IF_ERROR(CheckSize("grad", *grad, batch.rows));
-    TF_RETURN_IF_ERROR(CheckSize("label_slope", *label_slope, batch.num_labels()));
-    TF_RETURN_IF_ERROR(CheckSize("candidate_slope", *candidate_slope, batch.num_candidates()));
+    TF_RETURN_IF_ERROR(CheckSize("label_logit_grad", *label_logit_grad, batch.num_labels()));
+    TF_RETURN_IF_ERROR(
+        CheckSize("candidate_logit_grad", *candidate_logit_grad, batch.num_candidates()));
 
     const A* row_factor = Widened<T>(host, *grad);
     Tensor* inputs_grad;
     TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));
-    const A* slope = Data<A>(*input_slope);
+    const A* unscaled = Data<A>(*unscaled_inputs_grad);
     T* out = MutableData<T>(inputs_grad);
     host.ParallelFor(batch.rows, depth, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        ChosenRowKernels<T>().scale_and_narrow(slope + i * depth, row_factor[i], depth,
+        ChosenRowKernels<T>().scale_and_narrow(unscaled + i * depth, row_factor[i], depth,
                                                out + i * depth);
       }
     });
     return OutputSlices<W>(context, host, batch, Widened<T>(host, *inputs), depth,
-                           Data<A>(*label_slope), Data<A>(*candidate_slope), row_factor);
+                           Data<A>(*label_logit_grad), Data<A>(*candidate_logit_grad), row_factor);
   }
 };
 
@@ -192,7 +194,10 @@ class RaggedLogitsGradOp : public OpKernel {
     TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
     TF_RETURN_IF_ERROR(context->input("row_ids", &row_ids));
     TF_RETURN_IF_ERROR(context->input_list("rows", &rows));
-    if (inputs->dims() != 2) return CheckInputs(*inputs, 0);
+    if (inputs->dims() != 2) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("inputs must have rank 2, got shape ", inputs->shape().DebugString()));
+    }
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
     const int64_t depth = inputs->dim_size(1);
@@ -228,13 +233,30 @@ class NotTwiceDifferentiableOp : public OpKernel {
   }
 
   void Compute(OpKernelContext* context) override {
-    context->CtxFailure(
-        absl::UnimplementedError(absl::StrCat("the gradient of ", op_name_,
-                                              " has no gradient itself: second derivatives "
-                                              "of tf_candsamp's losses are not implemented")));
+    OpInputList grads;
+    OP_REQUIRES_OK(context, context->input_list("grads", &grads));
+    for (const Tensor& grad : grads) {
+      OP_REQUIRES(context, IsZero(grad),
+                  absl::UnimplementedError(absl::StrCat(
+                      "the gradient of ", op_name_,
+                      " has no gradient itself: second derivatives of tf_candsamp's losses are not "
+                      "implemented")));
+    }
+    context->set_output(0, context->input(0));
   }
 
  private:
+  // Whatever the float type: all bits but the sign, in an element's last byte, are 0.
+  static bool IsZero(const Tensor& tensor) {
+    const size_t size = tensorflow::DataTypeSize(tensor.dtype());
+    const unsigned char* bytes = static_cast<const unsigned char*>(tensor.data());
+    unsigned char set = 0;
+    for (size_t k = 0; k < tensor.TotalBytes(); ++k) {
+      set |= (k + 1) % size == 0 ? bytes[k] & 0x7f : bytes[k];
+    }
+    return set == 0;
+  }
+
   std::string op_name_;
 };
 

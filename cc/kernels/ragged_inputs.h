@@ -4,6 +4,7 @@
 
 #include <new>
 #include <string>
+#include <type_traits>
 
 #include "absl/status/status.h"
 #include "cc/kernels/tf_host.h"

@@ -27,7 +27,7 @@ class Tables {
     return biases_.Check(1);
   }
 
-  bool has_variable() const { return weights_.has_variable() || biases_.has_variable(); }
+  bool weights_in_variable() const { return weights_.has_variable(); }
 
   template <typename W>
   RowTable<W> Weights() const {
@@ -99,21 +99,23 @@ class RaggedLossOp : public OpKernel {
       TF_RETURN_IF_ERROR(ToStatus(CheckNoEmptyRow("labels", batch.labels, batch.rows)));
     }
 
-    Tensor *loss, *label_slope, *candidate_slope, *input_slope;
+    Tensor *loss, *label_logit_grad, *candidate_logit_grad, *unscaled_inputs_grad;
     TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
-    TF_RETURN_IF_ERROR(
-        context->allocate_output("label_slope", TensorShape({batch.num_labels()}), &label_slope));
     TF_RETURN_IF_ERROR(context->allocate_output(
-        "candidate_slope", TensorShape({batch.num_candidates()}), &candidate_slope));
-    TF_RETURN_IF_ERROR(context->allocate_output("input_slope", inputs->shape(), &input_slope));
+        "label_logit_grad", TensorShape({batch.num_labels()}), &label_logit_grad));
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "candidate_logit_grad", TensorShape({batch.num_candidates()}), &candidate_logit_grad));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("unscaled_inputs_grad", inputs->shape(), &unscaled_inputs_grad));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
     NarrowedOutput<T> narrowed_loss(host, loss);
-    RaggedLossForward(
-        host, kKind, batch, Widened<T>(host, *inputs), weights, biases, remove_accidental_hits_,
-        RaggedLossOutput<A>{narrowed_loss.values(), MutableData<A>(label_slope),
-                            MutableData<A>(candidate_slope), MutableData<A>(input_slope)});
+    RaggedLossForward(host, kKind, batch, Widened<T>(host, *inputs), weights, biases,
+                      remove_accidental_hits_,
+                      RaggedLossOutput<A>{narrowed_loss.values(), MutableData<A>(label_logit_grad),
+                                          MutableData<A>(candidate_logit_grad),
+                                          MutableData<A>(unscaled_inputs_grad)});
     narrowed_loss.Store();
     return absl::OkStatus();
   }
@@ -155,7 +157,7 @@ class RaggedLogitsOp : public OpKernel {
     NarrowedOutput<T> narrowed_logits(host, logits);
     RaggedLogits(host, batch, Widened<T>(host, *inputs), weights, biases, narrowed_logits.values());
     narrowed_logits.Store();
-    return OutputRows(context, host, batch, weights, tables.has_variable());
+    return OutputRows(context, host, batch, weights, tables.weights_in_variable());
   }
 
   // A variable may have changed by the time of the gradient, so its rows are kept.
@@ -173,6 +175,7 @@ class RaggedLogitsOp : public OpKernel {
     W* out = MutableData<W>(rows);
     host.ParallelFor(groups.size(), depth, [&](int64_t begin, int64_t end) {
       for (int64_t g = begin; g < end; ++g) {
+        if (g + kRowsAhead < end) FetchRow(weights.Row(groups.classes()[g + kRowsAhead]), depth);
         std::copy_n(weights.Row(groups.classes()[g]), depth, out + g * depth);
       }
     });

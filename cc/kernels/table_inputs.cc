@@ -44,7 +44,12 @@ absl::Status TableInput::Open(OpKernelContext* context, const std::string& name,
     }
     const tensorflow::ResourceHandle& handle = input.scalar<tensorflow::ResourceHandle>()();
     tensorflow::core::RefCountPtr<Var> variable;
-    TF_RETURN_IF_ERROR(tensorflow::LookupResource(context, handle, &variable));
+    const absl::Status found = tensorflow::LookupResource(context, handle, &variable);
+    if (absl::IsNotFound(found)) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          NameOf(shards_.size()), " is a variable that is not initialized: ", found.message()));
+    }
+    TF_RETURN_IF_ERROR(found);
     has_variable_ = true;
     shards_.push_back({nullptr, variable.get()});
     locks->Add(std::move(variable));

@@ -28,14 +28,15 @@ constexpr tensorflow::DataType DataTypeOf() {
   return tensorflow::DataTypeToEnum<typename TfType<T>::type>::value;
 }
 
+// REQUIRES: the tensor is of type T.
 template <typename T>
 const T* Data(const tensorflow::Tensor& tensor) {
-  return reinterpret_cast<const T*>(tensor.flat<typename TfType<T>::type>().data());
+  return static_cast<const T*>(tensor.data());
 }
 
 template <typename T>
 T* MutableData(tensorflow::Tensor* tensor) {
-  return reinterpret_cast<T*>(tensor->flat<typename TfType<T>::type>().data());
+  return static_cast<T*>(tensor->data());
 }
 
 }  // namespace candsamp

@@ -32,6 +32,7 @@ class ClassGroups {
     Entry* spare = host.Allocate<Entry>(count);
     bucket_start_ = host.Allocate<int64_t>(buckets_ + 1);
     Deal(source, dealt);
+    first_group_ = host.Allocate<int64_t>(buckets_);
     entries_ = SortBuckets(dealt, spare);
     FindGroups();
   }
@@ -109,20 +110,27 @@ class ClassGroups {
                       });
   }
 
-  // Sorts every bucket by key, least significant digit first, between two buffers; all buckets
-  // take the same number of passes and so end in the same buffer, which is returned.
+  // Sorts every bucket by key, least significant digit first, between two buffers, and counts its
+  // classes; all buckets take the same number of passes and so end in the same buffer, which is
+  // returned.
   Entry* SortBuckets(Entry* in, Entry* out) const {
     const int passes = (shift_ + kDigitBits - 1) / kDigitBits;
-    if (passes == 0) return in;
-    const int digit_bits = (shift_ + passes - 1) / passes;
-    ForEachBucket(passes * kSortCost, [&](int64_t, int64_t begin, int64_t end) {
+    const int digit_bits = passes == 0 ? 0 : (shift_ + passes - 1) / passes;
+    ForEachBucket((passes + 1) * kSortCost, [&](int64_t bucket, int64_t begin, int64_t end) {
       Entry* from = in;
       Entry* to = out;
       for (int pass = 0; pass < passes; ++pass, std::swap(from, to)) {
         SortByDigit(from + begin, end - begin, pass * digit_bits, digit_bits, to + begin);
       }
+      int64_t groups = 0;
+      for (int64_t k = begin; k < end; ++k) groups += IsFirst(from, begin, k);
+      first_group_[bucket] = groups;
     });
     return passes % 2 == 0 ? in : out;
+  }
+
+  static bool IsFirst(const Entry* entries, int64_t begin, int64_t k) {
+    return k == begin || entries[k].key != entries[k - 1].key;
   }
 
   static void SortByDigit(const Entry* in, int64_t count, int shift, int bits, Entry* out) {
@@ -137,25 +145,17 @@ class ClassGroups {
     for (int64_t k = 0; k < count; ++k) out[next[(in[k].key >> shift) & mask]++] = in[k];
   }
 
+  // Turns the counts of classes into first groups, then notes each group's class and start.
   void FindGroups() {
-    int64_t* first_group = host_.Allocate<int64_t>(buckets_ + 1);
-    const auto is_first = [&](int64_t begin, int64_t k) {
-      return k == begin || entries_[k].key != entries_[k - 1].key;
-    };
-    ForEachBucket(4, [&](int64_t bucket, int64_t begin, int64_t end) {
-      int64_t groups = 0;
-      for (int64_t k = begin; k < end; ++k) groups += is_first(begin, k);
-      first_group[bucket] = groups;
-    });
     for (int64_t bucket = 0; bucket < buckets_; ++bucket) {
-      groups_ += std::exchange(first_group[bucket], groups_);
+      groups_ += std::exchange(first_group_[bucket], groups_);
     }
     classes_ = host_.Allocate<int64_t>(groups_);
     starts_ = host_.Allocate<int64_t>(groups_ + 1);
     ForEachBucket(4, [&](int64_t bucket, int64_t begin, int64_t end) {
-      int64_t group = first_group[bucket];
+      int64_t group = first_group_[bucket];
       for (int64_t k = begin; k < end; ++k) {
-        if (!is_first(begin, k)) continue;
+        if (!IsFirst(entries_, begin, k)) continue;
         starts_[group] = k;
         classes_[group++] = (bucket << shift_) | entries_[k].key;
       }
@@ -168,6 +168,7 @@ class ClassGroups {
   int shift_ = 0;
   int64_t buckets_ = 1;
   int64_t* bucket_start_ = nullptr;  // [buckets_ + 1]
+  int64_t* first_group_ = nullptr;   // [buckets_]
   Entry* entries_ = nullptr;
   int64_t groups_ = 0;
   int64_t* classes_ = nullptr;  // [groups_]

@@ -165,10 +165,18 @@ void SumCandidateRows(Host& host, const RaggedIds& row_ids, int64_t rows,
     const W* class_rows[kSegmentLength];
     const int64_t begin = row_ids.begin(segment.group) + segment.begin;
     const int64_t count = segment.end - segment.begin;
-    for (int64_t k = 0; k < count; ++k) class_rows[k] = table.Row(row_ids.values[begin + k]);
     A* sum = segment.slot < 0 ? out + segment.group * depth : partial_sums + segment.slot * depth;
     std::fill_n(sum, depth, A(0));
-    kernels.add_weighted(class_rows, gradient + begin, count, depth, sum);
+    const auto look_up = [&](int64_t k) {
+      class_rows[k] = table.Row(row_ids.values[begin + k]);
+      FetchRow(class_rows[k], depth);
+    };
+    for (int64_t k = 0; k < std::min(kRowsAhead, count); ++k) look_up(k);
+    for (int64_t tile = 0; tile < count; tile += kRowsAhead) {
+      const int64_t end = std::min(tile + kRowsAhead, count);
+      for (int64_t k = end; k < std::min(end + kRowsAhead, count); ++k) look_up(k);
+      kernels.add_weighted(class_rows + tile, gradient + begin + tile, end - tile, depth, sum);
+    }
   });
   MergeLongGroups(host, segments.long_groups(), partial_sums, depth,
                   [&](int64_t row, const A* sum) { std::copy_n(sum, depth, out + row * depth); });

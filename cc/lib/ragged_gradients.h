@@ -1,4 +1,5 @@
-// The backward passes of the ragged losses: from slopes to sparse gradients of the class table.
+// The backward passes of the ragged losses: from logit gradients to sparse gradients of the class
+// table.
 #ifndef TF_CANDSAMP_CC_LIB_RAGGED_GRADIENTS_H_
 #define TF_CANDSAMP_CC_LIB_RAGGED_GRADIENTS_H_
 

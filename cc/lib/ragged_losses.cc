@@ -2,9 +2,9 @@
 //
 // A row's classes, labels first, are cut into segments. A segment goes through its class rows in
 // tiles that stay in the first-level cache between their two uses: the dot products, and the
-// weighted sum that is the slope of `inputs`. For softmax the weights are relative to the largest
-// logit so far (the online softmax of Milakov and Gimelshein, arXiv 1805.02867). Segments of a
-// long row are merged in order afterwards.
+// weighted sum that is the gradient of `inputs`. For softmax the weights are relative to the
+// largest logit so far (the online softmax of Milakov and Gimelshein, arXiv 1805.02867). Segments
+// of a long row are merged in order afterwards.
 //
 // Class rows lie anywhere in memory, so time is what it takes to fetch them: the segments of
 // several short rows are looked up together, and rows are fetched well ahead of their use, across
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cc/lib/row_kernels.h"
+#include "cc/lib/scalar_math.h"
 #include "cc/lib/segments.h"
 
 namespace candsamp {
@@ -51,16 +52,29 @@ class AccidentalHits {
     });
   }
 
-  bool Contain(int64_t row, int64_t id) const {
-    if (!remove_) return false;
+  // The labels of one row.
+  class OfRow {
+   public:
+    OfRow(const int64_t* begin, const int64_t* end) : begin_(begin), end_(end) {}
+
+    bool Contain(int64_t id) const {
+      if (end_ - begin_ > kFew) return std::binary_search(begin_, end_, id);
+      for (const int64_t* label = begin_; label < end_; ++label) {
+        if (*label == id) return true;
+      }
+      return false;
+    }
+
+   private:
+    const int64_t* begin_;
+    const int64_t* end_;
+  };
+
+  OfRow ForRow(int64_t row) const {
+    if (!remove_) return OfRow(nullptr, nullptr);
     const RaggedIds& labels = batch_.labels;
-    if (labels.size(row) > kFew) {
-      return std::binary_search(sorted_ + labels.begin(row), sorted_ + labels.end(row), id);
-    }
-    for (int64_t k = labels.begin(row); k < labels.end(row); ++k) {
-      if (labels.values[k] == id) return true;
-    }
-    return false;
+    const int64_t* ids = labels.size(row) > kFew ? sorted_ : labels.values;
+    return OfRow(ids + labels.begin(row), ids + labels.end(row));
   }
 
  private:
@@ -71,7 +85,7 @@ class AccidentalHits {
 };
 
 // The classes of the segments that are worked on together: where their rows are, what is added to
-// the dot products, and where the slopes go.
+// the dot products, and where the logits' gradients go.
 template <typename W>
 class Classes {
  public:
@@ -81,38 +95,32 @@ class Classes {
       : weights_(weights), biases_(biases) {}
 
   // REQUIRES: size() < kSegmentLength. log_q may be nullptr.
-  void Add(int64_t id, const float* log_q, A* slope) {
+  void Add(int64_t id, const float* log_q, A* logit_grad) {
     rows_[size_] = weights_.Row(id);
-    if (size_ < kRowsAhead) Fetch(rows_[size_]);
-    biases_at_[size_] = biases_.empty() ? nullptr : biases_.Row(id);
-    __builtin_prefetch(biases_at_[size_]);
+    // Nothing before the first rows fetches them ahead.
+    if (size_ < kRowsAhead) FetchRow(rows_[size_], weights_.depth());
+    if (!biases_.empty()) {
+      biases_at_[size_] = biases_.Row(id);
+      __builtin_prefetch(biases_at_[size_]);
+    }
     minus_log_q_[size_] = log_q ? -A(*log_q) : A(0);
-    slopes_[size_++] = slope;
+    logit_grads_[size_++] = logit_grad;
   }
 
   void Clear() { size_ = 0; }
   int64_t size() const { return size_; }
   const W* const* rows() const { return rows_; }
-  A* slope(int64_t k) const { return slopes_[k]; }
+  A* logit_grad(int64_t k) const { return logit_grads_[k]; }
 
   // logits[0 .. count) = those of the classes first .. first + count, for the inputs x.
   void Logits(int64_t first, int64_t count, const A* x, A* logits) const {
     kernels_.dot(rows_ + first, count, size_ - first, x, weights_.depth(), logits);
-    for (int64_t k = 0; k < count; ++k) {
-      const W* bias = biases_at_[first + k];
-      logits[k] += (bias ? Widen(*bias) : A(0)) + minus_log_q_[first + k];
-    }
+    for (int64_t k = 0; k < count; ++k) logits[k] += minus_log_q_[first + k];
+    if (biases_.empty()) return;
+    for (int64_t k = 0; k < count; ++k) logits[k] += Widen(*biases_at_[first + k]);
   }
 
  private:
-  // The first rows: nothing before them fetches them ahead.
-  void Fetch(const W* row) const {
-    constexpr int64_t kMost = 1024;  // bytes; the hardware goes on from there
-    const char* bytes = reinterpret_cast<const char*>(row);
-    const int64_t size = std::min<int64_t>(weights_.depth() * sizeof(W), kMost);
-    for (int64_t at = 0; at < size; at += 64) __builtin_prefetch(bytes + at, 0, 2);
-  }
-
   const RowTable<W>& weights_;
   const RowTable<W>& biases_;
   const RowKernels<W>& kernels_ = ChosenRowKernels<W>();
@@ -120,15 +128,52 @@ class Classes {
   const W* rows_[kSegmentLength];
   const W* biases_at_[kSegmentLength];
   A minus_log_q_[kSegmentLength];
-  A* slopes_[kSegmentLength];
+  A* logit_grads_[kSegmentLength];
+};
+
+// Takes segments until their classes fill a block, then works through the block:
+// gather(segment, &classes) adds a segment's classes, run(segment, classes, first, end) works on
+// those at first .. end.
+template <typename W, typename Gather, typename Run>
+class BlockWorker {
+ public:
+  BlockWorker(const RowTable<W>& weights, const RowTable<W>& biases, Gather gather, Run run)
+      : classes_(weights, biases), gather_(gather), run_(run) {}
+
+  void Add(const Segment& segment) {
+    if (count_ == kMostSegments || classes_.size() + segment.end - segment.begin > kSegmentLength) {
+      End();
+    }
+    gather_(segment, &classes_);
+    segments_[count_] = segment;
+    ends_[count_++] = classes_.size();
+  }
+
+  void End() {
+    int64_t first = 0;
+    for (int64_t k = 0; k < count_; first = ends_[k++]) {
+      run_(segments_[k], classes_, first, ends_[k]);
+    }
+    classes_.Clear();
+    count_ = 0;
+  }
+
+ private:
+  static constexpr int64_t kMostSegments = 64;
+  Classes<W> classes_;
+  Gather gather_;
+  Run run_;
+  int64_t count_ = 0;
+  Segment segments_[kMostSegments];
+  int64_t ends_[kMostSegments];
 };
 
 // What a segment leaves behind besides its weighted sum of class rows.
 template <typename A>
 struct Partial {
   A max = -std::numeric_limits<A>::infinity();  // softmax: the largest logit
-  A sum = 0;           // softmax: sum of exp(z - max); NCE: sum of softplus(z)
-  A label_logits = 0;  // sum
+  A sum = 0;           // softmax: sum of exp(z - max); NCE: sum of the cross-entropies
+  A label_logits = 0;  // softmax: sum
 };
 
 // A finite number to subtract from logits of which `max` is the largest.
@@ -162,8 +207,20 @@ class RaggedForward {
         batch_.rows, [&](int64_t row) { return labels.splits[row] + candidates.splits[row]; });
     std::vector<Partial<A>> partials(segments.slots());
     A* partial_sums = host_.Allocate<A>(segments.slots() * depth_);
+    const auto gather = [&](const Segment& segment, Classes<W>* classes) {
+      Gather(segment, classes);
+    };
+    const auto run = [&](const Segment& segment, const Classes<W>& classes, int64_t first,
+                         int64_t end) {
+      if (segment.slot < 0) {
+        RunWholeRow(segment.group, classes, first, end);
+      } else {
+        partials[segment.slot] =
+            RunLongRowSegment(segment, classes, first, end, partial_sums + segment.slot * depth_);
+      }
+    };
     segments.ForEachRange(host_, CostOf<W>(depth_),
-                          [&] { return Worker(*this, partials.data(), partial_sums); });
+                          [&] { return BlockWorker(weights_, biases_, gather, run); });
 
     const std::vector<LongGroup>& long_rows = segments.long_groups();
     if (long_rows.empty()) return;
@@ -179,73 +236,28 @@ class RaggedForward {
 
  private:
   const A* Input(int64_t row) const { return inputs_ + row * depth_; }
-  A* InputSlope(int64_t row) const { return output_.input_slope + row * depth_; }
-
-  // Takes segments until their classes fill a block, then works through the block.
-  class Worker {
-   public:
-    Worker(const RaggedForward& pass, Partial<A>* partials, A* partial_sums)
-        : pass_(pass),
-          partials_(partials),
-          partial_sums_(partial_sums),
-          classes_(pass.weights_, pass.biases_) {}
-
-    void Add(const Segment& segment) {
-      if (count_ == kMostSegments ||
-          classes_.size() + segment.end - segment.begin > kSegmentLength) {
-        End();
-      }
-      pass_.Gather(segment, &classes_);
-      segments_[count_] = segment;
-      ends_[count_++] = classes_.size();
-    }
-
-    void End() {
-      int64_t first = 0;
-      for (int64_t k = 0; k < count_; first = ends_[k++]) {
-        const Segment& segment = segments_[k];
-        if (segment.slot < 0) {
-          pass_.RunWholeRow(segment.group, classes_, first, ends_[k]);
-        } else {
-          partials_[segment.slot] = pass_.RunLongRowSegment(
-              segment, classes_, first, ends_[k], partial_sums_ + segment.slot * pass_.depth_);
-        }
-      }
-      classes_.Clear();
-      count_ = 0;
-    }
-
-   private:
-    static constexpr int64_t kMostSegments = 64;
-    const RaggedForward& pass_;
-    Partial<A>* const partials_;
-    A* const partial_sums_;
-    Classes<W> classes_;
-    int64_t count_ = 0;
-    Segment segments_[kMostSegments];
-    int64_t ends_[kMostSegments];
-  };
+  A* InputsGrad(int64_t row) const { return output_.unscaled_inputs_grad + row * depth_; }
 
   void RunWholeRow(int64_t row, const Classes<W>& classes, int64_t first, int64_t end) const {
     A logits[kSegmentLength];
     const Partial<A> partial =
-        RunTiles(row, batch_.labels.size(row), classes, first, end, logits, InputSlope(row));
+        RunTiles(row, batch_.labels.size(row), classes, first, end, logits, InputsGrad(row));
     if (kind_ == RaggedLoss::kSoftmax) {
       logit_kernels_.scaled_exp_minus(logits, end - first, Reference(partial.max),
                                       A(1) / partial.sum, logits);
     }
-    for (int64_t k = first; k < end; ++k) *classes.slope(k) = logits[k - first];
+    for (int64_t k = first; k < end; ++k) *classes.logit_grad(k) = logits[k - first];
     FinishRow(row, partial);
   }
 
-  // Leaves the logits (softmax) or the finished slopes (NCE) in place of the slopes.
+  // Leaves the logits (softmax) or their gradients (NCE) in place of the gradients.
   Partial<A> RunLongRowSegment(const Segment& segment, const Classes<W>& classes, int64_t first,
                                int64_t end, A* sum) const {
     A logits[kSegmentLength];
     const int64_t num_labels = batch_.labels.size(segment.group) - segment.begin;
     const Partial<A> partial =
         RunTiles(segment.group, num_labels, classes, first, end, logits, sum);
-    for (int64_t k = first; k < end; ++k) *classes.slope(k) = logits[k - first];
+    for (int64_t k = first; k < end; ++k) *classes.logit_grad(k) = logits[k - first];
     return partial;
   }
 
@@ -255,23 +267,23 @@ class RaggedForward {
     for (int64_t s = 0; s < group.segments; ++s) {
       merged.max = std::max(merged.max, partials[s].max);
     }
-    A* slope = InputSlope(row);
-    std::fill_n(slope, depth_, A(0));
+    A* inputs_grad = InputsGrad(row);
+    std::fill_n(inputs_grad, depth_, A(0));
     for (int64_t s = 0; s < group.segments; ++s) {
       const A factor =
           kind_ == RaggedLoss::kSoftmax ? std::exp(partials[s].max - Reference(merged.max)) : A(1);
       merged.sum += factor * partials[s].sum;
       merged.label_logits += partials[s].label_logits;
       const A* part = sums + s * depth_;
-      accumulator_kernels_.add_weighted(&part, &factor, 1, depth_, slope);
+      accumulator_kernels_.add_weighted(&part, &factor, 1, depth_, inputs_grad);
     }
     if (kind_ == RaggedLoss::kSoftmax) {
       const auto normalise = [&](A* logits, int64_t count) {
         logit_kernels_.scaled_exp_minus(logits, count, Reference(merged.max), A(1) / merged.sum,
                                         logits);
       };
-      normalise(output_.label_slope + batch_.labels.begin(row), batch_.labels.size(row));
-      normalise(output_.candidate_slope + batch_.candidates.begin(row),
+      normalise(output_.label_logit_grad + batch_.labels.begin(row), batch_.labels.size(row));
+      normalise(output_.candidate_logit_grad + batch_.candidates.begin(row),
                 batch_.candidates.size(row));
     }
     FinishRow(row, merged);
@@ -283,29 +295,30 @@ class RaggedForward {
     const RaggedIds& candidates = batch_.candidates;
     const int64_t label_end = std::min(labels.begin(row) + segment.end, labels.end(row));
     for (int64_t k = labels.begin(row) + segment.begin; k < label_end; ++k) {
-      classes->Add(labels.values[k], At(batch_.label_log_q, k), output_.label_slope + k);
+      classes->Add(labels.values[k], At(batch_.label_log_q, k), output_.label_logit_grad + k);
     }
-    // What is left in place of a dropped candidate's slope ends up as 0: a long row's softmax
+    // What is left in place of a dropped candidate's gradient ends up as 0: a long row's softmax
     // takes it for a logit.
     const A dropped = segment.slot >= 0 && kind_ == RaggedLoss::kSoftmax
                           ? -std::numeric_limits<A>::infinity()
                           : A(0);
     const int64_t origin = candidates.begin(row) - labels.size(row);
     const int64_t begin = std::max(candidates.begin(row), origin + segment.begin);
+    const auto hits = hits_.ForRow(row);
     for (int64_t k = begin; k < origin + segment.end; ++k) {
-      if (hits_.Contain(row, candidates.values[k])) {
-        output_.candidate_slope[k] = dropped;
+      if (hits.Contain(candidates.values[k])) {
+        output_.candidate_logit_grad[k] = dropped;
       } else {
         classes->Add(candidates.values[k], At(batch_.candidate_log_q, k),
-                     output_.candidate_slope + k);
+                     output_.candidate_logit_grad + k);
       }
     }
   }
 
   static const float* At(const float* values, int64_t k) { return values ? values + k : nullptr; }
 
-  // Fills `logits` with logits (softmax) or their slopes (NCE), and `sum` with the weighted sum of
-  // the class rows. The first num_labels classes are labels.
+  // Fills `logits` with logits (softmax) or their gradients (NCE), and `sum` with the weighted sum
+  // of the class rows. The first num_labels classes are labels.
   Partial<A> RunTiles(int64_t row, int64_t num_labels, const Classes<W>& classes, int64_t first,
                       int64_t end, A* logits, A* sum) const {
     std::fill_n(sum, depth_, A(0));
@@ -314,15 +327,19 @@ class RaggedForward {
       const int64_t count = std::min(kTile, end - tile);
       A* z = logits + (tile - first);
       classes.Logits(tile, count, Input(row), z);
-      for (int64_t k = 0; k < std::min(count, num_labels - (tile - first)); ++k) {
-        partial.label_logits += z[k];
-      }
+      const int64_t labels = std::clamp<int64_t>(num_labels - (tile - first), 0, count);
       if (kind_ == RaggedLoss::kSoftmax) {
+        for (int64_t k = 0; k < labels; ++k) partial.label_logits += z[k];
         A coefficients[kTile];
         AddExponentials(z, count, coefficients, sum, &partial);
         row_kernels_.add_weighted(classes.rows() + tile, coefficients, count, depth_, sum);
       } else {
-        partial.sum += logit_kernels_.sigmoid_softplus(z, count, z);
+        const A target = A(1) / static_cast<A>(batch_.labels.size(row));
+        for (int64_t k = 0; k < labels; ++k) {
+          partial.sum += SigmoidCrossEntropy(z[k], target);
+          z[k] = Sigmoid(z[k]);
+        }
+        partial.sum += logit_kernels_.sigmoid_softplus(z + labels, count - labels, z + labels);
         row_kernels_.add_weighted(classes.rows() + tile, z, count, depth_, sum);
       }
     }
@@ -344,22 +361,26 @@ class RaggedForward {
     partial->sum += logit_kernels_.exp_minus(z, count, Reference(max), coefficients);
   }
 
-  // The part of the loss and of the slopes that the labels add by being the targets.
+  // The part of the loss and of the gradients that the labels add by being the targets.
   void FinishRow(int64_t row, const Partial<A>& partial) const {
     const RaggedIds& labels = batch_.labels;
     const int64_t num_labels = labels.size(row);
     const bool softmax = kind_ == RaggedLoss::kSoftmax;
-    A* slope = InputSlope(row);
-    if (softmax) accumulator_kernels_.scale_and_narrow(slope, A(1) / partial.sum, depth_, slope);
-    A loss = softmax ? std::log(partial.sum) : partial.sum;
+    A* inputs_grad = InputsGrad(row);
+    if (softmax)
+      accumulator_kernels_.scale_and_narrow(inputs_grad, A(1) / partial.sum, depth_, inputs_grad);
+    A loss = partial.sum;
+    if (softmax) {
+      loss = std::log(partial.sum) -
+             (partial.label_logits / static_cast<A>(num_labels) - Reference(partial.max));
+    }
     if (num_labels > 0) {
       const A target = A(1) / static_cast<A>(num_labels);
-      loss -= partial.label_logits * target - (softmax ? Reference(partial.max) : A(0));
       const A minus_target = -target;
       for (int64_t k = labels.begin(row); k < labels.end(row); ++k) {
-        output_.label_slope[k] -= target;
+        output_.label_logit_grad[k] -= target;
         const W* label_row = weights_.Row(labels.values[k]);
-        row_kernels_.add_weighted(&label_row, &minus_target, 1, depth_, slope);
+        row_kernels_.add_weighted(&label_row, &minus_target, 1, depth_, inputs_grad);
       }
     }
     output_.loss[row] = loss;
@@ -396,14 +417,19 @@ void RaggedLogits(Host& host, const RaggedBatch& batch, const Accumulator<W>* in
   const int64_t depth = weights.depth();
   const RaggedIds& candidates = batch.candidates;
   const Segments segments(batch.rows, [&](int64_t row) { return candidates.splits[row]; });
-  segments.ForEach(host, CostOf<W>(depth), [&](const Segment& segment) {
-    Classes<W> classes(weights, biases);
-    const int64_t begin = candidates.begin(segment.group) + segment.begin;
-    for (int64_t k = begin; k < begin + segment.end - segment.begin; ++k) {
-      classes.Add(candidates.values[k], nullptr, nullptr);
+  const auto gather = [&](const Segment& segment, Classes<W>* classes) {
+    const int64_t begin = candidates.begin(segment.group);
+    for (int64_t k = begin + segment.begin; k < begin + segment.end; ++k) {
+      classes->Add(candidates.values[k], nullptr, nullptr);
     }
-    classes.Logits(0, classes.size(), inputs + segment.group * depth, logits + begin);
-  });
+  };
+  const auto run = [&](const Segment& segment, const Classes<W>& classes, int64_t first,
+                       int64_t end) {
+    classes.Logits(first, end - first, inputs + segment.group * depth,
+                   logits + candidates.begin(segment.group) + segment.begin);
+  };
+  segments.ForEachRange(host, CostOf<W>(depth),
+                        [&] { return BlockWorker(weights, biases, gather, run); });
 }
 
 #define CANDSAMP_INSTANTIATE(W)                                                                    \

@@ -17,14 +17,14 @@ enum class RaggedLoss {
   kNce,      // sum over all z of softplus(z) - mean_k z(t_k)
 };
 
-// What the forward pass computes, and all that the backward pass needs. A slope is the derivative
-// of the row's loss with respect to something.
+// What the forward pass computes, and all that the backward pass needs: the gradients are those of
+// the row's own loss.
 template <typename A>
 struct RaggedLossOutput {
-  A* loss;             // [rows]
-  A* label_slope;      // one for each label: with respect to its logit
-  A* candidate_slope;  // one for each candidate; 0 where it was dropped, or NaN with the loss
-  A* input_slope;      // [rows, depth]: with respect to x_i
+  A* loss;                  // [rows]
+  A* label_logit_grad;      // one for each label
+  A* candidate_logit_grad;  // one for each candidate; 0 where it was dropped, or NaN with the loss
+  A* unscaled_inputs_grad;  // [rows, depth]
 };
 
 // Reads the row of each candidate once. With `remove_accidental_hits` a candidate that equals one

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <utility>
+
 #include "cc/lib/half.h"
 #include "cc/lib/scalar_math.h"
 
@@ -66,14 +68,34 @@ CANDSAMP_FORMULA void Load(const Half* p, Vector<float>* v) {
   memcpy(v, &wide, sizeof *v);
 }
 
+// Adds the upper half of the lanes to the lower one until one is left.
+template <typename A, int64_t kBytes>
+struct HorizontalSum {
+  typedef A Whole __attribute__((vector_size(kBytes)));
+  typedef A Half __attribute__((vector_size(kBytes / 2)));
+
+  template <int... kLanes>
+  CANDSAMP_FORMULA A Of(const Whole& v, std::integer_sequence<int, kLanes...>) {
+    constexpr int kHalf = sizeof...(kLanes);
+    const Half low = __builtin_shufflevector(v, v, kLanes...);
+    const Half high = __builtin_shufflevector(v, v, (kLanes + kHalf)...);
+    if constexpr (kHalf == 2) {
+      return (low + high)[0] + (low + high)[1];
+    } else {
+      return HorizontalSum<A, kBytes / 2>::Of(low + high,
+                                              std::make_integer_sequence<int, kHalf / 2>());
+    }
+  }
+};
+
 template <typename A>
 CANDSAMP_FORMULA A Sum(const Vector<A>& v) {
-  A lanes[Lanes<A>::kCount];
-  memcpy(lanes, &v, sizeof lanes);
-  for (int64_t width = Lanes<A>::kCount / 2; width > 0; width /= 2) {
-    for (int64_t k = 0; k < width; ++k) lanes[k] += lanes[k + width];
+  if constexpr (Lanes<A>::kCount == 2) {
+    return v[0] + v[1];
+  } else {
+    return HorizontalSum<A, kVectorBytes>::Of(
+        v, std::make_integer_sequence<int, Lanes<A>::kCount / 2>());
   }
-  return lanes[0];
 }
 
 template <typename W>
@@ -96,7 +118,9 @@ CANDSAMP_FORMULA Accumulator<W> Dot(const W* row, const Accumulator<W>* x, int64
       sums[u] += w * v;
     }
   }
-  if (d < depth) __builtin_prefetch(next + d, 0, kSecondLevel);
+  for (int64_t rest = d; rest < depth; rest += kCacheLine / int64_t{sizeof(W)}) {
+    __builtin_prefetch(next + rest, 0, kSecondLevel);
+  }
   for (; d + kLanes <= depth; d += kLanes) {
     Vector<A> w, v;
     Load(row + d, &w);

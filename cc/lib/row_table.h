@@ -15,6 +15,7 @@ class RowTable {
   explicit RowTable(int64_t depth) : depth_(depth) {}
 
   void AddShard(const W* rows, int64_t count) {
+    whole_ = shards_.empty() ? rows : nullptr;
     shards_.push_back(rows);
     first_row_.push_back(first_row_.back() + count);
   }
@@ -27,7 +28,7 @@ class RowTable {
 
   // REQUIRES: 0 <= id < rows().
   const W* Row(int64_t id) const {
-    if (shards_.size() == 1) return shards_[0] + id * depth_;
+    if (whole_) return whole_ + id * depth_;
     const int64_t shard =
         std::upper_bound(first_row_.begin() + 1, first_row_.end(), id) - first_row_.begin() - 1;
     return shards_[shard] + (id - first_row_[shard]) * depth_;
@@ -35,6 +36,7 @@ class RowTable {
 
  private:
   int64_t depth_;
+  const W* whole_ = nullptr;  // the only shard, if there is just one
   std::vector<const W*> shards_;
   std::vector<int64_t> first_row_ = {0};
 };

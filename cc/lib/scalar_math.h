@@ -49,6 +49,14 @@ CANDSAMP_FORMULA float Log1pUnit(float t) {
 
 CANDSAMP_FORMULA double Log1pUnit(double t) { return log1p(t); }
 
+// The cross-entropy of sigmoid(z) and a target: log(1 + exp(z)) - target * z, without overflow and
+// without cancellation for large z.
+template <typename A>
+CANDSAMP_FORMULA A SigmoidCrossEntropy(A z, A target) {
+  const A positive = z < A(0) ? A(0) : z;
+  return (positive - target * z) + Log1pUnit(ExpNonPositive(z < A(0) ? z : -z));
+}
+
 // log(1 + exp(z)), without overflow.
 template <typename A>
 CANDSAMP_FORMULA A Softplus(A z) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/shape_inference.h"
@@ -17,38 +19,52 @@ using shape_inference::DimensionHandle;
 using shape_inference::InferenceContext;
 using shape_inference::ShapeHandle;
 
-absl::Status InputRange(InferenceContext* c, const char* name, std::vector<ShapeHandle>* shapes) {
-  return c->input(name, shapes);
-}
-
 absl::Status Input(InferenceContext* c, const char* name, int rank, ShapeHandle* shape) {
   std::vector<ShapeHandle> shapes;
-  TF_RETURN_IF_ERROR(InputRange(c, name, &shapes));
-  return c->WithRank(shapes[0], rank, shape);
+  TF_RETURN_IF_ERROR(c->input(name, &shapes));
+  if (c->WithRank(shapes[0], rank, shape).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " must have rank ", rank, ", got shape ", c->DebugString(shapes[0])));
 }
 
-// Merges the number of rows that row splits stand for into *rows.
-absl::Status MergeRows(InferenceContext* c, const char* splits_name, DimensionHandle* rows) {
+// Merges the number of rows of the ragged argument `name` into *rows, that of inputs.
+absl::Status MergeRows(InferenceContext* c, const char* name, const char* splits_name,
+                       DimensionHandle* rows) {
   ShapeHandle splits;
   TF_RETURN_IF_ERROR(Input(c, splits_name, 1, &splits));
   DimensionHandle count;
   TF_RETURN_IF_ERROR(c->Subtract(c->Dim(splits, 0), 1, &count));
-  return c->Merge(*rows, count, rows);
+  const std::string expected = c->DebugString(*rows);
+  if (c->Merge(*rows, count, rows).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, " must have as many rows as inputs, ",
+                                                 expected, ", got ", c->DebugString(count)));
 }
 
-// Merges the depth of the dense shards of `weights` into *depth.
-absl::Status MergeDepth(InferenceContext* c, DimensionHandle* depth) {
+// Merges the depth of the dense shards of `weights` into *depth, that of inputs.
+absl::Status MergeDepth(InferenceContext* c, const ShapeHandle& inputs, DimensionHandle* depth) {
   std::vector<DataType> types;
   TF_RETURN_IF_ERROR(c->GetAttr("weight_types", &types));
   std::vector<ShapeHandle> shards;
-  TF_RETURN_IF_ERROR(InputRange(c, "weights", &shards));
+  TF_RETURN_IF_ERROR(c->input("weights", &shards));
+  DimensionHandle first = c->UnknownDim();
   for (size_t k = 0; k < shards.size(); ++k) {
     if (types[k] == DT_RESOURCE) continue;
     ShapeHandle shard;
-    TF_RETURN_IF_ERROR(c->WithRank(shards[k], 2, &shard));
-    TF_RETURN_IF_ERROR(c->Merge(*depth, c->Dim(shard, 1), depth));
+    const std::string name = shards.size() > 1 ? absl::StrCat("weights[", k, "]") : "weights";
+    const std::string shape = c->DebugString(shards[k]);
+    if (!c->WithRank(shards[k], 2, &shard).ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(name, " must have rank 2, got shape ", shape));
+    }
+    const std::string expected = c->DebugString(first);
+    if (!c->Merge(first, c->Dim(shard, 1), &first).ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          name, " must have the depth of the first shard, ", expected, ", got shape ", shape));
+    }
   }
-  return absl::OkStatus();
+  if (c->Merge(*depth, first, depth).ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("inputs must have the depth of weights, ",
+                                                 c->DebugString(first), ", got shape ",
+                                                 c->DebugString(inputs)));
 }
 
 absl::Status TableRowsShapes(InferenceContext* c, int first_output) {
@@ -66,9 +82,9 @@ absl::Status LossShapes(InferenceContext* c) {
   TF_RETURN_IF_ERROR(Input(c, "labels", 1, &labels));
   TF_RETURN_IF_ERROR(Input(c, "candidates", 1, &candidates));
   DimensionHandle rows = c->Dim(inputs, 0), depth = c->Dim(inputs, 1);
-  TF_RETURN_IF_ERROR(MergeRows(c, "label_splits", &rows));
-  TF_RETURN_IF_ERROR(MergeRows(c, "candidate_splits", &rows));
-  TF_RETURN_IF_ERROR(MergeDepth(c, &depth));
+  TF_RETURN_IF_ERROR(MergeRows(c, "labels", "label_splits", &rows));
+  TF_RETURN_IF_ERROR(MergeRows(c, "candidates", "candidate_splits", &rows));
+  TF_RETURN_IF_ERROR(MergeDepth(c, inputs, &depth));
   c->set_output(0, c->Vector(rows));
   c->set_output(1, labels);
   c->set_output(2, candidates);
@@ -81,8 +97,8 @@ absl::Status LogitsShapes(InferenceContext* c) {
   TF_RETURN_IF_ERROR(Input(c, "inputs", 2, &inputs));
   TF_RETURN_IF_ERROR(Input(c, "candidates", 1, &candidates));
   DimensionHandle rows = c->Dim(inputs, 0), depth = c->Dim(inputs, 1);
-  TF_RETURN_IF_ERROR(MergeRows(c, "candidate_splits", &rows));
-  TF_RETURN_IF_ERROR(MergeDepth(c, &depth));
+  TF_RETURN_IF_ERROR(MergeRows(c, "candidates", "candidate_splits", &rows));
+  TF_RETURN_IF_ERROR(MergeDepth(c, inputs, &depth));
   c->set_output(0, candidates);
   c->set_output(1, c->Matrix(InferenceContext::kUnknownDim, depth));
   c->set_output(2, c->Vector(InferenceContext::kUnknownDim));
@@ -128,9 +144,9 @@ weights: one table [V, D], or shards of consecutive rows.
 biases: none, or [V], in one piece or shards.
 inputs: [B, D].
 loss: [B].
-label_slope: [L], the derivative of the row's loss with respect to the label's logit.
-candidate_slope: [N], likewise.
-input_slope: [B, D], the derivative of the row's loss with respect to the row of inputs.
+label_logit_grad: [L], the derivative of the row's loss with respect to the label's logit.
+candidate_logit_grad: [N], likewise.
+unscaled_inputs_grad: [B, D], the derivative of the row's loss with respect to the row of inputs.
 weight_rows: how many rows each shard of weights has.
 bias_rows: likewise.
 T: type of inputs and loss. W: type of the tables. A: type of sums, double iff T is.
@@ -145,19 +161,21 @@ For inputs [[1, 0], [0, 1]], weights [[1, 2], [3, 4], [5, 6]], no biases and can
 with splits [0, 2, 3] the logits are [3, 5, 4].
 
 rows: [U, D], the rows of the distinct candidates in ascending order of class, for the gradient;
-  [0, D] when all tables are dense tensors, which the gradient can read again.
+  [0, D] when weights are dense tensors, which the gradient can read again.
 row_ids: [N], where in `rows` each candidate's row is; empty when `rows` is.
 )doc";
 
 }  // namespace
 
-#define CANDSAMP_TABLE_ATTRS                                                      \
-  Attr("T: {float, double, bfloat16, half}")                                      \
-      .Attr("W: {float, double, bfloat16, half}")                                 \
-      .Attr("weight_types: list({resource, float, double, bfloat16, half}) >= 1") \
-      .Attr("bias_types: list({resource, float, double, bfloat16, half}) >= 0")
+#define CANDSAMP_TABLE_ATTRS(table_types)                 \
+  Attr("T: {float, double, bfloat16, half}")              \
+      .Attr("W: {float, double, bfloat16, half}")         \
+      .Attr("weight_types: list({" table_types "}) >= 1") \
+      .Attr("bias_types: list({" table_types "}) >= 0")
+#define CANDSAMP_DENSE "float, double, bfloat16, half"
+#define CANDSAMP_DENSE_OR_VARIABLE "resource, " CANDSAMP_DENSE
 
-#define CANDSAMP_RAGGED_LOSS_OP(name, formula)                        \
+#define CANDSAMP_RAGGED_LOSS_OP(name, table_types, formula)           \
   REGISTER_OP(name)                                                   \
       .Input("weights: weight_types")                                 \
       .Input("biases: bias_types")                                    \
@@ -171,12 +189,13 @@ row_ids: [N], where in `rows` each candidate's row is; empty when `rows` is.
       .Input("candidate_log_q: candidate_log_q_count * float")        \
       .Input("candidate_log_q_splits: candidate_log_q_count * int64") \
       .Output("loss: T")                                              \
-      .Output("label_slope: A")                                       \
-      .Output("candidate_slope: A")                                   \
-      .Output("input_slope: A")                                       \
+      .Output("label_logit_grad: A")                                  \
+      .Output("candidate_logit_grad: A")                              \
+      .Output("unscaled_inputs_grad: A")                              \
       .Output("weight_rows: int64")                                   \
       .Output("bias_rows: int64")                                     \
-      .CANDSAMP_TABLE_ATTRS.Attr("A: {float, double}")                \
+      .CANDSAMP_TABLE_ATTRS(table_types)                              \
+      .Attr("A: {float, double}")                                     \
       .Attr("label_log_q_count: int >= 0")                            \
       .Attr("candidate_log_q_count: int >= 0")                        \
       .Attr("remove_accidental_hits: bool = true")                    \
@@ -189,11 +208,13 @@ constexpr char kSoftmaxFormula[] =
 constexpr char kNceFormula[] =
     "Noise-contrastive estimation with classes per row: sum softplus(z) - mean_k z(t_k).\n";
 
-CANDSAMP_RAGGED_LOSS_OP("Candsamp>RaggedSampledSoftmaxLoss", kSoftmaxFormula);
-CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedSampledSoftmaxLoss", kSoftmaxFormula)
+CANDSAMP_RAGGED_LOSS_OP("Candsamp>RaggedSampledSoftmaxLoss", CANDSAMP_DENSE, kSoftmaxFormula);
+CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedSampledSoftmaxLoss", CANDSAMP_DENSE_OR_VARIABLE,
+                        kSoftmaxFormula)
     .SetIsStateful();
-CANDSAMP_RAGGED_LOSS_OP("Candsamp>RaggedNceLoss", kNceFormula);
-CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedNceLoss", kNceFormula).SetIsStateful();
+CANDSAMP_RAGGED_LOSS_OP("Candsamp>RaggedNceLoss", CANDSAMP_DENSE, kNceFormula);
+CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedNceLoss", CANDSAMP_DENSE_OR_VARIABLE, kNceFormula)
+    .SetIsStateful();
 
 #define CANDSAMP_GRAD_OUTPUTS                        \
   Output("inputs_grad: T")                           \
@@ -217,38 +238,40 @@ REGISTER_OP("Candsamp>RaggedLossGrad")
     .Input("label_splits: int64")
     .Input("candidates: int64")
     .Input("candidate_splits: int64")
-    .Input("label_slope: A")
-    .Input("candidate_slope: A")
-    .Input("input_slope: A")
+    .Input("label_logit_grad: A")
+    .Input("candidate_logit_grad: A")
+    .Input("unscaled_inputs_grad: A")
     .Input("weight_rows: int64")
     .Input("bias_rows: int64")
     .Attr("A: {float, double}")
     .CANDSAMP_GRAD_OUTPUTS.Doc(R"doc(
-Gradient of the ragged losses, from the slopes that they left.
+Gradient of the ragged losses, from what they kept.
 
-With grad [B] the gradient with respect to the losses, inputs_grad[i] = grad[i] * input_slope[i],
-and the row of class c is the sum of grad[i] * slope * inputs[i] over its occurrences in rows i.
+With grad [B] the gradient with respect to the losses, inputs_grad[i] = grad[i] * unscaled_inputs_grad[i],
+and the row of class c is the sum of grad[i] * its logit gradient * inputs[i] over its occurrences in rows i.
 Each shard's slices have distinct, ascending indices, counted from the shard's first row.
 )doc");
 
-#define CANDSAMP_RAGGED_LOGITS_OP(name)                               \
-  REGISTER_OP(name)                                                   \
-      .Input("weights: weight_types")                                 \
-      .Input("biases: bias_types")                                    \
-      .Input("inputs: T")                                             \
-      .Input("candidates: int64")                                     \
-      .Input("candidate_splits: int64")                               \
-      .Output("logits: T")                                            \
-      .Output("rows: W")                                              \
-      .Output("row_ids: int64")                                       \
-      .Output("weight_rows: int64")                                   \
-      .Output("bias_rows: int64")                                     \
-      .CANDSAMP_TABLE_ATTRS.Attr("Tshape: {int32, int64} = DT_INT32") \
-      .SetShapeFn(LogitsShapes)                                       \
+#define CANDSAMP_RAGGED_LOGITS_OP(name, table_types) \
+  REGISTER_OP(name)                                  \
+      .Input("weights: weight_types")                \
+      .Input("biases: bias_types")                   \
+      .Input("inputs: T")                            \
+      .Input("candidates: int64")                    \
+      .Input("candidate_splits: int64")              \
+      .Output("logits: T")                           \
+      .Output("rows: W")                             \
+      .Output("row_ids: int64")                      \
+      .Output("weight_rows: int64")                  \
+      .Output("bias_rows: int64")                    \
+      .CANDSAMP_TABLE_ATTRS(table_types)             \
+      .Attr("Tshape: {int32, int64} = DT_INT32")     \
+      .SetShapeFn(LogitsShapes)                      \
       .Doc(kLogitsDoc)
 
-CANDSAMP_RAGGED_LOGITS_OP("Candsamp>RaggedCandidateLogits");
-CANDSAMP_RAGGED_LOGITS_OP("Candsamp>ResourceRaggedCandidateLogits").SetIsStateful();
+CANDSAMP_RAGGED_LOGITS_OP("Candsamp>RaggedCandidateLogits", CANDSAMP_DENSE);
+CANDSAMP_RAGGED_LOGITS_OP("Candsamp>ResourceRaggedCandidateLogits", CANDSAMP_DENSE_OR_VARIABLE)
+    .SetIsStateful();
 
 REGISTER_OP("Candsamp>RaggedCandidateLogitsGrad")
     .Input("grad: T")
@@ -267,14 +290,16 @@ rows: the class rows, in shards; row_ids: [N], which of them each candidate's is
 )doc");
 
 REGISTER_OP("Candsamp>NotTwiceDifferentiable")
-    .Input("input: T")
+    .Input("value: T")
+    .Input("grads: grad_types")
     .Output("output: T")
-    .Attr("T: type")
+    .Attr("T: {float, double, bfloat16, half}")
+    .Attr("grad_types: list({float, double, bfloat16, half}) >= 0")
     .Attr("op_name: string")
     .SetShapeFn(shape_inference::UnchangedShape)
     .Doc(R"doc(
-Fails when it runs, naming the op whose gradient was to be differentiated. As long as nothing asks
-for its value, as when a first-order step is traced under an outer tape, it does not run.
+Passes `value` on if all of `grads` are zero; otherwise fails and names the op whose gradient was to
+be differentiated. A first-order gradient that is taken under an outer tape brings zeros here.
 )doc");
 
 }  // namespace tensorflow

@@ -25,7 +25,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--cache", type=Path, default=dataset.default_cache(), help="for the data")
     parser.add_argument("--out", type=Path, default=Path("build/doudizhu"), help="for the report")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.games < 100:
+        parser.error(f"--games must be at least 100, got {options.games}")
+    return options
 
 
 def main() -> None:

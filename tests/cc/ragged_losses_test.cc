@@ -27,13 +27,14 @@ struct Result {
   template <typename W>
   explicit Result(const RaggedCase<W>& c)
       : loss(c.rows, kUnwritten),
-        label_slope(c.labels.size(), kUnwritten),
-        candidate_slope(c.candidates.size(), kUnwritten),
-        input_slope(c.inputs.size(), kUnwritten) {}
+        label_logit_grad(c.labels.size(), kUnwritten),
+        candidate_logit_grad(c.candidates.size(), kUnwritten),
+        unscaled_inputs_grad(c.inputs.size(), kUnwritten) {}
 
   bool SameBits(const Result& other) const {
-    return Same(loss, other.loss) && Same(label_slope, other.label_slope) &&
-           Same(candidate_slope, other.candidate_slope) && Same(input_slope, other.input_slope);
+    return Same(loss, other.loss) && Same(label_logit_grad, other.label_logit_grad) &&
+           Same(candidate_logit_grad, other.candidate_logit_grad) &&
+           Same(unscaled_inputs_grad, other.unscaled_inputs_grad);
   }
 
   static bool Same(const std::vector<A>& a, const std::vector<A>& b) {
@@ -42,7 +43,7 @@ struct Result {
   }
 
   static constexpr A kUnwritten = A(-12345);
-  std::vector<A> loss, label_slope, candidate_slope, input_slope;
+  std::vector<A> loss, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad;
 };
 
 struct Options {
@@ -57,10 +58,11 @@ Result<Accumulator<W>> LossesOf(Host& host, const RaggedCase<W>& c, const Option
   using A = Accumulator<W>;
   Result<A> result(c);
   const RowTable<W> biases = options.with_biases ? c.biases.View() : RowTable<W>(1);
-  RaggedLossForward(host, options.kind, c.Batch(options.with_log_q), c.inputs.data(),
-                    c.weights.View(), biases, options.remove_accidental_hits,
-                    RaggedLossOutput<A>{result.loss.data(), result.label_slope.data(),
-                                        result.candidate_slope.data(), result.input_slope.data()});
+  RaggedLossForward(
+      host, options.kind, c.Batch(options.with_log_q), c.inputs.data(), c.weights.View(), biases,
+      options.remove_accidental_hits,
+      RaggedLossOutput<A>{result.loss.data(), result.label_logit_grad.data(),
+                          result.candidate_logit_grad.data(), result.unscaled_inputs_grad.data()});
   return result;
 }
 
@@ -70,27 +72,27 @@ class Reference {
  public:
   Reference(const RaggedCase<W>& c, const Options& options)
       : loss(c.rows),
-        label_slope(c.labels.size()),
-        candidate_slope(c.candidates.size()),
-        input_slope(c.inputs.size()),
+        label_logit_grad(c.labels.size()),
+        candidate_logit_grad(c.candidates.size()),
+        unscaled_inputs_grad(c.inputs.size()),
         loss_size(c.rows),
-        input_slope_size(c.inputs.size()),
+        unscaled_inputs_grad_size(c.inputs.size()),
         largest_logit(c.rows),
         c_(c),
         options_(options) {
     for (int64_t i = 0; i < c.rows; ++i) RunRow(i);
   }
 
-  std::vector<Exact> loss, label_slope, candidate_slope, input_slope;
+  std::vector<Exact> loss, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad;
   // The sums of the magnitudes of what was added up, by which rounding errors are judged.
-  std::vector<Exact> loss_size, input_slope_size;
+  std::vector<Exact> loss_size, unscaled_inputs_grad_size;
   std::vector<Exact> largest_logit;
 
  private:
   struct Class {
     int64_t id;
     Exact logit;
-    Exact* slope;
+    Exact* gradient;
   };
 
   Exact Logit(int64_t row, int64_t id, float log_q) const {
@@ -105,14 +107,14 @@ class Reference {
     const int64_t num_labels = label_end - label_begin;
     for (int64_t k = c_.label_splits[row]; k < c_.label_splits[row + 1]; ++k) {
       classes.push_back(
-          {c_.labels[k], Logit(row, c_.labels[k], c_.label_log_q[k]), &label_slope[k]});
+          {c_.labels[k], Logit(row, c_.labels[k], c_.label_log_q[k]), &label_logit_grad[k]});
     }
     for (int64_t k = c_.candidate_splits[row]; k < c_.candidate_splits[row + 1]; ++k) {
       const int64_t id = c_.candidates[k];
       if (options_.remove_accidental_hits && std::find(label_begin, label_end, id) != label_end) {
         continue;
       }
-      classes.push_back({id, Logit(row, id, c_.candidate_log_q[k]), &candidate_slope[k]});
+      classes.push_back({id, Logit(row, id, c_.candidate_log_q[k]), &candidate_logit_grad[k]});
     }
     Exact max = -kInfinity;
     for (const Class& k : classes) max = std::max(max, k.logit);
@@ -121,12 +123,12 @@ class Reference {
     Exact total = options_.kind == RaggedLoss::kSoftmax ? max + std::log(sum) : 0;
     for (const Class& k : classes) {
       if (options_.kind == RaggedLoss::kSoftmax) {
-        *k.slope = std::exp(k.logit - max) / sum;
+        *k.gradient = std::exp(k.logit - max) / sum;
       } else {
         total += std::max(k.logit, Exact(0)) + std::log1p(std::exp(-std::fabs(k.logit)));
-        *k.slope = 1 / (1 + std::exp(-k.logit));
+        *k.gradient = 1 / (1 + std::exp(-k.logit));
       }
-      AddToInputSlope(row, k.id, *k.slope);
+      AddToInputsGrad(row, k.id, *k.gradient);
       if (std::isfinite(k.logit)) {
         largest_logit[row] = std::max(largest_logit[row], std::fabs(k.logit));
       }
@@ -135,16 +137,16 @@ class Reference {
     loss_size[row] = std::fabs(total) + largest_logit[row];
     for (int64_t k = 0; k < num_labels; ++k) {
       loss[row] -= classes[k].logit / static_cast<Exact>(num_labels);
-      *classes[k].slope -= 1 / static_cast<Exact>(num_labels);
-      AddToInputSlope(row, classes[k].id, -1 / static_cast<Exact>(num_labels));
+      *classes[k].gradient -= 1 / static_cast<Exact>(num_labels);
+      AddToInputsGrad(row, classes[k].id, -1 / static_cast<Exact>(num_labels));
     }
   }
 
-  void AddToInputSlope(int64_t row, int64_t id, Exact slope) {
+  void AddToInputsGrad(int64_t row, int64_t id, Exact gradient) {
     for (int64_t d = 0; d < c_.depth; ++d) {
-      const Exact term = slope * Widen(c_.weights.Row(id)[d]);
-      input_slope[row * c_.depth + d] += term;
-      input_slope_size[row * c_.depth + d] += std::fabs(term);
+      const Exact term = gradient * Widen(c_.weights.Row(id)[d]);
+      unscaled_inputs_grad[row * c_.depth + d] += term;
+      unscaled_inputs_grad_size[row * c_.depth + d] += std::fabs(term);
     }
   }
 
@@ -165,18 +167,18 @@ void ExpectNearReference(const Result<Accumulator<W>>& result, const RaggedCase<
     ASSERT_NEAR(result.loss[i], reference.loss[i], tolerance * reference.loss_size[i])
         << "row " << i;
     for (int64_t k = c.label_splits[i]; k < c.label_splits[i + 1]; ++k) {
-      ASSERT_NEAR(result.label_slope[k], reference.label_slope[k], tolerance)
+      ASSERT_NEAR(result.label_logit_grad[k], reference.label_logit_grad[k], tolerance)
           << "row " << i << ", label " << k;
     }
     for (int64_t k = c.candidate_splits[i]; k < c.candidate_splits[i + 1]; ++k) {
       // exp(-87) and what lies below may be 0 in float.
-      ASSERT_NEAR(result.candidate_slope[k], reference.candidate_slope[k],
-                  tolerance * std::fabs(reference.candidate_slope[k]) + 2 * tiny)
+      ASSERT_NEAR(result.candidate_logit_grad[k], reference.candidate_logit_grad[k],
+                  tolerance * std::fabs(reference.candidate_logit_grad[k]) + 2 * tiny)
           << "row " << i << ", candidate " << k;
     }
     for (int64_t d = i * c.depth; d < (i + 1) * c.depth; ++d) {
-      ASSERT_NEAR(result.input_slope[d], reference.input_slope[d],
-                  tolerance * reference.input_slope_size[d] + 100 * tiny)
+      ASSERT_NEAR(result.unscaled_inputs_grad[d], reference.unscaled_inputs_grad[d],
+                  tolerance * reference.unscaled_inputs_grad_size[d] + 100 * tiny)
           << "row " << i << ", column " << d - i * c.depth;
     }
   }
@@ -276,7 +278,7 @@ TYPED_TEST(RaggedLossesTest, NceAllowsRowsWithoutLabelsAndWithoutAnything) {
   const auto result = LossesOf(host, c, options);
   ExpectNearReference(result, c, options);
   EXPECT_EQ(result.loss[0], 0);
-  for (int64_t d = 0; d < c.depth; ++d) EXPECT_EQ(result.input_slope[d], 0);
+  for (int64_t d = 0; d < c.depth; ++d) EXPECT_EQ(result.unscaled_inputs_grad[d], 0);
 }
 
 TYPED_TEST(RaggedLossesTest, NoRowsNoLoss) {
@@ -308,10 +310,10 @@ TYPED_TEST(RaggedLossesTest, RowsDoNotDependOnOneAnother) {
   for (const int64_t row : {0, 2, 3}) {
     EXPECT_EQ(after.loss[row], before.loss[row]);
     for (int64_t d = row * c.depth; d < (row + 1) * c.depth; ++d) {
-      EXPECT_EQ(after.input_slope[d], before.input_slope[d]);
+      EXPECT_EQ(after.unscaled_inputs_grad[d], before.unscaled_inputs_grad[d]);
     }
     for (int64_t k = c.candidate_splits[row]; k < c.candidate_splits[row + 1]; ++k) {
-      EXPECT_EQ(after.candidate_slope[k], before.candidate_slope[k]);
+      EXPECT_EQ(after.candidate_logit_grad[k], before.candidate_logit_grad[k]);
     }
   }
   EXPECT_TRUE(std::isnan(after.loss[1]));
@@ -338,7 +340,7 @@ TYPED_TEST(RaggedLossesTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
             continue;
           }
           ++dropped;
-          ASSERT_EQ(result.candidate_slope[k], A(0)) << k;
+          ASSERT_EQ(result.candidate_logit_grad[k], A(0)) << k;
           other.candidate_log_q[k] = std::numeric_limits<float>::quiet_NaN();
         }
         ASSERT_GT(dropped, 0);
@@ -359,8 +361,8 @@ TYPED_TEST(RaggedLossesTest, OneNanLogitMakesTheLossNan) {
         TestHost host = TestHost::Whole();
         const auto result = LossesOf(host, c, {kind, true, true, true});
         EXPECT_TRUE(std::isnan(result.loss[0])) << at << " of " << num_candidates;
-        EXPECT_TRUE(std::isnan(result.candidate_slope[at])) << at << " of " << num_candidates;
-        EXPECT_TRUE(std::isnan(result.input_slope[0])) << at << " of " << num_candidates;
+        EXPECT_TRUE(std::isnan(result.candidate_logit_grad[at])) << at << " of " << num_candidates;
+        EXPECT_TRUE(std::isnan(result.unscaled_inputs_grad[0])) << at << " of " << num_candidates;
         EXPECT_FALSE(std::isnan(result.loss[1]));
       }
     }
@@ -381,7 +383,7 @@ TYPED_TEST(RaggedLossesTest, LogitsOfMinusInfinityWeighNothing) {
       const auto result = LossesOf(host, c, options);
       ExpectNearReference(result, c, options);
       for (int64_t k = num_candidates; k < num_candidates + 1200; ++k) {
-        ASSERT_EQ(result.candidate_slope[k], 0) << k;
+        ASSERT_EQ(result.candidate_logit_grad[k], 0) << k;
       }
     }
   }

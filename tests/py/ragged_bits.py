@@ -1,0 +1,76 @@
+"""Run by test_ragged_threads.py: hashes of all results with a given number of threads, as JSON.
+
+Usage: ragged_bits.py THREADS. The keys of the JSON are "kind shape type"; the values are the hash
+of the bits of value and gradients, or what failed, and the largest error beside the reference.
+"""
+
+import hashlib
+import json
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # reference.py
+import ragged_cases as rc  # noqa: E402
+
+SHAPES = {
+    "short_rows": {"rows": 2000, "classes": 5000, "depth": 24, "candidates": (0, 40)},
+    "long_rows": {"rows": 5, "classes": 20000, "depth": 64, "candidates": (2000, 6000)},
+    "one_long_row": {"rows": 40, "classes": 20000, "depth": 33, "candidates": (0, 5)},
+    "hot_class": {"rows": 3000, "classes": 5, "depth": 48, "candidates": (0, 9)},
+    "many_labels": {"rows": 50, "classes": 9000, "depth": 16, "labels": (9, 900)},
+}
+
+
+def case_of(shape):
+    case = rc.random_case(1, scale=0.3, **SHAPES[shape])
+    if shape == "one_long_row":
+        case.candidates[7] = np.random.default_rng(0).integers(0, 20000, 20000)
+        case.candidate_log_q[7] = np.zeros(20000)
+    return case
+
+
+def digest(result):
+    bits = hashlib.sha256()
+    for _, part in rc.parts(result):
+        bits.update(part.tobytes())
+    return bits.hexdigest()
+
+
+def error(actual, expected):
+    """In the largest value of each part."""
+    return max(
+        np.abs(got - want).max() / np.abs(want).max()
+        for (_, got), (_, want) in zip(rc.parts(actual), rc.parts(expected), strict=True)
+    )
+
+
+def bits_and_error(kind, case, *types):
+    results = [rc.evaluate(kind, case, *types) for _ in range(2)]
+    hashes = [digest(result) for result in results]
+    assert hashes[0] == hashes[1], "two runs differ"
+    return hashes[0], error(results[0], rc.expected(kind, case))
+
+
+def main():
+    threads = int(sys.argv[1])
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    found = {}
+    for shape in SHAPES:
+        for input_type, weight_type in ((tf.float32, tf.float32), (tf.bfloat16, tf.float32)):
+            case = case_of(shape).rounded(input_type, weight_type)
+            for kind in rc.KINDS:
+                key = f"{kind} {shape} {input_type.name}"
+                try:
+                    found[key] = bits_and_error(kind, case, input_type, weight_type)
+                except Exception as failure:  # one function's failure is not the others'
+                    found[key] = f"{type(failure).__name__}: {failure}", float("inf")
+    assert tf.config.threading.get_intra_op_parallelism_threads() == threads
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

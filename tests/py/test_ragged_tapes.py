@@ -1,0 +1,498 @@
+"""Gradients of the ragged functions wherever a tape may be: always the same."""
+
+import numpy as np
+import pytest
+import ragged_cases as rc
+import tensorflow as tf
+
+CASE = rc.random_case(1, rows=4, classes=20, depth=3).rounded(tf.float32)
+SITUATIONS = {}
+
+
+def situation(function):
+    """Registers a way of getting the gradients of total(kind, model) for model's three sources."""
+    SITUATIONS[function.__name__] = function
+    return function
+
+
+class Model(tf.Module):
+    def __init__(self):
+        self.weights = tf.Variable(CASE.weights, dtype=tf.float32)
+        self.biases = tf.Variable(CASE.biases, dtype=tf.float32)
+        self.inputs = tf.Variable(CASE.inputs, dtype=tf.float32)
+
+    @property
+    def sources(self):
+        return [self.weights, self.biases, self.inputs]
+
+
+def total(kind, model):
+    value = rc.apply(kind, CASE, model.weights, model.biases, model.inputs)
+    return tf.reduce_sum(value * tf.constant(CASE.grad(kind), tf.float32))
+
+
+def gradients(kind, model):
+    with tf.GradientTape() as tape:
+        value = total(kind, model)
+    return tape.gradient(value, model.sources)
+
+
+@situation
+def eager(kind, model):
+    return gradients(kind, model)
+
+
+@situation
+def tape_inside_function(kind, model):
+    return tf.function(lambda: gradients(kind, model))()
+
+
+@situation
+def tape_outside_function(kind, model):
+    function = tf.function(lambda: total(kind, model))
+    with tf.GradientTape() as tape:
+        value = function()
+    return tape.gradient(value, model.sources)
+
+
+@situation
+def nested_functions(kind, model):
+    inner = tf.function(lambda: total(kind, model))
+
+    @tf.function
+    def outer():
+        with tf.GradientTape() as tape:
+            value = tf.identity(inner())
+        return tape.gradient(value, model.sources)
+
+    return outer()
+
+
+@situation
+def function_in_function_under_tape(kind, model):
+    inner = tf.function(lambda: total(kind, model))
+    outer = tf.function(lambda: tf.identity(inner()))
+    with tf.GradientTape() as tape:
+        value = outer()
+    return tape.gradient(value, model.sources)
+
+
+@situation
+def persistent(kind, model):
+    with tf.GradientTape(persistent=True) as tape:
+        value = total(kind, model)
+    return [tape.gradient(value, source) for source in model.sources]
+
+
+@situation
+def persistent_around_function(kind, model):
+    function = tf.function(lambda: total(kind, model))
+    with tf.GradientTape(persistent=True) as tape:
+        value = function()
+    first = tape.gradient(value, model.sources)
+    second = tape.gradient(value, model.sources)
+    assert_same(first, second)
+    return second
+
+
+@situation
+def persistent_inside_function(kind, model):
+    @tf.function
+    def step():
+        with tf.GradientTape(persistent=True) as tape:
+            value = total(kind, model)
+        return [tape.gradient(value, source) for source in model.sources]
+
+    return step()
+
+
+@situation
+def tape_around_cond(kind, model):
+    @tf.function
+    def step(condition):
+        with tf.GradientTape() as tape:
+            value = tf.cond(condition, lambda: total(kind, model), lambda: tf.zeros([]))
+        return tape.gradient(value, model.sources)
+
+    return step(tf.constant(True))
+
+
+@situation
+def step_inside_cond(kind, model):
+    @tf.function
+    def step(condition):
+        return tf.cond(
+            condition,
+            lambda: [as_tensors(gradient) for gradient in gradients(kind, model)],
+            lambda: [as_tensors(gradient) for gradient in gradients(kind, model)],
+        )
+
+    return [as_slices(parts) for parts in step(tf.constant(True))]
+
+
+@situation
+def tape_around_while_loop(kind, model):
+    @tf.function
+    def step(count):
+        with tf.GradientTape() as tape:
+            _, value = tf.while_loop(
+                lambda k, _: k < count,
+                lambda k, value: (k + 1, value + total(kind, model)),
+                (tf.constant(0), tf.zeros([])),
+            )
+        return tape.gradient(value, model.sources)
+
+    return step(tf.constant(1))
+
+
+@situation
+def step_inside_while_loop(kind, model):
+    @tf.function
+    def step(count):
+        def body(k, *_):
+            sources_and_gradients = zip(model.sources, gradients(kind, model), strict=True)
+            return k + 1, *[tf.ensure_shape(g, s.shape) for s, g in sources_and_gradients]
+
+        zeros = [tf.zeros(source.shape) for source in model.sources]
+        return tf.while_loop(lambda k, *_: k < count, body, (tf.constant(0), *zeros))[1:]
+
+    return step(tf.constant(2))
+
+
+@situation
+def under_an_idle_outer_tape(kind, model):
+    with tf.GradientTape(persistent=True):
+        return gradients(kind, model)
+
+
+@situation
+def function_under_an_idle_outer_tape(kind, model):
+    step = tf.function(lambda: gradients(kind, model))
+    with tf.GradientTape(persistent=True):
+        return step()
+
+
+@situation
+def function_under_a_used_outer_tape(kind, model):
+    """The outer tape's own, first-order, gradient is of something else."""
+    step = tf.function(lambda: (gradients(kind, model), tf.reduce_sum(model.inputs**2)))
+    with tf.GradientTape() as tape:
+        result, other = step()
+    np.testing.assert_allclose(tape.gradient(other, model.inputs), 2 * CASE.inputs, rtol=1e-6)
+    return result
+
+
+@situation
+def function_that_returns_the_loss_too_under_a_used_outer_tape(kind, model):
+    def step():
+        with tf.GradientTape() as tape:
+            value = total(kind, model)
+        return value, tape.gradient(value, model.sources)
+
+    step = tf.function(step)
+    with tf.GradientTape() as tape:
+        value, result = step()
+    assert_same(tape.gradient(value, model.sources), result)
+    return result
+
+
+@situation
+def outer_tape_inside_function(kind, model):
+    @tf.function
+    def step():
+        with tf.GradientTape() as outer:
+            result = gradients(kind, model)
+            other = tf.reduce_sum(model.inputs**2)
+        return result, outer.gradient(other, model.inputs)
+
+    result, other = step()
+    np.testing.assert_allclose(other, 2 * CASE.inputs, rtol=1e-6)
+    return result
+
+
+@situation
+def loaded_step(kind, model):
+    model.step = tf.function(
+        lambda: [as_tensors(gradient) for gradient in gradients(kind, model)], input_signature=[]
+    )
+    tf.saved_model.save(model, model.path)
+    loaded = tf.saved_model.load(model.path)
+    return [as_slices(parts) for parts in loaded.step()]
+
+
+@situation
+def tape_around_loaded_function(kind, model):
+    model.total = tf.function(lambda: total(kind, model), input_signature=[])
+    tf.saved_model.save(model, model.path)
+    loaded = tf.saved_model.load(model.path)
+    with tf.GradientTape() as tape:
+        value = loaded.total()
+    return tape.gradient(value, [loaded.weights, loaded.biases, loaded.inputs])
+
+
+@situation
+def tf_gradients_in_a_v1_graph(kind, _):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        model = Model()
+        result = tf.gradients(total(kind, model), model.sources)
+        session.run(tf.compat.v1.global_variables_initializer())
+        values = session.run(result)
+    return [from_session(value) for value in values]
+
+
+@situation
+def tf_gradients_inside_function(kind, model):
+    return tf.function(lambda: tf.gradients(total(kind, model), model.sources))()
+
+
+@situation
+def recompute_grad(kind, model):
+    function = tf.recompute_grad(lambda: total(kind, model))
+    with tf.GradientTape() as tape:
+        value = function()
+    return tape.gradient(value, model.sources)
+
+
+@situation
+def stopped_recording(kind, model):
+    with tf.GradientTape() as tape:
+        value = total(kind, model)
+        with tape.stop_recording():
+            return tape.gradient(value, model.sources)
+
+
+def as_tensors(gradient):
+    if isinstance(gradient, tf.IndexedSlices):
+        return {"v": gradient.values, "i": gradient.indices, "s": gradient.dense_shape}
+    return {"v": gradient}
+
+
+def as_slices(parts):
+    return tf.IndexedSlices(parts["v"], parts["i"], parts["s"]) if "i" in parts else parts["v"]
+
+
+def from_session(value):
+    if not hasattr(value, "indices"):
+        return tf.constant(value)
+    return tf.IndexedSlices(*map(tf.constant, (value.values, value.indices, value.dense_shape)))
+
+
+def assert_same(actual, expected):
+    for got, want in zip(actual, expected, strict=True):
+        np.testing.assert_array_equal(rc.as_dense(got), rc.as_dense(want))
+
+
+# Where TensorFlow itself makes dense accumulators of what passes through.
+_DENSE = {"recompute_grad", "step_inside_while_loop", "tape_around_while_loop"}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_situation(kind, name, tmp_path):
+    model = Model()
+    model.path = str(tmp_path)
+    result = SITUATIONS[name](kind, model)
+    want = rc.expected(kind, CASE).gradients
+    for got, exact in zip(result, want, strict=True):
+        rc.assert_close(rc.as_dense(got), exact, 1e-6)
+    if name not in _DENSE:
+        rc.assert_distinct(result[0])
+        rc.assert_distinct(result[1])
+    assert not isinstance(result[2], tf.IndexedSlices)
+
+
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_slices_are_sorted_with_a_shape_of_int32(kind):
+    by_weights, by_biases, _ = gradients(kind, Model())
+    classes = np.unique(np.concatenate((CASE.labels if kind != "logits" else []) + CASE.candidates))
+    for slices, shape in ((by_weights, [20, 3]), (by_biases, [20])):
+        np.testing.assert_array_equal(slices.indices, classes)
+        assert slices.indices.dtype == tf.int64
+        assert slices.dense_shape.dtype == tf.int32
+        assert slices.dense_shape.numpy().tolist() == shape
+
+
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_loaded_model_trains(kind, tmp_path):
+    model = Model()
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)])
+    def step(rate):
+        with tf.GradientTape() as tape:
+            value = total(kind, model)
+        by_weights, by_biases, by_inputs = tape.gradient(value, model.sources)
+        model.weights.scatter_sub(tf.IndexedSlices(rate * by_weights.values, by_weights.indices))
+        model.biases.scatter_sub(tf.IndexedSlices(rate * by_biases.values, by_biases.indices))
+        model.inputs.assign_sub(rate * by_inputs)
+        return value
+
+    model.step = step
+    tf.saved_model.save(model, str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path))
+    rate = tf.constant(0.01)
+    values = [float(loaded.step(rate)) for _ in range(5)]
+    assert values == [float(model.step(rate)) for _ in range(5)]
+    assert all(after < before for before, after in zip(values, values[1:], strict=False))
+    np.testing.assert_array_equal(loaded.weights, model.weights)
+
+
+def test_training_by_a_v1_optimizer():
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        model = Model()
+        value = tf.reduce_mean(rc.apply("softmax", CASE, *model.sources))
+        step = tf.compat.v1.train.AdagradOptimizer(0.1).minimize(value)
+        session.run(tf.compat.v1.global_variables_initializer())
+        values = [session.run([value, step])[0] for _ in range(20)]
+    assert all(after < before for before, after in zip(values, values[1:], strict=False))
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("source", ["weights", "biases", "inputs"])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_second_derivative_is_an_error(kind, source, mode):
+    model = Model()
+
+    def second():
+        variable = getattr(model, source)
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                value = total(kind, model)
+            first = tf.convert_to_tensor(inner.gradient(value, variable))
+            norm = tf.reduce_sum(first**2)
+        return outer.gradient(norm, model.sources)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="second derivatives"):
+        (second if mode == "eager" else tf.function(second))()
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", rc.LOSSES)
+def test_second_derivative_by_the_upstream_gradient_is_an_error(kind, mode):
+    """Of loss**2: the backward op's own gradient would be needed."""
+    model = Model()
+
+    def second():
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                value = total(kind, model) ** 2
+            first = inner.gradient(value, model.inputs)
+        return outer.gradient(first, model.inputs)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="second derivatives"):
+        (second if mode == "eager" else tf.function(second))()
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_function_of_a_first_derivative_needs_none(kind, mode):
+    """An outer tape that differentiates what only first-order gradients flow into and out of."""
+    model = Model()
+
+    def step():
+        scale = tf.constant(2.0)
+        with tf.GradientTape() as outer:
+            outer.watch(scale)
+            with tf.GradientTape() as inner:
+                value = total(kind, model)
+            first = tf.stop_gradient(inner.gradient(value, model.inputs))
+            penalty = tf.reduce_sum(scale * first)
+        return outer.gradient(penalty, scale), tf.reduce_sum(first)
+
+    got, want = (step if mode == "eager" else tf.function(step))()
+    assert float(got) == pytest.approx(float(want), rel=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_watched_variable_that_is_not_trainable(kind, mode):
+    weights = tf.Variable(CASE.weights, dtype=tf.float32, trainable=False)
+    biases, inputs = tf.constant(CASE.biases, tf.float32), tf.constant(CASE.inputs, tf.float32)
+
+    def step(watch):
+        with tf.GradientTape() as tape:
+            if watch:
+                tape.watch(weights)
+            value = rc.apply(kind, CASE, weights, biases, inputs)
+        return tape.gradient(value, weights, tf.constant(CASE.grad(kind), tf.float32))
+
+    step = step if mode == "eager" else tf.function(step)
+    assert step(False) is None
+    gradient = step(True)
+    rc.assert_distinct(gradient)
+    rc.assert_close(rc.as_dense(gradient), rc.expected(kind, CASE).gradients.weights, 1e-6)
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("only", [0, 1, 2])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_gradient_of_one_source_alone(kind, only, mode):
+    names = ("weights", "biases", "inputs")
+    values = [tf.constant(getattr(CASE, name), tf.float32) for name in names]
+
+    def step():
+        with tf.GradientTape() as tape:
+            tape.watch(values[only])
+            value = rc.apply(kind, CASE, *values)
+        return tape.gradient(value, values[only], tf.constant(CASE.grad(kind), tf.float32))
+
+    gradient = (step if mode == "eager" else tf.function(step))()
+    assert isinstance(gradient, tf.IndexedSlices) == (only < 2)
+    rc.assert_close(rc.as_dense(gradient), rc.expected(kind, CASE).gradients[only], 1e-6)
+
+
+@pytest.mark.parametrize("kind", rc.LOSSES)
+def test_log_q_is_constant(kind):
+    log_q = tf.constant([[0.5], [1.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(log_q)
+        loss = rc.FUNCTIONS[kind](
+            tf.eye(3), None, [[1], [2]], tf.ones([2, 3]), [[0], [0]], label_log_q=log_q
+        )
+    assert tape.gradient(loss, log_q) is None
+
+
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_jacobian_rows_are_gradients(kind):
+    model = Model()
+    with tf.GradientTape(persistent=True) as tape:
+        value = rc.apply(kind, CASE, *model.sources)
+    jacobian = tape.jacobian(value, model.inputs, experimental_use_pfor=False)
+    grad = CASE.grad(kind)
+    np.testing.assert_allclose(
+        np.tensordot(grad, jacobian, 1), rc.expected(kind, CASE).gradients.inputs, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_gradient_is_of_the_values_at_forward_time(kind, mode):
+    """A variable that changes between forward and backward does not mix into the gradient."""
+    model = Model()
+
+    def step():
+        with tf.GradientTape() as tape:
+            value = total(kind, model)
+        model.weights.assign(tf.zeros_like(model.weights))
+        return tape.gradient(value, model.sources)
+
+    result = (step if mode == "eager" else tf.function(step))()
+    for got, exact in zip(result, rc.expected(kind, CASE).gradients, strict=True):
+        rc.assert_close(rc.as_dense(got), exact, 1e-6)
+
+
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_function_reads_what_was_assigned_before_it(kind):
+    model = Model()
+
+    @tf.function
+    def step():
+        model.weights.assign(2 * model.weights)
+        before = total(kind, model)
+        model.weights.assign(model.weights / 2)
+        return before, total(kind, model)
+
+    doubled, once = step()
+    case = rc.dataclasses.replace(CASE, weights=2 * CASE.weights)
+    for got, one in ((doubled, case), (once, CASE)):
+        want = CASE.grad(kind) @ rc.expected(kind, one).value
+        assert float(got) == pytest.approx(want, rel=1e-5)

@@ -1,0 +1,126 @@
+"""Ragged losses: same bits for any number of threads, instruction sets, and concurrency."""
+
+import functools
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import ragged_bits
+import ragged_cases as rc
+import tensorflow as tf
+
+KEYS = [
+    f"{kind} {shape} {dtype}"
+    for shape in ragged_bits.SHAPES
+    for dtype in ("float32", "bfloat16")
+    for kind in rc.KINDS
+]
+
+# Of a part's largest value: twice what was measured, and half an ulp of bfloat16.
+TOLERANCE = 4e-6
+TOLERANCE_BFLOAT16 = 2.0**-8
+
+
+@functools.cache
+def results(threads, instruction_set="avx512"):
+    """What ragged_bits.py finds in a process of its own."""
+    environment = dict(os.environ, CANDSAMP_MAX_ISA=instruction_set, TF_CPP_MIN_LOG_LEVEL="3")
+    script = pathlib.Path(ragged_bits.__file__)
+    done = subprocess.run(
+        [sys.executable, str(script), str(threads)],
+        cwd=script.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("key", KEYS)
+def test_same_bits_with_any_number_of_threads(key, threads):
+    bits, one_thread = results(threads)[key][0], results(1)[key][0]
+    assert len(bits) == 64, bits
+    assert bits == one_thread
+
+
+@pytest.mark.parametrize("instruction_set", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("key", KEYS)
+def test_every_instruction_set_is_exact(key, instruction_set):
+    """A set that the machine lacks falls back to one it has."""
+    error = results(2, instruction_set)[key][1]
+    assert error <= (TOLERANCE_BFLOAT16 if "bfloat16" in key else TOLERANCE)
+
+
+def run_threads(works, seconds):
+    """Runs each of the functions again and again in a thread of its own; raises what they raise."""
+    end = time.monotonic() + seconds
+    errors, counts = [], [0] * len(works)
+
+    def loop(k, work):
+        try:
+            while time.monotonic() < end and not errors:
+                work()
+                counts[k] += 1
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=loop, args=pair, daemon=True) for pair in enumerate(works)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(seconds + 30)
+        assert not thread.is_alive(), "deadlock"
+    if errors:
+        raise errors[0]
+    assert min(counts) > 0
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_steps_and_sparse_updates_at_once(kind, mode):
+    case = rc.random_case(1, rows=50, classes=1000, depth=32, candidates=(0, 100))
+    first = tf.Variable(case.weights[:500], dtype=tf.float32)
+    second = tf.Variable(case.weights[500:], dtype=tf.float32)
+    biases = tf.Variable(case.biases, dtype=tf.float32)
+    inputs = tf.constant(case.inputs, tf.float32)
+
+    def step(shards):
+        with tf.GradientTape() as tape:
+            value = rc.apply(kind, case, shards, biases, inputs)
+        gradients = tape.gradient(value, [*shards, biases])
+        for variable, gradient in zip([*shards, biases], gradients, strict=True):
+            variable.scatter_sub(tf.IndexedSlices(1e-6 * gradient.values, gradient.indices))
+        return value
+
+    def update(variable):
+        zeros = tf.zeros([100, 32])
+        variable.scatter_add(tf.IndexedSlices(zeros, tf.range(100)))
+        variable.assign_add(tf.zeros([500, 32]))
+
+    wrap = tf.function if mode == "function" else lambda function: function
+    forwards = wrap(lambda: step([first, second]))
+    backwards = wrap(lambda: step([second, first]))  # locks the same variables in another order
+    updates = [wrap(lambda v=variable: update(v)) for variable in (first, second)]
+    run_threads([forwards, backwards, *updates], seconds=0.7)
+    assert np.isfinite(forwards().numpy()).all()
+
+
+def test_a_loss_sees_a_table_before_or_after_an_update_never_in_between():
+    weights = tf.Variable(tf.zeros([1000, 16]))
+    inputs = tf.ones([1, 16])
+    candidates = rc.ragged([range(1000)])
+
+    def look():
+        logits = rc.FUNCTIONS["logits"](weights, None, inputs, candidates).flat_values.numpy()
+        assert logits.min() == logits.max()
+
+    run_threads([look, look, lambda: weights.assign_add(tf.ones([1000, 16]))], seconds=0.7)
