@@ -165,9 +165,7 @@ def main():
     losses = {"ours": our_loss, "composed": composed_loss, "padded": padded_loss}
 
     print(f"Ragged {args.loss}, forward + backward, float32. {harness.machine()}.")
-    print(
-        f"Medians of {args.rounds} runs of {STEPS} steps, the three taking turns in one process.\n"
-    )
+    print(f"Medians of {args.rounds} runs, the three taking turns in one process.\n")
     print(
         "| V | B | D | candidates (longest) | ours ms | composed | padded | ours peak MB "
         "| composed | padded | floor ms | share of it |\n|" + "---|" * 12

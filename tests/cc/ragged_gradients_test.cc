@@ -52,16 +52,16 @@ struct ClassGradient {
 
 template <typename W>
 std::map<int64_t, ClassGradient> ExpectedGradients(const RaggedCase<W>& c,
-                                                   const LogitGradients<W>& gradients_of_logits,
+                                                   const LogitGradients<W>& logit_gradients,
                                                    bool with_labels, bool with_row_factor) {
   std::map<int64_t, ClassGradient> gradients;
   const auto add = [&](const std::vector<int64_t>& ids, const std::vector<int64_t>& splits,
-                       const auto& gradient) {
+                       const auto& of_logits) {
     for (int64_t i = 0; i < c.rows; ++i) {
       for (int64_t k = splits[i]; k < splits[i + 1]; ++k) {
         ClassGradient& gradient = gradients.try_emplace(ids[k], c.depth).first->second;
-        const long double value = static_cast<long double>(gradient[k]) *
-                                  (with_row_factor ? gradients_of_logits.row_factor[i] : 1);
+        const long double value = static_cast<long double>(of_logits[k]) *
+                                  (with_row_factor ? logit_gradients.row_factor[i] : 1);
         gradient.bias.Add(value);
         for (int64_t d = 0; d < c.depth; ++d) {
           gradient.weights[d].Add(value * c.inputs[i * c.depth + d]);
@@ -69,8 +69,8 @@ std::map<int64_t, ClassGradient> ExpectedGradients(const RaggedCase<W>& c,
       }
     }
   };
-  if (with_labels) add(c.labels, c.label_splits, gradients_of_logits.label);
-  add(c.candidates, c.candidate_splits, gradients_of_logits.candidate);
+  if (with_labels) add(c.labels, c.label_splits, logit_gradients.label);
+  add(c.candidates, c.candidate_splits, logit_gradients.candidate);
   return gradients;
 }
 
@@ -93,13 +93,13 @@ struct Gradients {
 // The groups in pieces, cut at `cuts`, as they are for the shards of a table.
 template <typename W>
 Gradients<W> GradientsOf(Host& host, const RaggedCase<W>& c,
-                         const LogitGradients<W>& gradients_of_logits, bool with_labels,
+                         const LogitGradients<W>& logit_gradients, bool with_labels,
                          bool with_row_factor, std::vector<int64_t> cuts = {}) {
   using A = Accumulator<W>;
   const ClassGroups<Occurrence<A>> groups = GroupOccurrences<A>(
-      host, c.Batch(), c.num_classes, with_labels ? gradients_of_logits.label.data() : nullptr,
-      gradients_of_logits.candidate.data(),
-      with_row_factor ? gradients_of_logits.row_factor.data() : nullptr);
+      host, c.Batch(), c.num_classes, with_labels ? logit_gradients.label.data() : nullptr,
+      logit_gradients.candidate.data(),
+      with_row_factor ? logit_gradients.row_factor.data() : nullptr);
   Gradients<W> gradients;
   gradients.classes.assign(groups.classes(), groups.classes() + groups.size());
   cuts.push_back(groups.size());
@@ -168,12 +168,12 @@ const std::vector<RowSize>& MixedSizes() {
 
 TYPED_TEST(RaggedGradientsTest, SumOverAllOccurrences) {
   const RaggedCase<TypeParam> c(MixedSizes(), 1000, 19, 1.0, 1);
-  const LogitGradients<TypeParam> gradients_of_logits(c, 2);
+  const LogitGradients<TypeParam> logit_gradients(c, 2);
   for (const bool with_labels : {false, true}) {
     for (const bool with_row_factor : {false, true}) {
       TestHost host = TestHost::RandomCuts(1);
-      ExpectNearExpected(GradientsOf(host, c, gradients_of_logits, with_labels, with_row_factor), c,
-                         ExpectedGradients(c, gradients_of_logits, with_labels, with_row_factor));
+      ExpectNearExpected(GradientsOf(host, c, logit_gradients, with_labels, with_row_factor), c,
+                         ExpectedGradients(c, logit_gradients, with_labels, with_row_factor));
     }
   }
 }
@@ -183,10 +183,10 @@ TYPED_TEST(RaggedGradientsTest, SumLongGroups) {
   const std::vector<RowSize> sizes(500, {1, 12});
   for (const int64_t depth : {1, 70}) {
     const RaggedCase<TypeParam> c(sizes, 2, depth, 1.0, 3);
-    const LogitGradients<TypeParam> gradients_of_logits(c, 4);
+    const LogitGradients<TypeParam> logit_gradients(c, 4);
     TestHost host = TestHost::RandomCuts(2);
-    ExpectNearExpected(GradientsOf(host, c, gradients_of_logits, true, true), c,
-                       ExpectedGradients(c, gradients_of_logits, true, true));
+    ExpectNearExpected(GradientsOf(host, c, logit_gradients, true, true), c,
+                       ExpectedGradients(c, logit_gradients, true, true));
   }
 }
 
@@ -195,20 +195,19 @@ TYPED_TEST(RaggedGradientsTest, SumLargeGradients) {
   using A = Accumulator<TypeParam>;
   const int64_t depth = (int64_t{9} << 20) / static_cast<int64_t>(sizeof(TypeParam));
   const std::vector<int64_t> no_labels = {0, 0}, ids = {4, 0, 2, 1, 3}, splits = {0, 5};
-  const std::vector<A> gradients_of_logits = {A(0.1), A(-0.7), A(1.3), A(0.3), A(-0.9)};
+  const std::vector<A> logit_gradients = {A(0.1), A(-0.7), A(1.3), A(0.3), A(-0.9)};
   std::vector<A> inputs(depth);
   for (int64_t d = 0; d < depth; ++d) inputs[d] = static_cast<A>(d % 1009) / 100;
   const RaggedBatch batch = {
       1, {nullptr, no_labels.data()}, {ids.data(), splits.data()}, nullptr, nullptr};
   TestHost host = TestHost::Threads(2);
-  const auto groups =
-      GroupOccurrences<A>(host, batch, 5, nullptr, gradients_of_logits.data(), nullptr);
+  const auto groups = GroupOccurrences<A>(host, batch, 5, nullptr, logit_gradients.data(), nullptr);
   std::vector<TypeParam> gradient(5 * depth);
   SumClassRows(host, groups, 0, 5, inputs.data(), depth, gradient.data());
   for (int64_t k = 0; k < 5; ++k) {
     for (int64_t d = 0; d < depth; ++d) {
       TypeParam expected;
-      Narrow(gradients_of_logits[k] * inputs[d], &expected);
+      Narrow(logit_gradients[k] * inputs[d], &expected);
       ASSERT_EQ(Widen(gradient[ids[k] * depth + d]), Widen(expected)) << ids[k] << ", " << d;
     }
   }
@@ -221,21 +220,21 @@ TYPED_TEST(RaggedGradientsTest, SumsOfPiecesAreThoseOfTheWhole) {
     c.labels[i] = 100;
     c.candidates[5 * i] = 200;
   }
-  const LogitGradients<TypeParam> gradients_of_logits(c, 6);
+  const LogitGradients<TypeParam> logit_gradients(c, 6);
   TestHost host = TestHost::Whole();
-  const Gradients<TypeParam> whole = GradientsOf(host, c, gradients_of_logits, true, true);
-  EXPECT_TRUE(GradientsOf(host, c, gradients_of_logits, true, true,
+  const Gradients<TypeParam> whole = GradientsOf(host, c, logit_gradients, true, true);
+  EXPECT_TRUE(GradientsOf(host, c, logit_gradients, true, true,
                           {0, 1, 2, 2, 99, 150, 201, 202, 100000}) == whole);
 }
 
 TYPED_TEST(RaggedGradientsTest, BitsDoNotDependOnTheCutting) {
   RaggedCase<TypeParam> c(std::vector<RowSize>(700, {1, 30}), 3000, 10, 1.0, 7);
   for (int64_t i = 0; i < c.rows; ++i) c.labels[i] = 77;
-  const LogitGradients<TypeParam> gradients_of_logits(c, 8);
+  const LogitGradients<TypeParam> logit_gradients(c, 8);
   TestHost whole = TestHost::Whole();
-  const Gradients<TypeParam> expected = GradientsOf(whole, c, gradients_of_logits, true, true);
+  const Gradients<TypeParam> expected = GradientsOf(whole, c, logit_gradients, true, true);
   for (TestHost& host : TestHost::Various()) {
-    EXPECT_TRUE(GradientsOf(host, c, gradients_of_logits, true, true) == expected) << host.name();
+    EXPECT_TRUE(GradientsOf(host, c, logit_gradients, true, true) == expected) << host.name();
   }
 }
 
@@ -243,18 +242,18 @@ TYPED_TEST(RaggedGradientsTest, NothingOccursNothingIsSummed) {
   for (const std::vector<RowSize>& sizes :
        {std::vector<RowSize>{}, std::vector<RowSize>{{0, 0}, {0, 0}}}) {
     const RaggedCase<TypeParam> c(sizes, 10, 3, 1.0, 9);
-    const LogitGradients<TypeParam> gradients_of_logits(c, 10);
+    const LogitGradients<TypeParam> logit_gradients(c, 10);
     TestHost host = TestHost::Whole();
-    const Gradients<TypeParam> gradients = GradientsOf(host, c, gradients_of_logits, true, true);
+    const Gradients<TypeParam> gradients = GradientsOf(host, c, logit_gradients, true, true);
     EXPECT_TRUE(gradients.classes.empty());
   }
 }
 
 template <typename W>
 std::vector<Accumulator<W>> CandidateRows(Host& host, const RaggedCase<W>& c,
-                                          const LogitGradients<W>& gradients_of_logits) {
+                                          const LogitGradients<W>& logit_gradients) {
   std::vector<Accumulator<W>> out(c.inputs.size(), -12345);
-  SumCandidateRows(host, c.Batch().candidates, c.rows, gradients_of_logits.candidate.data(),
+  SumCandidateRows(host, c.Batch().candidates, c.rows, logit_gradients.candidate.data(),
                    c.weights.View(), out.data());
   return out;
 }
@@ -262,14 +261,14 @@ std::vector<Accumulator<W>> CandidateRows(Host& host, const RaggedCase<W>& c,
 TYPED_TEST(RaggedGradientsTest, CandidateRowsSumOverEachRow) {
   using A = Accumulator<TypeParam>;
   const RaggedCase<TypeParam> c(MixedSizes(), 1000, 19, 1.0, 11);
-  const LogitGradients<TypeParam> gradients_of_logits(c, 12);
+  const LogitGradients<TypeParam> logit_gradients(c, 12);
   TestHost whole = TestHost::Whole();
-  const std::vector<A> sums = CandidateRows(whole, c, gradients_of_logits);
+  const std::vector<A> sums = CandidateRows(whole, c, logit_gradients);
   for (int64_t i = 0; i < c.rows; ++i) {
     for (int64_t d = 0; d < c.depth; ++d) {
       Sum expected;
       for (int64_t k = c.candidate_splits[i]; k < c.candidate_splits[i + 1]; ++k) {
-        expected.Add(static_cast<long double>(gradients_of_logits.candidate[k]) *
+        expected.Add(static_cast<long double>(logit_gradients.candidate[k]) *
                      Widen(c.weights.Row(c.candidates[k])[d]));
       }
       ASSERT_NEAR(sums[i * c.depth + d], expected.value,
@@ -278,7 +277,7 @@ TYPED_TEST(RaggedGradientsTest, CandidateRowsSumOverEachRow) {
     }
   }
   for (TestHost& host : TestHost::Various()) {
-    EXPECT_EQ(CandidateRows(host, c, gradients_of_logits), sums) << host.name();
+    EXPECT_EQ(CandidateRows(host, c, logit_gradients), sums) << host.name();
   }
 }
 
@@ -308,13 +307,13 @@ TEST(RankCandidatesTest, RanksAreAmongTheDistinctCandidatesInOrder) {
 
 TEST(RaggedGradientsMemoryTest, ThrowsWhenThereIsNone) {
   const RaggedCase<float> c(std::vector<RowSize>(700, {1, 3}), 2, 10, 1.0, 7);
-  const LogitGradients<float> gradients_of_logits(c, 8);
+  const LogitGradients<float> logit_gradients(c, 8);
   TestHost unlimited = TestHost::Whole();
-  GradientsOf(unlimited, c, gradients_of_logits, true, true);
+  GradientsOf(unlimited, c, logit_gradients, true, true);
   for (int64_t limit = 0; limit < unlimited.allocations(); ++limit) {
     TestHost host = TestHost::Whole();
     host.LimitAllocations(limit);
-    EXPECT_THROW(GradientsOf(host, c, gradients_of_logits, true, true), std::bad_alloc);
+    EXPECT_THROW(GradientsOf(host, c, logit_gradients, true, true), std::bad_alloc);
   }
 }
 

@@ -155,3 +155,15 @@ def test_under_mirrored_strategy(kind):
     want = rc.expected(kind, rc.dataclasses.replace(CASE, biases=None))
     rc.assert_close(value, want.value, 1e-6)
     rc.assert_close(weights.read_value(), CASE.weights - want.gradients.weights, 1e-6)
+
+
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_stateless_call_uses_the_values_it_is_given(kind):
+    layer = Scores(kind, False)
+    inputs = tf.constant(CASE.inputs, tf.float32)
+    layer(inputs)
+    doubled = [2 * variable.value for variable in layer.trainable_variables]
+    value, _ = layer.stateless_call(doubled, layer.non_trainable_variables, inputs)
+    for variable, values in zip(layer.trainable_variables, doubled, strict=True):
+        variable.assign(values)
+    np.testing.assert_array_equal(value, layer(inputs))

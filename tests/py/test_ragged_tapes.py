@@ -496,3 +496,42 @@ def test_function_reads_what_was_assigned_before_it(kind):
     for got, one in ((doubled, case), (once, CASE)):
         want = CASE.grad(kind) @ rc.expected(kind, one).value
         assert float(got) == pytest.approx(want, rel=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_gradient_penalty_is_an_error(kind, mode):
+    """Never the first-order part alone, though the loss itself is differentiated as well."""
+    model = Model()
+
+    def second():
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                value = total(kind, model)
+            first = inner.gradient(value, model.inputs)
+            penalised = value + tf.reduce_sum(first)
+        return outer.gradient(penalised, model.sources)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="second derivatives"):
+        (second if mode == "eager" else tf.function(second))()
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", rc.KINDS)
+def test_step_that_returns_its_gradient_is_differentiable(kind, mode):
+    """Under an outer tape that asks for the loss alone: the gradient's gradient gets zeros."""
+    model = Model()
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as inner:
+            value = total(kind, model)
+        return value, inner.gradient(value, model.inputs)
+
+    def differentiate():
+        with tf.GradientTape() as outer:
+            value, first = step()
+        return outer.gradient(value, model.inputs), first
+
+    got, want = (differentiate if mode == "eager" else tf.function(differentiate))()
+    np.testing.assert_array_equal(got, want)

@@ -436,3 +436,20 @@ def test_gradient_of_zero_rows_is_zero(kind):
         np.concatenate([case.labels[0], case.candidates[0]]),
     )
     np.testing.assert_array_equal(rc.as_dense(by_weights)[only_second], 0)
+
+
+def test_a_confident_label_costs_nothing_in_nce():
+    # softplus(1e4) - 1e4 must not swallow the candidate's log 2.
+    loss = tfcs.ragged_nce_loss([[[0.0], [1e4]]], None, [1], [[1.0]], [[0]])
+    np.testing.assert_allclose(loss, [np.log(2)], rtol=2e-7)
+
+
+def test_candidates_as_a_list_of_arrays():
+    rows = [np.array([1, 2]), np.array([], np.int64), np.array([0])]
+    logits = tfcs.ragged_candidate_logits(tf.eye(3), None, tf.eye(3), rows)
+    assert logits.to_list() == [[0, 0], [], [0]]
+
+
+def test_candidates_as_an_empty_list():
+    logits = tfcs.ragged_candidate_logits(tf.eye(3), None, tf.zeros([0, 3]), [])
+    assert logits.to_list() == []
