@@ -16,32 +16,32 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
-// `weights` and `biases` of an op, opened, locked and checked.
-class Tables {
+// `weights`, `biases` and `inputs` of an op, opened, locked and checked.
+template <typename W>
+class Arguments {
  public:
-  absl::Status Open(OpKernelContext* context, tensorflow::DataType type) {
-    TF_RETURN_IF_ERROR(weights_.Open(context, "weights", type, &locks_));
-    TF_RETURN_IF_ERROR(biases_.Open(context, "biases", type, &locks_));
+  absl::Status Open(OpKernelContext* context) {
+    TF_RETURN_IF_ERROR(weights_.Open(context, "weights", DataTypeOf<W>(), &locks_));
+    TF_RETURN_IF_ERROR(biases_.Open(context, "biases", DataTypeOf<W>(), &locks_));
     locks_.Lock();
     TF_RETURN_IF_ERROR(weights_.Check(2));
-    return biases_.Check(1);
+    TF_RETURN_IF_ERROR(biases_.Check(1));
+    weights = weights_.Rows<W>();
+    biases = biases_.Rows<W>();
+    if (!biases.empty() && biases.rows() != weights.rows()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("biases must have as many values as weights has rows, ", weights.rows(),
+                       ", got ", biases.rows()));
+    }
+    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
+    return CheckInputs(*inputs, weights.depth());
   }
 
   bool weights_in_variable() const { return weights_.has_variable(); }
 
-  template <typename W>
-  RowTable<W> Weights() const {
-    return weights_.Rows<W>();
-  }
-
-  template <typename W>
-  absl::Status Biases(int64_t num_classes, RowTable<W>* biases) const {
-    *biases = biases_.Rows<W>();
-    if (biases->empty() || biases->rows() == num_classes) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("biases must have as many values as weights has rows, ", num_classes, ", got ",
-                     biases->rows()));
-  }
+  RowTable<W> weights{0};
+  RowTable<W> biases{1};
+  const Tensor* inputs = nullptr;
 
  private:
   VariableLocks locks_;
@@ -75,14 +75,11 @@ class RaggedLossOp : public OpKernel {
 
  private:
   absl::Status Run(OpKernelContext* context, TfHost& host) const {
-    Tables tables;
-    TF_RETURN_IF_ERROR(tables.Open(context, DataTypeOf<W>()));
-    const RowTable<W> weights = tables.Weights<W>();
-    RowTable<W> biases(1);
-    TF_RETURN_IF_ERROR(tables.Biases(weights.rows(), &biases));
-    const Tensor* inputs;
-    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
-    TF_RETURN_IF_ERROR(CheckInputs(*inputs, weights.depth()));
+    Arguments<W> arguments;
+    TF_RETURN_IF_ERROR(arguments.Open(context));
+    const RowTable<W>& weights = arguments.weights;
+    const RowTable<W>& biases = arguments.biases;
+    const Tensor* inputs = arguments.inputs;
 
     RaggedBatch batch;
     batch.rows = inputs->dim_size(0);
@@ -134,14 +131,11 @@ class RaggedLogitsOp : public OpKernel {
 
  private:
   absl::Status Run(OpKernelContext* context, TfHost& host) const {
-    Tables tables;
-    TF_RETURN_IF_ERROR(tables.Open(context, DataTypeOf<W>()));
-    const RowTable<W> weights = tables.Weights<W>();
-    RowTable<W> biases(1);
-    TF_RETURN_IF_ERROR(tables.Biases(weights.rows(), &biases));
-    const Tensor* inputs;
-    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
-    TF_RETURN_IF_ERROR(CheckInputs(*inputs, weights.depth()));
+    Arguments<W> arguments;
+    TF_RETURN_IF_ERROR(arguments.Open(context));
+    const RowTable<W>& weights = arguments.weights;
+    const RowTable<W>& biases = arguments.biases;
+    const Tensor* inputs = arguments.inputs;
 
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
@@ -157,7 +151,7 @@ class RaggedLogitsOp : public OpKernel {
     NarrowedOutput<T> narrowed_logits(host, logits);
     RaggedLogits(host, batch, Widened<T>(host, *inputs), weights, biases, narrowed_logits.values());
     narrowed_logits.Store();
-    return OutputRows(context, host, batch, weights, tables.weights_in_variable());
+    return OutputRows(context, host, batch, weights, arguments.weights_in_variable());
   }
 
   // A variable may have changed by the time of the gradient, so its rows are kept.
