@@ -2,15 +2,52 @@
 
 from tf_candsamp import _library  # noqa: F401  First: it says in one sentence what is missing.
 from tf_candsamp._build_info import VERSION as __version__
+from tf_candsamp._sampling import CandidateSample, RaggedCandidateSample
+from tf_candsamp.candidate_samplers import (
+    all_candidate_sampler,
+    compute_accidental_hits,
+    fixed_unigram_candidate_sampler,
+    learned_unigram_candidate_sampler,
+    log_uniform_candidate_sampler,
+    uniform_candidate_sampler,
+)
 from tf_candsamp.ragged_losses import (
     ragged_candidate_logits,
     ragged_nce_loss,
     ragged_sampled_softmax_loss,
 )
+from tf_candsamp.samplers import (
+    FixedUnigramSampler,
+    LearnedUnigramSampler,
+    LogUniformSampler,
+    Sampler,
+    UniformSampler,
+)
+from tf_candsamp.stateless_samplers import (
+    stateless_fixed_unigram_candidate_sampler,
+    stateless_log_uniform_candidate_sampler,
+    stateless_uniform_candidate_sampler,
+)
 
 __all__ = [
+    "CandidateSample",
+    "FixedUnigramSampler",
+    "LearnedUnigramSampler",
+    "LogUniformSampler",
+    "RaggedCandidateSample",
+    "Sampler",
+    "UniformSampler",
     "__version__",
+    "all_candidate_sampler",
+    "compute_accidental_hits",
+    "fixed_unigram_candidate_sampler",
+    "learned_unigram_candidate_sampler",
+    "log_uniform_candidate_sampler",
     "ragged_candidate_logits",
     "ragged_nce_loss",
     "ragged_sampled_softmax_loss",
+    "stateless_fixed_unigram_candidate_sampler",
+    "stateless_log_uniform_candidate_sampler",
+    "stateless_uniform_candidate_sampler",
+    "uniform_candidate_sampler",
 ]

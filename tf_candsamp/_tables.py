@@ -38,7 +38,7 @@ def open_table(name, value, *, rank, dtype=None):
         shard_name = f"{name}[{k}]" if len(shards) > 1 else name
         shard = _variable_of_keras(shard)
         if isinstance(shard, tf.distribute.DistributedValues):
-            shard = _variable_of_replica(shard)
+            shard = variable_of_replica(shard)
         if _is_resource_variable(shard):
             has_variable = True
             entry = shard.handle
@@ -82,7 +82,7 @@ def _variable_of_keras(value):
     return value.value if inner is None else inner
 
 
-def _variable_of_replica(variable):
+def variable_of_replica(variable):
     """This replica's part of a variable of tf.distribute."""
     parts = tf.distribute.get_strategy().experimental_local_results(variable)
     if tf.distribute.get_replica_context() is None:

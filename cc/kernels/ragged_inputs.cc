@@ -9,10 +9,6 @@ using tensorflow::OpInputList;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 
-absl::Status ToStatus(const std::string& message) {
-  return message.empty() ? absl::OkStatus() : absl::InvalidArgumentError(message);
-}
-
 absl::Status CheckInputs(const Tensor& inputs, int64_t depth) {
   if (inputs.dims() != 2) {
     return absl::InvalidArgumentError(

@@ -2,11 +2,11 @@
 #ifndef TF_CANDSAMP_CC_KERNELS_RAGGED_INPUTS_H_
 #define TF_CANDSAMP_CC_KERNELS_RAGGED_INPUTS_H_
 
-#include <new>
 #include <string>
 #include <type_traits>
 
 #include "absl/status/status.h"
+#include "cc/kernels/compute.h"
 #include "cc/kernels/tf_host.h"
 #include "cc/kernels/types.h"
 #include "cc/lib/ragged_batch.h"
@@ -14,19 +14,6 @@
 #include "tensorflow/core/framework/op_kernel.h"
 
 namespace candsamp {
-
-// Runs a kernel's body, a function of a TfHost that returns a status.
-template <typename Body>
-void Compute(tensorflow::OpKernelContext* context, Body body) {
-  TfHost host(context);
-  absl::Status status;
-  try {
-    status = body(host);
-  } catch (const std::bad_alloc&) {
-    status = absl::ResourceExhaustedError("no memory left for scratch space");
-  }
-  OP_REQUIRES_OK(context, status);
-}
 
 // Checks that `inputs` is a matrix, as deep as the rows of `weights`.
 absl::Status CheckInputs(const tensorflow::Tensor& inputs, int64_t depth);
@@ -39,9 +26,6 @@ absl::Status ReadRaggedIds(tensorflow::OpKernelContext* context, const std::stri
 absl::Status ReadLogQ(tensorflow::OpKernelContext* context, const std::string& name,
                       const std::string& ids_name, const RaggedIds& ids, int64_t rows,
                       const float** log_q);
-
-// An empty message is OK.
-absl::Status ToStatus(const std::string& message);
 
 // The values of a tensor in the type of the arithmetic: in place, or widened into scratch.
 template <typename T>

@@ -12,6 +12,21 @@ InstructionSet ChosenInstructionSet();
 
 const char* InstructionSetName(InstructionSet set);
 
+// The one of three that was compiled for the chosen set.
+template <typename Kernels>
+const Kernels& ByInstructionSet(const Kernels& baseline, const Kernels& avx2,
+                                const Kernels& avx512) {
+  switch (ChosenInstructionSet()) {
+    case InstructionSet::kAvx512:
+      return avx512;
+    case InstructionSet::kAvx2:
+      return avx2;
+    case InstructionSet::kBaseline:
+      break;
+  }
+  return baseline;
+}
+
 }  // namespace candsamp
 
 #endif  // TF_CANDSAMP_CC_LIB_INSTRUCTION_SET_H_

@@ -1,0 +1,149 @@
+// Where a sampling op has its distribution from. A source has
+//   Init(construction): reads attributes;
+//   With(context, use): calls use(distribution), which returns a status;
+//   Count(context, classes): what the op does with the true classes after a draw.
+#ifndef TF_CANDSAMP_CC_KERNELS_DISTRIBUTION_SOURCES_H_
+#define TF_CANDSAMP_CC_KERNELS_DISTRIBUTION_SOURCES_H_
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "cc/kernels/distribution_table.h"
+#include "cc/lib/distribution.h"
+#include "tensorflow/core/framework/op_kernel.h"
+
+namespace candsamp {
+
+// The attribute range_max.
+template <typename D>
+class RangeSource {
+ public:
+  absl::Status Init(tensorflow::OpKernelConstruction* context) {
+    int64_t range;
+    TF_RETURN_IF_ERROR(context->GetAttr("range_max", &range));
+    if (range < 1) {
+      return absl::InvalidArgumentError(absl::StrCat("range_max must be positive, got ", range));
+    }
+    distribution_.emplace(range);
+    return absl::OkStatus();
+  }
+  template <typename Use>
+  absl::Status With(tensorflow::OpKernelContext*, Use use) {
+    return use(*distribution_);
+  }
+  absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
+    return absl::OkStatus();
+  }
+
+ private:
+  std::optional<D> distribution_;
+};
+
+// The input `weights`, a tensor.
+class WeightsSource {
+ public:
+  absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
+  template <typename Use>
+  absl::Status With(tensorflow::OpKernelContext* context, Use use) {
+    const tensorflow::Tensor* weights;
+    TF_RETURN_IF_ERROR(context->input("weights", &weights));
+    std::shared_ptr<const FixedUnigram> distribution;
+    TF_RETURN_IF_ERROR(table_.Get(*weights, &distribution));
+    return use(*distribution);
+  }
+  absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
+    return absl::OkStatus();
+  }
+
+ private:
+  FixedUnigramTable table_;
+};
+
+// Looks up the inputs of a sampler that lives in a variable and a table.
+template <typename Table>
+absl::Status LookupSampler(tensorflow::OpKernelContext* context,
+                           tensorflow::core::RefCountPtr<tensorflow::Var>* variable,
+                           tensorflow::core::RefCountPtr<Table>* table) {
+  const tensorflow::Tensor *variable_input, *table_input;
+  TF_RETURN_IF_ERROR(context->input(Table::kVariable, &variable_input));
+  TF_RETURN_IF_ERROR(context->input("table", &table_input));
+  if (variable_input->NumElements() != 1 || table_input->NumElements() != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        Table::kVariable, " and table must be one handle each, got shapes ",
+        variable_input->shape().DebugString(), " and ", table_input->shape().DebugString()));
+  }
+  const auto handle = [](const tensorflow::Tensor* input) -> const tensorflow::ResourceHandle& {
+    return *static_cast<const tensorflow::ResourceHandle*>(input->data());
+  };
+  const absl::Status found = tensorflow::LookupResource(context, handle(variable_input), variable);
+  if (absl::IsNotFound(found)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        Table::kVariable, " is a variable that is not initialized: ", found.message()));
+  }
+  TF_RETURN_IF_ERROR(found);
+  return tensorflow::LookupResource(context, handle(table_input), table);
+}
+
+// The inputs `weights`, a variable, and `table`.
+class FixedUnigramSource {
+ public:
+  absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
+  template <typename Use>
+  absl::Status With(tensorflow::OpKernelContext* context, Use use) {
+    tensorflow::core::RefCountPtr<tensorflow::Var> weights;
+    tensorflow::core::RefCountPtr<FixedUnigramTable> table;
+    TF_RETURN_IF_ERROR(LookupSampler(context, &weights, &table));
+    std::shared_ptr<const FixedUnigram> distribution;
+    TF_RETURN_IF_ERROR(Current(weights.get(), table.get(), &distribution));
+    return use(*distribution);  // without any lock
+  }
+  absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
+    return absl::OkStatus();
+  }
+
+ private:
+  static absl::Status Current(tensorflow::Var* weights, FixedUnigramTable* table,
+                              std::shared_ptr<const FixedUnigram>* distribution) {
+    std::shared_lock<tensorflow::mutex> lock(*weights->mu());
+    if (!weights->is_initialized) {
+      return absl::FailedPreconditionError("weights is a variable that is not initialized");
+    }
+    if (weights->tensor()->dtype() != tensorflow::DT_FLOAT) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("weights must be of type float, got ",
+                       tensorflow::DataTypeString(weights->tensor()->dtype())));
+    }
+    weights->copy_on_read_mode = false;  // see LearnedUnigramTable::BringUpToDate
+    return table->Get(*weights->tensor(), distribution);
+  }
+};
+
+// The inputs `counts`, a variable, and `table`. True classes are counted.
+class LearnedUnigramSource {
+ public:
+  absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
+  template <typename Use>
+  absl::Status With(tensorflow::OpKernelContext* context, Use use) {
+    tensorflow::core::RefCountPtr<tensorflow::Var> counts;
+    tensorflow::core::RefCountPtr<LearnedUnigramTable> table;
+    TF_RETURN_IF_ERROR(LookupSampler(context, &counts, &table));
+    return table->Draw(counts.get(), use);
+  }
+  absl::Status Count(tensorflow::OpKernelContext* context, const tensorflow::Tensor& classes) {
+    return Count(context, "true_classes", classes);
+  }
+  absl::Status Count(tensorflow::OpKernelContext* context, const char* name,
+                     const tensorflow::Tensor& classes) {
+    if (classes.NumElements() == 0) return absl::OkStatus();
+    tensorflow::core::RefCountPtr<tensorflow::Var> counts;
+    tensorflow::core::RefCountPtr<LearnedUnigramTable> table;
+    TF_RETURN_IF_ERROR(LookupSampler(context, &counts, &table));
+    return table->Count(context, counts.get(), name, classes);
+  }
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_KERNELS_DISTRIBUTION_SOURCES_H_

@@ -1,0 +1,141 @@
+// Kernels that draw from a stream they are given.
+#include "cc/kernels/compute.h"
+#include "cc/kernels/distribution_sources.h"
+#include "cc/kernels/sampling.h"
+#include "cc/kernels/types.h"
+#include "cc/lib/draw_candidates.h"
+#include "cc/lib/log_uniform.h"
+#include "cc/lib/uniform.h"
+
+namespace candsamp {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+
+template <typename Source>
+class SampleOp : public OpKernel {
+ public:
+  explicit SampleOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, source_.Init(context));
+    OP_REQUIRES_OK(context, context->GetAttr("unique", &unique_));
+    OP_REQUIRES_OK(context, context->GetAttr("exact", &exact_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) { return Run(context, host); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, TfHost& host) {
+    PhiloxStream stream;
+    TF_RETURN_IF_ERROR(ReadStream(context, &stream));
+    const Tensor *num_sampled, *true_classes;
+    TF_RETURN_IF_ERROR(context->input("num_sampled", &num_sampled));
+    TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
+    if (num_sampled->NumElements() != 1) {
+      return absl::InvalidArgumentError(absl::StrCat("num_sampled must be a scalar, got shape ",
+                                                     num_sampled->shape().DebugString()));
+    }
+    TF_RETURN_IF_ERROR(source_.With(context, [&](const Distribution& distribution) {
+      return SampleBatch(context, host, distribution, stream, *Data<int64_t>(*num_sampled), unique_,
+                         exact_, *true_classes);
+    }));
+    return source_.Count(context, *true_classes);
+  }
+
+  Source source_;
+  bool unique_, exact_;
+};
+
+template <typename Source>
+class RaggedSampleOp : public OpKernel {
+ public:
+  explicit RaggedSampleOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, source_.Init(context));
+    OP_REQUIRES_OK(context, context->GetAttr("unique", &unique_));
+    OP_REQUIRES_OK(context, context->GetAttr("exact", &exact_));
+    OP_REQUIRES_OK(context, context->GetAttr("exclude_true", &exclude_true_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) { return Run(context, host); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, TfHost& host) {
+    PhiloxStream stream;
+    TF_RETURN_IF_ERROR(ReadStream(context, &stream));
+    TF_RETURN_IF_ERROR(source_.With(context, [&](const Distribution& distribution) {
+      return SampleRows(context, host, distribution, stream, unique_, exact_, exclude_true_);
+    }));
+    const Tensor* true_classes;
+    TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
+    return source_.Count(context, *true_classes);
+  }
+
+  Source source_;
+  bool unique_, exact_, exclude_true_;
+};
+
+template <typename Source>
+class ProbabilityOp : public OpKernel {
+ public:
+  explicit ProbabilityOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, source_.Init(context));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) {
+      return source_.With(context, [&](const Distribution& distribution) {
+        const Tensor* ids;
+        TF_RETURN_IF_ERROR(context->input("ids", &ids));
+        TF_RETURN_IF_ERROR(CheckClasses("ids", *ids, distribution.range()));
+        Tensor* probability;
+        TF_RETURN_IF_ERROR(context->allocate_output(0, ids->shape(), &probability));
+        ExpectedCounts(host, distribution, {CountRule::kProportional, 1.0}, Data<int64_t>(*ids),
+                       ids->NumElements(), MutableData<float>(probability));
+        return absl::OkStatus();
+      });
+    });
+  }
+
+ private:
+  Source source_;
+};
+
+class LearnedUnigramUpdateOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost&) {
+      const Tensor* classes;
+      TF_RETURN_IF_ERROR(context->input("classes", &classes));
+      return LearnedUnigramSource().Count(context, "classes", *classes);
+    });
+  }
+};
+
+#define CANDSAMP_REGISTER(name, kernel) \
+  REGISTER_KERNEL_BUILDER(Name("Candsamp>" name).Device(tensorflow::DEVICE_CPU), kernel)
+
+CANDSAMP_REGISTER("StatelessUniformSample", SampleOp<RangeSource<Uniform>>);
+CANDSAMP_REGISTER("StatelessUniformRaggedSample", RaggedSampleOp<RangeSource<Uniform>>);
+CANDSAMP_REGISTER("UniformProbability", ProbabilityOp<RangeSource<Uniform>>);
+CANDSAMP_REGISTER("StatelessLogUniformSample", SampleOp<RangeSource<LogUniform>>);
+CANDSAMP_REGISTER("StatelessLogUniformRaggedSample", RaggedSampleOp<RangeSource<LogUniform>>);
+CANDSAMP_REGISTER("LogUniformProbability", ProbabilityOp<RangeSource<LogUniform>>);
+CANDSAMP_REGISTER("StatelessFixedUnigramSample", SampleOp<WeightsSource>);
+CANDSAMP_REGISTER("FixedUnigramSample", SampleOp<FixedUnigramSource>);
+CANDSAMP_REGISTER("FixedUnigramRaggedSample", RaggedSampleOp<FixedUnigramSource>);
+CANDSAMP_REGISTER("FixedUnigramProbability", ProbabilityOp<FixedUnigramSource>);
+CANDSAMP_REGISTER("LearnedUnigramSample", SampleOp<LearnedUnigramSource>);
+CANDSAMP_REGISTER("LearnedUnigramRaggedSample", RaggedSampleOp<LearnedUnigramSource>);
+CANDSAMP_REGISTER("LearnedUnigramProbability", ProbabilityOp<LearnedUnigramSource>);
+CANDSAMP_REGISTER("LearnedUnigramUpdate", LearnedUnigramUpdateOp);
+
+}  // namespace
+}  // namespace candsamp

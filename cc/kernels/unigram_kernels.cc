@@ -1,0 +1,126 @@
+// Kernels that make the parts of a unigram sampler: weights and tables.
+#include <mutex>
+
+#include "absl/strings/str_cat.h"
+#include "cc/kernels/compute.h"
+#include "cc/kernels/distribution_table.h"
+#include "cc/kernels/types.h"
+#include "cc/kernels/vocabulary_file.h"
+#include "cc/lib/fixed_unigram.h"
+#include "tensorflow/core/framework/op_kernel.h"
+
+namespace candsamp {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::ResourceHandle;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+template <typename Table>
+class TableOp : public OpKernel {
+ public:
+  explicit TableOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("anonymous", &anonymous_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    Tensor* output;
+    OP_REQUIRES_OK(context, context->allocate_output(0, TensorShape({}), &output));
+    auto* const handle = static_cast<ResourceHandle*>(output->data());
+    if (anonymous_) {
+      *handle = NewTable(context);
+      return;
+    }
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!made_) handle_ = NewTable(context);
+    made_ = true;
+    *handle = handle_;
+  }
+
+ private:
+  static ResourceHandle NewTable(OpKernelContext* context) {
+    return ResourceHandle::MakeRefCountingHandle(new Table, context->device()->name());
+  }
+
+  bool anonymous_;
+  std::mutex mutex_;
+  bool made_ = false;
+  ResourceHandle handle_;
+};
+
+class ReadVocabularyOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost&) -> absl::Status {
+      const Tensor* path;
+      TF_RETURN_IF_ERROR(context->input("vocab_file", &path));
+      if (path->NumElements() != 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("vocab_file must be one path, got shape ", path->shape().DebugString()));
+      }
+      std::vector<float> unigrams;
+      TF_RETURN_IF_ERROR(ReadVocabularyFile(
+          context->env(), std::string(*static_cast<tensorflow::tstring*>(path->data())),
+          &unigrams));
+      Tensor* output;
+      TF_RETURN_IF_ERROR(context->allocate_output(
+          0, TensorShape({static_cast<int64_t>(unigrams.size())}), &output));
+      std::copy(unigrams.begin(), unigrams.end(), MutableData<float>(output));
+      return absl::OkStatus();
+    });
+  }
+};
+
+class UnigramWeightsOp : public OpKernel {
+ public:
+  explicit UnigramWeightsOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, ReadShardAttributes(context, &shard_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost&) -> absl::Status {
+      const Tensor* unigrams;
+      TF_RETURN_IF_ERROR(context->input("unigrams", &unigrams));
+      if (unigrams->dims() != 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("unigrams must be a vector, got shape ", unigrams->shape().DebugString()));
+      }
+      const int64_t count = unigrams->NumElements();
+      const float* given = Data<float>(*unigrams);
+      TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(given, count)));
+      const int64_t size = ShardSize(count, shard_);
+      if (size < 1 || size > kMostUnigrams) {
+        return absl::InvalidArgumentError(absl::StrCat("unigrams must leave 1 to ", kMostUnigrams,
+                                                       " weights in the shard, got ", size));
+      }
+      if (shard_.IsIdentity()) {
+        // The same tensor: who builds a table of it need not build it again.
+        context->set_output(0, *unigrams);
+        return absl::OkStatus();
+      }
+      Tensor* weights;
+      TF_RETURN_IF_ERROR(context->allocate_output(0, TensorShape({size}), &weights));
+      ShardWeights(given, count, shard_, MutableData<float>(weights));
+      return ToStatus(CheckUnigramWeights(Data<float>(*weights), size));
+    });
+  }
+
+ private:
+  UnigramShard shard_;
+};
+
+#define CANDSAMP_REGISTER(name, kernel) \
+  REGISTER_KERNEL_BUILDER(Name("Candsamp>" name).Device(tensorflow::DEVICE_CPU), kernel)
+
+CANDSAMP_REGISTER("FixedUnigramTable", TableOp<FixedUnigramTable>);
+CANDSAMP_REGISTER("LearnedUnigramTable", TableOp<LearnedUnigramTable>);
+CANDSAMP_REGISTER("ReadVocabulary", ReadVocabularyOp);
+CANDSAMP_REGISTER("UnigramWeights", UnigramWeightsOp);
+
+}  // namespace
+}  // namespace candsamp

@@ -1,0 +1,30 @@
+// The 64-bit pieces of a stream, handed out a buffer at a time.
+#ifndef TF_CANDSAMP_CC_LIB_BIT_SOURCE_H_
+#define TF_CANDSAMP_CC_LIB_BIT_SOURCE_H_
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cc/lib/distribution.h"
+#include "cc/lib/sampler_kernels.h"
+
+namespace candsamp {
+
+// Calls use(at, n, bits) for consecutive parts of [begin, end): bits[k] are the stream's 64 bits
+// number first + at + k.
+template <typename Use>
+void ForEachBits(const PhiloxStream& stream, uint64_t first, int64_t begin, int64_t end, Use use) {
+  alignas(64) uint64_t bits[kDrawBlock + 2];
+  const SamplerKernels& kernels = ChosenSamplerKernels();
+  for (int64_t at = begin; at < end; at += kDrawBlock) {
+    const int64_t n = std::min(end - at, kDrawBlock);
+    const uint64_t piece = first + at;
+    const uint64_t odd = piece % 2;
+    kernels.philox(stream, piece / 2, (odd + n + 1) / 2, bits);
+    use(at, n, bits + odd);
+  }
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_BIT_SOURCE_H_

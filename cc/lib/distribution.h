@@ -1,0 +1,44 @@
+// A distribution over the classes [0, range), from which candidates are drawn.
+#ifndef TF_CANDSAMP_CC_LIB_DISTRIBUTION_H_
+#define TF_CANDSAMP_CC_LIB_DISTRIBUTION_H_
+
+#include <cstdint>
+
+#include "cc/lib/host.h"
+#include "cc/lib/philox.h"
+
+namespace candsamp {
+
+// Independent draws with replacement, in a fixed order: draw k depends on the stream and k alone,
+// not on how many are asked for at a time or on how many threads. Immutable while it is drawn from.
+class Distribution {
+ public:
+  explicit Distribution(int64_t range) : range_(range) {}
+  virtual ~Distribution() = default;
+
+  int64_t range() const { return range_; }
+
+  // How many classes have a positive probability.
+  virtual int64_t support() const { return range_; }
+
+  // The next `count` draws. *position says where the last call ended; it starts at 0.
+  virtual void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
+                    int64_t* out) const = 0;
+
+  // out[k] = the probability of ids[k]. REQUIRES: 0 <= ids[k] < range().
+  virtual void Probabilities(const int64_t* ids, int64_t count, double* out) const = 0;
+
+ private:
+  int64_t range_;
+};
+
+// How many values a loop handles at a time, in a buffer that stays in the first-level cache.
+constexpr int64_t kDrawBlock = 512;
+
+// How many blocks of a stream TensorFlow sets aside for each candidate asked for. Draws use the
+// first of them; whatever else a call needs is keyed by the last ones.
+constexpr uint64_t kBlocksPerSample = 512;
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_DISTRIBUTION_H_

@@ -1,0 +1,177 @@
+// Exponentials and logarithms in double precision: branch-free, so that loops over them vectorise,
+// and without fused operations, so that every machine gets the same bits.
+#ifndef TF_CANDSAMP_CC_LIB_DOUBLE_MATH_H_
+#define TF_CANDSAMP_CC_LIB_DOUBLE_MATH_H_
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "cc/lib/host_device.h"
+
+namespace candsamp {
+
+CANDSAMP_FORMULA uint64_t BitsOfDouble(double x) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+CANDSAMP_FORMULA double DoubleOf(uint64_t bits) {
+  double x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+constexpr double kTwo52 = 4503599627370496.0;
+constexpr uint64_t kTwo52Bits = 0x4330000000000000;  // the bits of 2^52: integers go in below
+constexpr double kRoundingShift = 1.5 * kTwo52;      // adding it rounds to an integer
+
+// An integer of [0, 2^63) as the nearest double. Not every instruction set can convert 64 bits.
+CANDSAMP_FORMULA double DoubleOfInteger(int64_t k) {
+  const uint64_t bits = static_cast<uint64_t>(k);
+  return (DoubleOf((bits >> 32) | kTwo52Bits) - kTwo52) * 4294967296.0 +
+         (DoubleOf((bits & 0xffffffff) | kTwo52Bits) - kTwo52);
+}
+
+// x = n ln 2 + r with |r| <= ln(2) / 2. REQUIRES: |x| < 1000.
+struct ExpReduction {
+  double r;
+  double power;  // 2^n
+};
+CANDSAMP_FORMULA ExpReduction ReduceExp(double x) {
+  const double shifted = x * 1.44269504088896340736 + kRoundingShift;
+  const double n = shifted - kRoundingShift;
+  // n * (the upper 32 bits of ln 2) is exact.
+  const double r = (x - n * 6.93147180369123816490e-1) - n * 1.90821492927058770002e-10;
+  return {r, DoubleOf((BitsOfDouble(shifted) - BitsOfDouble(kRoundingShift) + 1023) << 52)};
+}
+
+// exp(r) - 1 on |r| <= ln(2) / 2: Taylor to r^13 (remainder 5e-18).
+CANDSAMP_FORMULA double ReducedExpm1(double r) {
+  double p = 1.6059043836821614599e-10;
+  p = p * r + 2.0876756987868098979e-9;
+  p = p * r + 2.5052108385441718775e-8;
+  p = p * r + 2.7557319223985890653e-7;
+  p = p * r + 2.7557319223985890653e-6;
+  p = p * r + 2.4801587301587301587e-5;
+  p = p * r + 1.9841269841269841270e-4;
+  p = p * r + 1.3888888888888888889e-3;
+  p = p * r + 8.3333333333333333333e-3;
+  p = p * r + 4.1666666666666666667e-2;
+  p = p * r + 1.6666666666666666667e-1;
+  p = p * r + 0.5;
+  return (p * r) * r + r;
+}
+
+// exp(x) within 2 ulp. REQUIRES: |x| < 700.
+CANDSAMP_FORMULA double ExpWithin2Ulp(double x) {
+  const ExpReduction reduced = ReduceExp(x);
+  return (ReducedExpm1(reduced.r) + 1.0) * reduced.power;
+}
+
+// exp(x) - 1 for x <= 0, within 3 ulp.
+CANDSAMP_FORMULA double Expm1NonPositive(double x) {
+  const ExpReduction reduced = ReduceExp(x < -60.0 ? -60.0 : x);
+  const double value = ReducedExpm1(reduced.r) * reduced.power + (reduced.power - 1.0);
+  return x < -60.0 ? -1.0 : value;
+}
+
+// log(x) within 2 ulp, for normal x > 0: x = 2^e m with m in [sqrt(1/2), sqrt(2)), and log(m) =
+// 2 atanh(s) with s = (m - 1) / (m + 1), |s| < 0.1716, as a series in s^2.
+CANDSAMP_FORMULA double Log(double x) {
+  const uint64_t below_one = 0x00095f619980c433;  // 2 - sqrt(2), in units of the last place
+  const uint64_t shifted = BitsOfDouble(x) + below_one;
+  const double e = DoubleOf((shifted >> 52) | kTwo52Bits) - (kTwo52 + 1023.0);
+  const double m = DoubleOf((shifted & 0x000fffffffffffff) + (0x3ff0000000000000 - below_one));
+  const double f = m - 1.0;
+  const double s = f / (m + 1.0);
+  const double q = s * s;
+  double p = 1.0 / 21.0;
+  p = p * q + 1.0 / 19.0;
+  p = p * q + 1.0 / 17.0;
+  p = p * q + 1.0 / 15.0;
+  p = p * q + 1.0 / 13.0;
+  p = p * q + 1.0 / 11.0;
+  p = p * q + 1.0 / 9.0;
+  p = p * q + 1.0 / 7.0;
+  p = p * q + 1.0 / 5.0;
+  p = p * q + 1.0 / 3.0;
+  // 2 atanh(s) = 2s + 2s q p and 2s = f - s f.
+  return e * 6.93147180369123816490e-1 +
+         (f - (s * (f - 2.0 * (q * p)) - e * 1.90821492927058770002e-10));
+}
+
+// log(1 + x) for x > -1, within 4 ulp: what rounding 1 + x lost is added to first order.
+CANDSAMP_FORMULA double Log1p(double x) {
+  const double y = 1.0 + x;
+  const double lost = x - (y - 1.0);
+  return Log(y) + lost / y;
+}
+
+// log((k + 2) / (k + 1)) = 2 atanh(1 / (2k + 3)) for k >= 0, within 4 ulp.
+CANDSAMP_FORMULA double LogOfNextRatio(double k) {
+  const double s = 1.0 / (2.0 * k + 3.0);
+  const double q = s * s;
+  double p = 1.0 / 33.0;
+  p = p * q + 1.0 / 31.0;
+  p = p * q + 1.0 / 29.0;
+  p = p * q + 1.0 / 27.0;
+  p = p * q + 1.0 / 25.0;
+  p = p * q + 1.0 / 23.0;
+  p = p * q + 1.0 / 21.0;
+  p = p * q + 1.0 / 19.0;
+  p = p * q + 1.0 / 17.0;
+  p = p * q + 1.0 / 15.0;
+  p = p * q + 1.0 / 13.0;
+  p = p * q + 1.0 / 11.0;
+  p = p * q + 1.0 / 9.0;
+  p = p * q + 1.0 / 7.0;
+  p = p * q + 1.0 / 5.0;
+  p = p * q + 1.0 / 3.0;
+  return 2.0 * (s + s * (q * p));
+}
+
+// A number of about 107 bits: high + low, |low| <= half an ulp of high.
+struct DoubleDouble {
+  double high, low;
+};
+
+CANDSAMP_FORMULA DoubleDouble ExactSum(double a, double b) {
+  const double sum = a + b;
+  const double part = sum - a;
+  return {sum, (a - (sum - part)) + (b - part)};
+}
+CANDSAMP_FORMULA DoubleDouble ExactProduct(double a, double b) {
+  const double product = a * b;
+  return {product, fma(a, b, -product)};
+}
+CANDSAMP_FORMULA DoubleDouble Plus(DoubleDouble a, double b) {
+  const DoubleDouble sum = ExactSum(a.high, b);
+  return ExactSum(sum.high, sum.low + a.low);
+}
+CANDSAMP_FORMULA DoubleDouble Times(DoubleDouble a, DoubleDouble b) {
+  const DoubleDouble product = ExactProduct(a.high, b.high);
+  return ExactSum(product.high, product.low + (a.high * b.low + a.low * b.high));
+}
+CANDSAMP_FORMULA DoubleDouble Over(DoubleDouble a, double b) {
+  const double quotient = a.high / b;
+  const DoubleDouble back = ExactProduct(quotient, b);
+  return ExactSum(quotient, ((a.high - back.high) - back.low + a.low) / b);
+}
+
+// exp(x) to the nearest double, for 0 <= x < 64: Taylor's series in double-double arithmetic, with
+// an error near 2^-100. For the few arguments where the last bit decides.
+CANDSAMP_FORMULA double ExpToNearest(double x) {
+  const double n = (x * 1.44269504088896340736 + kRoundingShift) - kRoundingShift;
+  // ln 2 in three parts; products of the first two with n are exact.
+  const double high = x - n * 0x1.62e42fefap-1;
+  DoubleDouble r = ExactSum(high, -n * 0x1.cf79abc9ep-40);
+  r = Plus(r, -n * 0x1.d9cc01f97b57ap-79);
+  DoubleDouble sum = {1.0, 0.0};
+  for (int k = 25; k > 0; --k) sum = Plus(Over(Times(sum, r), k), 1.0);
+  return (sum.high + sum.low) * DoubleOf(static_cast<uint64_t>(n + 1023.0) << 52);
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_DOUBLE_MATH_H_

@@ -1,0 +1,327 @@
+#include "cc/lib/draw_candidates.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "cc/lib/bit_source.h"
+#include "cc/lib/sampler_kernels.h"
+#include "cc/lib/seen_set.h"
+
+namespace candsamp {
+namespace {
+
+// What else a call needs besides its draws, each keyed by a block of its own.
+enum class Purpose { kClocks, kWaiting, kRest };
+
+PhiloxStream StreamFor(const PhiloxStream& stream, int64_t count, Purpose purpose) {
+  return Child(stream, kBlocksPerSample * count - 1 - static_cast<uint64_t>(purpose));
+}
+
+// A uniform double inside (0, 1).
+double OpenUnit(uint64_t bits) {
+  return DoubleOf((bits >> 12) | 0x3ff0000000000000) - (1.0 - 0x1p-53);
+}
+
+// A draw from the gamma distribution of an integer shape >= 1: the time of the shape-th event when
+// one is expected per unit of time. Marsaglia and Tsang (2000), with Marsaglia's polar normals.
+double GammaDraw(const PhiloxStream& stream, double shape) {
+  const double d = shape - 1.0 / 3.0;
+  const double c = 1.0 / std::sqrt(9.0 * d);
+  for (uint64_t block = 0;; block += 2) {
+    const PhiloxBlock first = BlockOf(stream, block), second = BlockOf(stream, block + 1);
+    const double a = 2.0 * OpenUnit(first.bits[0]) - 1.0, b = 2.0 * OpenUnit(first.bits[1]) - 1.0;
+    const double square = a * a + b * b;
+    if (square >= 1.0 || square == 0.0) continue;
+    const double normal = a * std::sqrt(-2.0 * Log(square) / square);
+    const double root = 1.0 + c * normal;
+    if (root <= 0.0) continue;
+    const double v = root * root * root;
+    if (Log(OpenUnit(second.bits[0])) < 0.5 * normal * normal + d - d * v + d * Log(v)) {
+      return d * v;
+    }
+  }
+}
+
+// The number of tries up to the first success of probability p.
+double GeometricDraw(uint64_t bits, double p) {
+  if (p >= 1.0) return 1.0;
+  return 1.0 + std::floor(Log(OpenUnit(bits)) / Log1p(-p));
+}
+
+constexpr int64_t kClassBlock = 1 << 14;
+
+// Calls use(first, n, p) with the probabilities of all classes in order, n at a time.
+template <typename Use>
+void ForEachClass(Host& host, const Distribution& distribution, double* p, Use use) {
+  for (int64_t first = 0; first < distribution.range(); first += kClassBlock) {
+    const int64_t n = std::min(distribution.range() - first, kClassBlock);
+    host.ParallelFor(n, 12, [&](int64_t begin, int64_t end) {
+      int64_t ids[kDrawBlock];
+      for (int64_t at = begin; at < end; at += kDrawBlock) {
+        const int64_t count = std::min(end - at, kDrawBlock);
+        for (int64_t k = 0; k < count; ++k) ids[k] = first + at + k;
+        distribution.Probabilities(ids, count, p + at);
+      }
+    });
+    use(first, n, p);
+  }
+}
+
+class Drawing {
+ public:
+  Drawing(Host& host, const Distribution& distribution, const PhiloxStream& stream,
+          const Draws& draws, int64_t* out)
+      : host_(host),
+        distribution_(distribution),
+        stream_(stream),
+        draws_(draws),
+        out_(out),
+        excluded_(MakeSet(draws.num_excluded)),
+        seen_(MakeSet(draws.unique ? draws.count + 1 : 0)),
+        mass_(1) {
+    int64_t available = distribution.support();
+    for (int64_t k = 0; k < draws.num_excluded; ++k) {
+      double p;
+      distribution.Probabilities(&draws.excluded[k], 1, &p);
+      excluded_.Insert(draws.excluded[k]);
+      mass_ -= p;
+      available -= p > 0;
+    }
+    // A small difference has few right digits.
+    if (mass_ < 1.0 / 64) mass_ = UnseenMass();
+    all_drawn_ = draws.unique && draws.count == available;
+    wanted_ = draws.count + (draws.unique && draws.exact_counts && !all_drawn_);
+  }
+
+  CountRule Run() {
+    Reject();
+    if (picked_ < wanted_) {
+      if (draws_.unique) {
+        FinishByClocks();
+      } else {
+        FinishBySums();
+      }
+    }
+    if (!draws_.unique) return {CountRule::kProportional, Count(), mass_};
+    if (draws_.exact_counts) {
+      return {CountRule::kClock, all_drawn_ ? std::numeric_limits<double>::max() : TimeSpent(),
+              mass_};
+    }
+    if (tries_ == Count()) return {CountRule::kProportional, Count(), mass_};
+    return {CountRule::kWithinTries, tries_, mass_};
+  }
+
+ private:
+  double Count() const { return static_cast<double>(draws_.count); }
+
+  SeenSet MakeSet(int64_t capacity) {
+    if (capacity == 0) return SeenSet();
+    return SeenSet(host_.Allocate<uint64_t>(SeenSet::Words(capacity, distribution_.range())),
+                   capacity, distribution_.range());
+  }
+
+  bool IsExcluded(int64_t id) const { return draws_.num_excluded > 0 && excluded_.Contains(id); }
+  bool IsUnseen(int64_t id) const {
+    return !IsExcluded(id) && !(draws_.unique && seen_.Contains(id));
+  }
+
+  // Draws until there are enough, or until it gets tedious.
+  void Reject() {
+    constexpr int64_t kAhead = 16;
+    const int64_t most = 64 * draws_.count + 1024;
+    int64_t buffer[kDrawBlock];
+    const int64_t count = draws_.count, wanted = wanted_;
+    int64_t picked = 0, tries = 0;
+    uint64_t position = 0;
+    double rate = 1;  // of draws that were taken
+    for (int64_t drawn = 0; drawn < most && picked < wanted;) {
+      const int64_t room = count - picked;
+      // Large batches are drawn to where they are kept, and thinned out there.
+      const bool in_place = room >= kDrawBlock;
+      const int64_t few =
+          static_cast<int64_t>(std::min<double>(std::ceil((wanted - picked) / rate), kDrawBlock));
+      const int64_t batch = std::min(most - drawn, in_place ? room : few);
+      int64_t* const ids = in_place ? out_ + picked : buffer;
+      distribution_.Draw(host_, stream_, &position, batch, ids);
+      drawn += batch;
+      const int64_t picked_before = picked;
+      for (int64_t k = 0; k < batch && picked < wanted; ++k) {
+        if (draws_.unique && k + kAhead < batch) seen_.Prefetch(ids[k + kAhead]);
+        const int64_t id = ids[k];
+        if (IsExcluded(id)) continue;
+        ++tries;
+        if (draws_.unique && !seen_.Insert(id)) continue;
+        if (picked < count) out_[picked] = id;
+        ++picked;
+      }
+      rate = std::max<double>(picked - picked_before, 0.5) / static_cast<double>(batch);
+    }
+    picked_ = picked;
+    tries_ = static_cast<double>(tries);
+  }
+
+  void FinishByClocks() {
+    using Clock = std::pair<double, int64_t>;  // when it rings, and whose it is
+    const int64_t missing = wanted_ - picked_;
+    const int64_t capacity = ClockCapacity(missing);
+    Clock* const first = host_.Allocate<Clock>(capacity);
+    int64_t size = 0;
+    double latest = std::numeric_limits<double>::infinity();
+    const PhiloxStream stream = StreamFor(stream_, draws_.count, Purpose::kClocks);
+    double* const times = host_.Allocate<double>(kClassBlock);
+    ForEachClass(host_, distribution_, Probabilities(), [&](int64_t begin, int64_t n, double* p) {
+      host_.ParallelFor(n, 20, [&](int64_t from, int64_t to) {
+        ForEachBits(stream, begin, from, to, [&](int64_t at, int64_t m, const uint64_t* bits) {
+          ChosenSamplerKernels().clocks(bits, p + at, m, times + at);
+        });
+      });
+      for (int64_t k = 0; k < n; ++k) {
+        if (!(times[k] < latest) || !IsUnseen(begin + k)) continue;
+        first[size++] = {times[k], begin + k};
+        if (size < capacity) continue;
+        std::nth_element(first, first + missing - 1, first + size);
+        size = missing;
+        latest = first[missing - 1].first;
+      }
+    });
+    std::sort(first, first + size);
+    const int64_t picked_before = picked_;
+    for (int64_t k = 0; k < missing; ++k, ++picked_) {
+      seen_.Insert(first[k].second);
+      if (picked_ < draws_.count) out_[picked_] = first[k].second;
+    }
+    if (draws_.exact_counts) {
+      clock_time_ = first[missing - 1].first * mass_;
+    } else {
+      CountGeometricTries(picked_before);
+    }
+  }
+
+  // Adds the tries it would have taken to draw the candidates from number `from` on, from the last
+  // one backwards: sums of what is left do not cancel.
+  void CountGeometricTries(int64_t from) {
+    double unseen = UnseenMass();
+    const PhiloxStream stream = StreamFor(stream_, draws_.count, Purpose::kWaiting);
+    for (int64_t k = draws_.count - 1; k >= from; --k) {
+      double p;
+      distribution_.Probabilities(&out_[k], 1, &p);
+      unseen += p;
+      tries_ += GeometricDraw(BlockOf(stream, k).bits[0], unseen / mass_);
+    }
+  }
+
+  // Draws with replacement by the cumulated sums of all classes that are not excluded.
+  void FinishBySums() {
+    using Mark = std::pair<double, int64_t>;  // a share of all mass, and which draw it is
+    const int64_t missing = wanted_ - picked_;
+    Mark* const marks = host_.Allocate<Mark>(missing);
+    const PhiloxStream stream = StreamFor(stream_, draws_.count, Purpose::kRest);
+    for (int64_t k = 0; k < missing; ++k) {
+      marks[k] = {OpenUnit(BlockOf(stream, k).bits[0]), picked_ + k};
+    }
+    std::sort(marks, marks + missing);
+    const double all = UnseenMass();
+    double sum = 0;
+    int64_t next = 0, last = 0;
+    ForEachClass(host_, distribution_, Probabilities(), [&](int64_t begin, int64_t n, double* p) {
+      for (int64_t k = 0; k < n; ++k) {
+        if (p[k] <= 0 || IsExcluded(begin + k)) continue;
+        sum += p[k];
+        last = begin + k;
+        for (; next < missing && marks[next].first * all < sum; ++next) {
+          out_[marks[next].second] = last;
+        }
+      }
+    });
+    for (; next < missing; ++next) out_[marks[next].second] = last;
+    picked_ = wanted_;
+  }
+
+  // The sum of the probabilities of all classes that are neither excluded nor seen.
+  double UnseenMass() {
+    double sum = 0;
+    ForEachClass(host_, distribution_, Probabilities(), [&](int64_t begin, int64_t n, double* p) {
+      for (int64_t k = 0; k < n; ++k) {
+        if (p[k] > 0 && IsUnseen(begin + k)) sum += p[k];
+      }
+    });
+    return sum;
+  }
+
+  // When the clock of the last candidate wanted rang: that of the last draw, and what came after.
+  double TimeSpent() const {
+    if (tries_ == 0) return clock_time_;
+    return GammaDraw(StreamFor(stream_, draws_.count, Purpose::kWaiting), tries_) + clock_time_;
+  }
+
+  double* Probabilities() {
+    if (!probabilities_) probabilities_ = host_.Allocate<double>(kClassBlock);
+    return probabilities_;
+  }
+
+ public:
+  static int64_t ClockCapacity(int64_t missing) { return 2 * missing + 64; }
+
+ private:
+  Host& host_;
+  const Distribution& distribution_;
+  const PhiloxStream& stream_;
+  const Draws& draws_;
+  int64_t* out_;
+  SeenSet excluded_, seen_;
+  double mass_;
+  bool all_drawn_ = false;
+  int64_t wanted_ = 0, picked_ = 0;
+  double tries_ = 0;
+  double clock_time_ = 0;
+  double* probabilities_ = nullptr;
+};
+
+}  // namespace
+
+CountRule DrawCandidates(Host& host, const Distribution& distribution, const PhiloxStream& stream,
+                         const Draws& draws, int64_t* out) {
+  if (!draws.unique && draws.num_excluded == 0) {
+    uint64_t position = 0;
+    distribution.Draw(host, stream, &position, draws.count, out);
+    return {CountRule::kProportional, static_cast<double>(draws.count)};
+  }
+  return Drawing(host, distribution, stream, draws, out).Run();
+}
+
+int64_t DrawScratchBytes(const Draws& draws, int64_t range) {
+  const int64_t sets = (draws.num_excluded ? SeenSet::Words(draws.num_excluded, range) : 0) +
+                       (draws.unique ? SeenSet::Words(draws.count + 1, range) : 0);
+  const int64_t finish = 2 * Drawing::ClockCapacity(draws.count + 1) + 2 * kClassBlock;
+  return 8 * (sets + finish) + 64 * 5;
+}
+
+void ExpectedCounts(Host& host, const Distribution& distribution, const CountRule& rule,
+                    const int64_t* ids, int64_t count, float* out) {
+  const SamplerKernels& kernels = ChosenSamplerKernels();
+  host.ParallelFor(count, 30, [&](int64_t begin, int64_t end) {
+    double p[kDrawBlock];
+    for (int64_t at = begin; at < end; at += kDrawBlock) {
+      const int64_t n = std::min(end - at, kDrawBlock);
+      distribution.Probabilities(ids + at, n, p);
+      if (rule.mass != 1) {
+        for (int64_t k = 0; k < n; ++k) p[k] = std::min(p[k] / rule.mass, 1.0);
+      }
+      switch (rule.kind) {
+        case CountRule::kProportional:
+          kernels.scaled(p, n, rule.parameter, out + at);
+          break;
+        case CountRule::kWithinTries:
+          kernels.within_tries(p, n, rule.parameter, out + at);
+          break;
+        case CountRule::kClock:
+          kernels.before(p, n, rule.parameter, out + at);
+          break;
+      }
+    }
+  });
+}
+
+}  // namespace candsamp

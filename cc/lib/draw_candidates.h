@@ -1,0 +1,61 @@
+// Draws the candidates of a batch or of a row, with replacement or all different.
+#ifndef TF_CANDSAMP_CC_LIB_DRAW_CANDIDATES_H_
+#define TF_CANDSAMP_CC_LIB_DRAW_CANDIDATES_H_
+
+#include <cstdint>
+
+#include "cc/lib/distribution.h"
+#include "cc/lib/host.h"
+
+namespace candsamp {
+
+struct Draws {
+  int64_t count;
+  bool unique;
+  bool exact_counts;
+  // Classes that are not drawn, each once; the others keep their relative probabilities.
+  const int64_t* excluded = nullptr;
+  int64_t num_excluded = 0;
+};
+
+// How the expected count of a class in the candidates follows from its probability.
+struct CountRule {
+  enum Kind {
+    kProportional,  // parameter * p
+    kWithinTries,   // 1 - (1 - p)^parameter: TensorFlow's approximation for distinct candidates
+    kClock,         // 1 - exp(-parameter * p): exact for distinct candidates
+  };
+  Kind kind;
+  double parameter;
+  double mass = 1;  // of all classes that are not excluded; p is the probability divided by it
+};
+
+// Writes draws.count classes to `out` and returns the rule of their expected counts.
+//
+// Distinct candidates are the first distinct ones in the order of independent draws. If
+// 64 * count + 1024 draws do not yield them, the others are drawn from the same distribution in
+// O(range) time: each class i that was not seen yet gets a clock that rings at E_i / p_i, with E_i
+// exponential, and those that ring first are taken. The number of tries it would have taken to draw
+// them goes on as a sum of geometric draws.
+//
+// With exact_counts the draws are taken for clocks from the start: they follow each other at
+// exponential waiting times. Given the time tau when the first class beyond the candidates rings,
+// any class is among them with probability 1 - exp(-p tau), and sums over the candidates weighted
+// by the inverse of that are unbiased (Cohen and Kaplan, "Summarizing data using bottom-k
+// sketches", 2007).
+//
+// REQUIRES: count > 0. There are enough classes of positive probability that are not excluded:
+// `count` if unique, else one.
+CountRule DrawCandidates(Host& host, const Distribution& distribution, const PhiloxStream& stream,
+                         const Draws& draws, int64_t* out);
+
+// The most bytes that DrawCandidates allocates, each allocation rounded up to 64 bytes.
+int64_t DrawScratchBytes(const Draws& draws, int64_t range);
+
+// out[k] = the expected count of ids[k].
+void ExpectedCounts(Host& host, const Distribution& distribution, const CountRule& rule,
+                    const int64_t* ids, int64_t count, float* out);
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_DRAW_CANDIDATES_H_

@@ -1,0 +1,163 @@
+#include "cc/lib/fixed_unigram.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "cc/lib/sampler_kernels.h"
+
+namespace candsamp {
+
+// The columns are paired in TensorFlow's order, from the tops of two stacks, since another order is
+// another table and so other draws. Both stacks share one array: from its ends towards the middle.
+FixedUnigram::FixedUnigram(const float* weights, int64_t range)
+    : Distribution(range), weights_(weights), columns_(new Column[range]) {
+  for (int64_t k = 0; k < range; ++k) {
+    total_ += weights[k];
+    support_ += weights[k] > 0;
+  }
+  const std::unique_ptr<double[]> share(new double[range]);
+  const std::unique_ptr<uint32_t[]> stacks(new uint32_t[range]);
+  int64_t low = 0, high = range;  // low items lie below `low`, high ones from `high` on
+  for (int64_t k = 0; k < range; ++k) {
+    // The product in single precision, as TensorFlow takes it, unless that overflows.
+    const float product = weights[k] * static_cast<float>(range);
+    share[k] = std::isfinite(product) ? product / total_
+                                      : static_cast<double>(weights[k]) * range / total_;
+    if (share[k] < 1.0) {
+      stacks[low++] = static_cast<uint32_t>(k);
+    } else {
+      stacks[--high] = static_cast<uint32_t>(k);
+    }
+    columns_[k].alias = static_cast<uint32_t>(k);
+  }
+  while (low > 0 && high < range) {
+    const uint32_t small = stacks[--low];
+    const uint32_t large = stacks[high++];
+    columns_[small].alias = large;
+    share[large] -= 1.0 - share[small];
+    if (share[large] < 1.0) {
+      stacks[low++] = large;
+    } else {
+      stacks[--high] = large;
+    }
+  }
+  for (int64_t k = 0; k < range; ++k) columns_[k].keep = static_cast<float>(share[k]);
+  // What is left over, by rounding, is always itself. (A class without weight is never drawn;
+  // TensorFlow can draw one that is left over.)
+  const auto heaviest = static_cast<uint32_t>(std::max_element(weights, weights + range) - weights);
+  for (int64_t k = 0; k < low; ++k) {
+    if (weights[stacks[k]] > 0) {
+      columns_[stacks[k]].keep = 1.0f;
+    } else {
+      columns_[stacks[k]] = {0.0f, heaviest};
+    }
+  }
+  for (int64_t k = high; k < range; ++k) columns_[stacks[k]].keep = 1.0f;
+}
+
+namespace {
+
+// The 32-bit words of a stream in order.
+class Words {
+ public:
+  Words(const PhiloxStream& stream, uint64_t position) : stream_(stream), position_(position) {
+    Fill();
+  }
+  // How many words can be read before Fill.
+  int64_t left() const { return end_ - at_; }
+  const uint32_t* next() const { return words_ + at_; }
+  void Skip(int64_t count) {
+    at_ += count;
+    position_ += count;
+  }
+  uint64_t position() const { return position_; }
+  void Fill() {
+    alignas(64) uint64_t bits[kWords / 2];
+    ChosenSamplerKernels().philox(stream_, position_ / 4, kWords / 4, bits);
+    std::memcpy(words_, bits, sizeof words_);
+    at_ = static_cast<int64_t>(position_ % 4);
+    end_ = kWords;
+  }
+
+ private:
+  static constexpr int64_t kWords = 1024;
+  PhiloxStream stream_;
+  uint64_t position_;
+  int64_t at_ = 0, end_ = 0;
+  uint32_t words_[kWords];
+};
+
+// The float in [0, 1) of the low 23 bits.
+inline float UnitFloat(uint32_t word) {
+  const uint32_t bits = (word & 0x7fffff) | 0x3f800000;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value - 1.0f;
+}
+
+}  // namespace
+
+// A draw takes one word for the fraction, then one for the column, again where it is rejected. That
+// order is serial; the table is looked up in parallel.
+void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
+                        int64_t* out) const {
+  const uint32_t n = static_cast<uint32_t>(range());
+  const bool power_of_two = (n & (n - 1)) == 0;
+  const uint32_t rejected = power_of_two ? 0 : ~uint32_t{0} % n + 1;
+  const uint64_t reciprocal = ~uint64_t{0} / n + 1;  // Lemire's remainder, exact for 32 bits
+  Words words(stream, *position);
+  for (int64_t k = 0; k < count;) {
+    if (words.left() < 2) words.Fill();
+    const uint32_t* next = words.next();
+    const int64_t most = std::min(words.left() / 2, count - k);
+    int64_t taken = 0;
+    for (; taken < most; ++taken) {
+      const uint32_t fraction = next[2 * taken], word = next[2 * taken + 1];
+      if (word < rejected) break;
+      const uint32_t column =
+          power_of_two ? word & (n - 1)
+                       : static_cast<uint32_t>(
+                             (static_cast<unsigned __int128>(reciprocal * word) * n) >> 64);
+      out[k + taken] = static_cast<int64_t>(static_cast<uint64_t>(column) << 32 | fraction);
+    }
+    k += taken;
+    words.Skip(2 * taken);
+    if (taken == most) continue;
+    // The fraction stays, the column is drawn until it is not rejected.
+    const uint32_t fraction = *words.next();
+    words.Skip(1);
+    uint32_t word;
+    do {
+      if (words.left() < 1) words.Fill();
+      word = *words.next();
+      words.Skip(1);
+    } while (word < rejected);
+    out[k++] = static_cast<int64_t>(static_cast<uint64_t>(word % n) << 32 | fraction);
+  }
+  *position = words.position();
+
+  constexpr int64_t kAhead = 32;
+  const Column* columns = columns_.get();
+  host.ParallelFor(count, 12, [&](int64_t begin, int64_t end) {
+    const auto column_of = [&](int64_t k) { return static_cast<uint64_t>(out[k]) >> 32; };
+    for (int64_t k = begin; k < end; ++k) {
+      if (k + kAhead < end) __builtin_prefetch(&columns[column_of(k + kAhead)]);
+      const uint64_t id = column_of(k);
+      const Column& column = columns[id];
+      const bool keep = UnitFloat(static_cast<uint32_t>(out[k])) < column.keep;
+      out[k] = static_cast<int64_t>(keep ? id : column.alias);
+    }
+  });
+}
+
+void FixedUnigram::Probabilities(const int64_t* ids, int64_t count, double* out) const {
+  constexpr int64_t kAhead = 32;
+  const double inverse = 1.0 / total_;
+  for (int64_t k = 0; k < count; ++k) {
+    if (k + kAhead < count) __builtin_prefetch(&weights_[ids[k + kAhead]]);
+    out[k] = weights_[ids[k]] * inverse;
+  }
+}
+
+}  // namespace candsamp

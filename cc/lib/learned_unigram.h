@@ -1,0 +1,76 @@
+// The distribution of counts that grow: P(class) = (count + 1) / sum of (count + 1).
+//
+// A draw and an update take O(1) expected time, whatever the range. The idea is that of proposal
+// arrays (arXiv 2302.05682): weight is cut into slots of one size, a slot is proposed uniformly,
+// and accepted as far as it is filled. Here the slots are laid out as a function of the counts
+// alone, not of the order in which they came, so that a sampler restored from its counts goes on
+// drawing what the one that was saved would have drawn.
+#ifndef TF_CANDSAMP_CC_LIB_LEARNED_UNIGRAM_H_
+#define TF_CANDSAMP_CC_LIB_LEARNED_UNIGRAM_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "cc/lib/distribution.h"
+
+namespace candsamp {
+
+constexpr int64_t kMostLearnedClasses = int64_t{1} << 32;
+constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
+
+// With weights w = count + 1, their sum W, and the largest power of two t with range * t <= W:
+// - each class has w / t full slots (rounded down). They lie in a table of blocks: slot (i, j) in a
+//   block that a hash of it names, the classes of a block in ascending order;
+// - and one slot filled to w mod t, which needs no table: the count itself says how far.
+// A draw proposes one of the table's places or one of the range's partial slots.
+// W < 2 * range * t, so there are fewer than 2 * range full slots, and the table is built for that
+// many. When W outgrows it, t is doubled and the table is built anew: O(1) for each update on
+// average.
+class LearnedUnigram : public Distribution {
+ public:
+  // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts
+  // outlive this object and change through Add alone.
+  LearnedUnigram(int64_t* counts, int64_t range);
+
+  // The first class whose count is negative or with which the sum of all weights exceeds
+  // kMostLearnedCount; -1 when there is none.
+  static int64_t FirstBadCount(const int64_t* counts, int64_t range);
+
+  // Adds one to the count of each class.
+  // REQUIRES: 0 <= classes[k] < range(), count <= kMostLearnedCount - total().
+  void Add(const int64_t* classes, int64_t count);
+
+  // Goes on with a copy of the counts.
+  void MoveTo(int64_t* counts) { counts_ = counts; }
+
+  // The sum of all weights.
+  int64_t total() const { return total_; }
+
+  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
+            int64_t* out) const override;
+  void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
+
+ private:
+  // Places of a block of the table, and how many of them are taken at most on average. The chance
+  // that a block of random slots overflows is below 1e-8; then all are hashed differently.
+  static constexpr int64_t kBlockPlaces = 256;
+  static constexpr int64_t kBlockSlots = 180;
+
+  int64_t BlockOfSlot(uint64_t id, uint64_t slot) const;
+  bool Insert(uint64_t id, uint64_t slot);
+  void Build();
+  bool Fill();
+
+  int64_t* counts_;
+  int64_t total_ = 0;
+  int shift_ = 0;  // t = 2^shift
+  uint64_t salt_ = 0;
+  int64_t blocks_;
+  int64_t block_places_;
+  std::unique_ptr<uint32_t[]> places_;  // [blocks, block_places]
+  std::unique_ptr<uint16_t[]> taken_;   // [blocks]
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_LEARNED_UNIGRAM_H_

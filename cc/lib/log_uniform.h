@@ -1,0 +1,25 @@
+// The log-uniform (Zipfian) distribution, P(k) = log((k + 2) / (k + 1)) / log(range + 1). O(1) a
+// draw: floor(exp(u log(range + 1))) - 1.
+#ifndef TF_CANDSAMP_CC_LIB_LOG_UNIFORM_H_
+#define TF_CANDSAMP_CC_LIB_LOG_UNIFORM_H_
+
+#include "cc/lib/distribution.h"
+#include "cc/lib/sampler_kernels.h"
+
+namespace candsamp {
+
+class LogUniform : public Distribution {
+ public:
+  explicit LogUniform(int64_t range);
+
+  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
+            int64_t* out) const override;
+  void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
+
+ private:
+  LogUniformRange map_;
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_LOG_UNIFORM_H_

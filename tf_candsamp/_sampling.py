@@ -1,0 +1,79 @@
+"""What the samplers share: their results, and the checks of their arguments."""
+
+import collections
+import operator
+
+import tensorflow as tf
+
+from tf_candsamp._tables import to_tensor
+
+CandidateSample = collections.namedtuple(
+    "CandidateSample", "sampled_candidates true_expected_count sampled_expected_count"
+)
+CandidateSample.__doc__ = """Candidates drawn for a batch.
+
+sampled_candidates: int64 [S], class ids.
+true_expected_count: float32, the shape of true_classes: how often each true class is expected among
+  the candidates. None where no true classes were given.
+sampled_expected_count: float32 [S], the same of each candidate.
+"""
+
+RaggedCandidateSample = collections.namedtuple("RaggedCandidateSample", "candidates expected_count")
+RaggedCandidateSample.__doc__ = """Candidates drawn for each row.
+
+candidates: ragged int64 [B, None], class ids.
+expected_count: ragged float32 with the same row splits: how often each candidate is expected among
+  the row's candidates.
+"""
+
+
+def positive(name, value):
+    """A positive integer, from anything that is an integer."""
+    number = integer(name, value)
+    if number < 1:
+        raise ValueError(f"{name} must be positive, got {number}.")
+    return number
+
+
+def integer(name, value):
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must be an integer, got {value!r}.")
+
+
+def class_ids(name, ids):
+    """An int64 tensor of class ids: from int32 or int64, or lists of Python integers."""
+    try:
+        ids = to_tensor(ids, tf.int64)
+    except TypeError as error:
+        raise TypeError(f"{name} must be int32 or int64 class ids: {error}") from None
+    if ids.dtype not in (tf.int32, tf.int64):
+        raise TypeError(f"{name} must be int32 or int64, got {ids.dtype.name}.")
+    return tf.cast(ids, tf.int64)
+
+
+def count_tensor(name, value, rank):
+    """An int64 tensor of numbers of samples. Known ones are checked here, others by the op."""
+    if isinstance(value, (bool, float)):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    tensor = class_ids(name, value)
+    if tensor.shape.rank not in (rank, None):
+        kind = "a scalar" if rank == 0 else "a vector [B]"
+        raise ValueError(f"{name} must be {kind}, got shape {tensor.shape}.")
+    return tensor
+
+
+def wants_exact(expected_count):
+    """Whether the argument `expected_count` asks for exact counts."""
+    if expected_count not in ("tf", "exact"):
+        raise ValueError(f"expected_count must be 'tf' or 'exact', got {expected_count!r}.")
+    return expected_count == "exact"
+
+
+def uint64_as_int64(value):
+    """The int64 with the bits of an integer's lowest 64."""
+    value &= 2**64 - 1
+    return value - 2**64 if value >= 2**63 else value

@@ -1,0 +1,486 @@
+"""Samplers as objects: their state lives in variables, so it is shared, saved and restored."""
+
+import json
+import os
+import secrets
+
+import numpy as np
+import tensorflow as tf
+
+from tf_candsamp import _ragged
+from tf_candsamp._library import ops
+from tf_candsamp._sampling import (
+    CandidateSample,
+    RaggedCandidateSample,
+    class_ids,
+    count_tensor,
+    integer,
+    positive,
+    uint64_as_int64,
+    wants_exact,
+)
+from tf_candsamp._tables import variable_of_replica
+
+
+class Sampler(tf.Module):
+    """What all samplers have in common. Use one of its subclasses.
+
+    A sampler may be used from several functions, from `tf.data`, and from several threads at once.
+    Its random state is a variable that every call advances. `tf.train.Checkpoint`,
+    `tf.saved_model.save` and TensorFlow 1's `Saver` save it with the rest of the model, and a
+    restored sampler goes on with exactly the candidates that the saved one would have drawn. A
+    checkpoint of another kind of sampler, or of another range, is refused.
+    """
+
+    _kind = None
+
+    def __init__(self, range_max, *, unique=True, seed=None, name=None):
+        super().__init__(name=name)
+        self._range_max = range_max
+        self._unique = bool(unique)
+        key, high = tf.compat.v1.get_seed(seed)
+        if key is None:
+            key, high = secrets.randbits(64), secrets.randbits(64)
+        state = [0, uint64_as_int64(high), uint64_as_int64(key)]
+        # Not from_seed: it puts the seed into the counter, so neighbouring seeds overlap.
+        self._generator = tf.random.Generator.from_state(np.array(state, np.int64), alg="philox")
+        self._identity = _Identity(self._kind, range_max)
+
+    @property
+    def range_max(self):
+        """The number of classes."""
+        return self._range_max
+
+    @property
+    def unique(self):
+        """Whether the candidates of a batch, or of a row, are all different."""
+        return self._unique
+
+    def sample(self, num_sampled, true_classes=None, *, expected_count="tf", name=None):
+        """Draws candidates for a batch.
+
+            sample = sampler.sample(64, labels[:, tf.newaxis])
+
+        Args:
+          num_sampled: S, how many candidates to draw. An integer, or a scalar tensor.
+          true_classes: int32 or int64 [batch_size, num_true], or None.
+          expected_count: "tf" or "exact", see `uniform_candidate_sampler`.
+          name: a name for the op.
+
+        Returns:
+          A `CandidateSample`: sampled_candidates int64 [S], true_expected_count float32 with the
+          shape of true_classes or None, sampled_expected_count float32 [S].
+
+        Raises:
+          TypeError, ValueError: an argument of the wrong type, shape or value, as far as Python
+            sees.
+          tf.errors.InvalidArgumentError: true_classes out of range, num_sampled not positive, or
+            too many for unique candidates.
+        """
+        if not tf.is_tensor(num_sampled):
+            num_sampled = positive("num_sampled", num_sampled)
+        if true_classes is not None:
+            true_classes = class_ids("true_classes", true_classes)
+            if true_classes.shape.rank not in (2, None):
+                raise ValueError(
+                    "true_classes must be a matrix [batch_size, num_true], got shape "
+                    f"{true_classes.shape}."
+                )
+        return self.draw(
+            num_sampled,
+            true_classes,
+            unique=self._unique,
+            exact=wants_exact(expected_count),
+            name=name,
+        )
+
+    def draw(self, num_sampled, true_classes, *, unique, exact, name=None):
+        """`sample` with what is checked already, and `unique` for this call."""
+        num_sampled = count_tensor("num_sampled", num_sampled, rank=0)
+        known = true_classes is not None
+        sample = CandidateSample(
+            *self._sample_op(
+                stream=self._advance(num_sampled),
+                num_sampled=num_sampled,
+                true_classes=true_classes if known else tf.zeros([0, 1], tf.int64),
+                unique=unique,
+                exact=exact,
+                name=name,
+            )
+        )
+        return sample if known else sample._replace(true_expected_count=None)
+
+    def sample_ragged(
+        self,
+        num_sampled,
+        true_classes=None,
+        exclude_true=False,
+        *,
+        expected_count="tf",
+        name=None,
+    ):
+        """Draws candidates of their own for each row.
+
+            sample = sampler.sample_ragged([5, 200], labels, exclude_true=True)
+            loss = tfcs.ragged_sampled_softmax_loss(
+                weights, biases, labels, inputs, sample.candidates,
+                candidate_log_q=tf.math.log(sample.expected_count))
+
+        Rows are independent. With `unique` the candidates of a row are different.
+
+        Args:
+          num_sampled: int32 or int64 [B], how many candidates to draw for each row. May be 0.
+          true_classes: int32 or int64 [B], [B, num_true] or ragged [B, None], or None.
+          exclude_true: draw from the distribution without the row's true classes. Expected counts
+            are those of that distribution.
+          expected_count: "tf" or "exact", see `uniform_candidate_sampler`.
+          name: a name for the op.
+
+        Returns:
+          A `RaggedCandidateSample`: candidates ragged int64 [B, None], expected_count ragged
+          float32 with the same splits.
+
+        Raises:
+          TypeError, ValueError: an argument of the wrong type, shape or value, as far as Python
+            sees.
+          tf.errors.InvalidArgumentError: true_classes out of range or of another number of rows, a
+            negative number of candidates, or more than there are classes to draw from.
+        """
+        num_sampled = count_tensor("num_sampled", num_sampled, rank=1)
+        if true_classes is not None:
+            rows = _ragged.class_ids("true_classes", true_classes, vector=True)
+            values, splits = rows.values, rows.splits
+        elif exclude_true:
+            raise ValueError("exclude_true needs true_classes, got None.")
+        else:
+            values = tf.zeros([0], tf.int64)
+            splits = tf.zeros([tf.size(num_sampled) + 1], tf.int64)
+        candidates, splits, counts = self._ragged_sample_op(
+            stream=self._advance(1),
+            num_sampled=num_sampled,
+            true_classes=values,
+            true_splits=splits,
+            unique=self._unique,
+            exact=wants_exact(expected_count),
+            exclude_true=bool(exclude_true),
+            name=name,
+        )
+        return RaggedCandidateSample(
+            tf.RaggedTensor.from_row_splits(candidates, splits, validate=False),
+            tf.RaggedTensor.from_row_splits(counts, splits, validate=False),
+        )
+
+    def probability(self, ids, name=None):
+        """The probability of classes in a single draw.
+
+            sampler.probability([0, 1, 2])
+
+        Args:
+          ids: int32 or int64, any shape.
+          name: a name for the op.
+
+        Returns:
+          float32, the shape of ids.
+
+        Raises:
+          tf.errors.InvalidArgumentError: ids out of range.
+        """
+        return self._probability_op(ids=class_ids("ids", ids), name=name)
+
+    def _advance(self, num_sampled):
+        """The random state for a call, which the next one starts behind.
+
+        A step of the generator is 256 blocks of 128 bits; TensorFlow sets 512 aside for each
+        candidate.
+        """
+        return self._generator.skip(2 * num_sampled)
+
+    def _sample_op(self, **arguments):
+        raise NotImplementedError
+
+    def _ragged_sample_op(self, **arguments):
+        raise NotImplementedError
+
+    def _probability_op(self, **arguments):
+        raise NotImplementedError
+
+
+class UniformSampler(Sampler):
+    """Draws from the uniform distribution, P(k) = 1 / range_max.
+
+        sampler = tfcs.UniformSampler(1000, seed=1)
+        sample = sampler.sample(64)
+
+    Args:
+      range_max: the number of classes.
+      unique: whether the candidates of a batch, or of a row, are all different.
+      seed: an op seed, see `tf.random.set_seed`. None without a global seed: another one each time.
+      name: a name for the module.
+
+    Raises:
+      TypeError, ValueError: an argument of the wrong type or value.
+    """
+
+    _kind = "uniform"
+
+    def __init__(self, range_max, *, unique=True, seed=None, name=None):
+        super().__init__(positive("range_max", range_max), unique=unique, seed=seed, name=name)
+
+    def _sample_op(self, **arguments):
+        return ops.candsamp_stateless_uniform_sample(range_max=self._range_max, **arguments)
+
+    def _ragged_sample_op(self, **arguments):
+        return ops.candsamp_stateless_uniform_ragged_sample(range_max=self._range_max, **arguments)
+
+    def _probability_op(self, **arguments):
+        return ops.candsamp_uniform_probability(range_max=self._range_max, **arguments)
+
+
+class LogUniformSampler(Sampler):
+    """Draws from P(k) = log((k + 2) / (k + 1)) / log(range_max + 1), Zipf's law nearly.
+
+    For classes in descending order of frequency.
+
+        sampler = tfcs.LogUniformSampler(50_000)
+        sample = sampler.sample(64, [[3], [17]])
+
+    Arguments and errors are those of `UniformSampler`.
+    """
+
+    _kind = "log-uniform"
+
+    def __init__(self, range_max, *, unique=True, seed=None, name=None):
+        super().__init__(positive("range_max", range_max), unique=unique, seed=seed, name=name)
+
+    def _sample_op(self, **arguments):
+        return ops.candsamp_stateless_log_uniform_sample(range_max=self._range_max, **arguments)
+
+    def _ragged_sample_op(self, **arguments):
+        return ops.candsamp_stateless_log_uniform_ragged_sample(
+            range_max=self._range_max, **arguments
+        )
+
+    def _probability_op(self, **arguments):
+        return ops.candsamp_log_uniform_probability(range_max=self._range_max, **arguments)
+
+
+class FixedUnigramSampler(Sampler):
+    """Draws from given weights, P(k) proportional to weight[k] ** distortion.
+
+        sampler = tfcs.FixedUnigramSampler([5.0, 0.0, 2.5])
+        sampler = tfcs.FixedUnigramSampler("counts.txt", distortion=0.75)
+
+    The weights are kept in a variable, `weights`. After it is assigned, draws follow the new ones.
+
+    Args:
+      unigrams: weights, a tensor, array or list, or the path of a vocabulary file: a weight in each
+        line, what follows the line's last comma or the whole line; blank lines are skipped.
+      distortion: weights are raised to this power.
+      num_reserved_ids: ids [0, num_reserved_ids) come before those of the given weights and have
+        weight 0.
+      num_shards, shard: of all ids those with id % num_shards == shard are kept, as
+        id // num_shards.
+      unique, seed, name: see `UniformSampler`.
+
+    Raises:
+      TypeError, ValueError: an argument of the wrong type, shape or value, as far as Python sees.
+      tf.errors.InvalidArgumentError: weights that are negative, not finite or all zero, or a line
+        of the file that is no number.
+      tf.errors.NotFoundError: there is no such file.
+    """
+
+    _kind = "fixed-unigram"
+
+    def __init__(
+        self,
+        unigrams,
+        *,
+        distortion=1.0,
+        num_reserved_ids=0,
+        num_shards=1,
+        shard=0,
+        unique=True,
+        seed=None,
+        name=None,
+    ):
+        is_path = isinstance(unigrams, (str, bytes)) or hasattr(unigrams, "__fspath__")
+        weights = unigram_weights(
+            None if is_path else unigrams,
+            unigrams if is_path else "",
+            distortion,
+            num_reserved_ids,
+            num_shards,
+            shard,
+        )
+        if weights.shape[0] is None:
+            raise ValueError("unigrams must have a known size, got a vector of unknown size.")
+        super().__init__(weights.shape[0], unique=unique, seed=seed, name=name)
+        self._weights = tf.Variable(weights, trainable=False, name="unigrams")
+        self._table = _Table(ops.candsamp_fixed_unigram_table)
+
+    @property
+    def weights(self):
+        """float32 [range_max], a `tf.Variable`: what classes are drawn in proportion to."""
+        return self._weights
+
+    def _state(self):
+        return {"weights": _handle(self._weights), "table": self._table.resource_handle}
+
+    def _sample_op(self, **arguments):
+        return ops.candsamp_fixed_unigram_sample(**arguments, **self._state())
+
+    def _ragged_sample_op(self, **arguments):
+        return ops.candsamp_fixed_unigram_ragged_sample(**arguments, **self._state())
+
+    def _probability_op(self, **arguments):
+        return ops.candsamp_fixed_unigram_probability(**arguments, **self._state())
+
+
+class LearnedUnigramSampler(Sampler):
+    """Draws by how often each class was seen, P(k) = (1 + count[k]) / sum of (1 + count).
+
+        sampler = tfcs.LearnedUnigramSampler(50_000)
+        sample = sampler.sample(64, [[3], [17]])  # drawn first, then 3 and 17 are counted
+        sampler.update([5, 5])
+
+    The counts are kept in a variable, `counts`. A draw and an update take constant time on average,
+    whatever range_max is. Updates from several threads are never lost. After `counts` is assigned,
+    draws follow the new ones.
+
+    Args:
+      range_max: the number of classes, at most 2^32.
+      unique, seed, name: see `UniformSampler`.
+
+    Raises:
+      TypeError, ValueError: an argument of the wrong type or value.
+    """
+
+    _kind = "learned-unigram"
+
+    def __init__(self, range_max, *, unique=True, seed=None, name=None):
+        range_max = positive("range_max", range_max)
+        if range_max > 2**32:
+            raise ValueError(f"range_max must be at most 2^32, got {range_max}.")
+        super().__init__(range_max, unique=unique, seed=seed, name=name)
+        # Replicas count for themselves; a checkpoint has the sum.
+        self._counts = tf.Variable(
+            lambda: tf.zeros([range_max], tf.int64),
+            trainable=False,
+            name="counts",
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.SUM,
+        )
+        self._table = _Table(ops.candsamp_learned_unigram_table)
+
+    @property
+    def counts(self):
+        """int64 [range_max], a `tf.Variable`: how often each class was counted."""
+        return self._counts
+
+    def update(self, classes, name=None):
+        """Adds one to the count of each class, as often as it occurs.
+
+            sampler.update([3, 17, 3])
+
+        Args:
+          classes: int32 or int64, any shape.
+          name: a name for the op.
+
+        Returns:
+          The op, in TensorFlow 1's graphs; else None.
+
+        Raises:
+          tf.errors.InvalidArgumentError: classes out of range. Nothing is counted then.
+        """
+        return ops.candsamp_learned_unigram_update(
+            classes=class_ids("classes", classes), name=name, **self._state()
+        )
+
+    def _state(self):
+        return {"counts": _handle(self._counts), "table": self._table.resource_handle}
+
+    def _sample_op(self, **arguments):
+        return ops.candsamp_learned_unigram_sample(**arguments, **self._state())
+
+    def _ragged_sample_op(self, **arguments):
+        return ops.candsamp_learned_unigram_ragged_sample(**arguments, **self._state())
+
+    def _probability_op(self, **arguments):
+        return ops.candsamp_learned_unigram_probability(**arguments, **self._state())
+
+
+def unigram_weights(unigrams, vocab_file, distortion, num_reserved_ids, num_shards, shard):
+    """The weights of one shard, float32 [range_max]: from a vector, or a file if that is None."""
+    if unigrams is None:
+        unigrams = _read_vocabulary(vocab_file)
+    else:
+        unigrams = tf.cast(tf.convert_to_tensor(unigrams, dtype_hint=tf.float32), tf.float32)
+        if unigrams.shape.rank not in (1, None):
+            raise ValueError(f"unigrams must be a vector, got shape {unigrams.shape}.")
+    return ops.candsamp_unigram_weights(
+        unigrams=unigrams,
+        distortion=distortion,
+        num_reserved_ids=integer("num_reserved_ids", num_reserved_ids),
+        num_shards=positive("num_shards", num_shards),
+        shard=integer("shard", shard),
+    )
+
+
+def _read_vocabulary(path):
+    """The weights in a file, read now, also where a graph is being made."""
+    with tf.init_scope():
+        if tf.executing_eagerly():
+            return ops.candsamp_read_vocabulary(vocab_file=os.fspath(path))
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        return session.run(ops.candsamp_read_vocabulary(vocab_file=os.fspath(path)))
+
+
+def _handle(variable):
+    if isinstance(variable, tf.distribute.DistributedValues):
+        variable = variable_of_replica(variable)
+    return variable.handle
+
+
+class _Table(tf.saved_model.experimental.TrackableResource):
+    """A C++ resource for what is derived from a variable. It fills itself at its first use."""
+
+    def __init__(self, make_handle):
+        super().__init__()
+        self._make_handle = make_handle
+        # Made now: within a function that is being traced it would live in that function.
+        _ = self.resource_handle
+
+    def _create_resource(self):
+        return self._make_handle(anonymous=tf.compat.v1.executing_eagerly_outside_functions())
+
+
+class _Identity(tf.train.experimental.PythonState):
+    """Says in a checkpoint what sampler it holds, and refuses one of another sampler.
+
+    TensorFlow restores Python state before it touches any variable.
+    """
+
+    def __init__(self, kind, range_max):
+        self._kind = kind
+        self._range_max = range_max
+
+    def serialize(self):
+        return json.dumps({"kind": self._kind, "range_max": self._range_max})
+
+    def deserialize(self, string_value):
+        saved = json.loads(string_value)
+        if saved != {"kind": self._kind, "range_max": self._range_max}:
+            raise ValueError(
+                f"The checkpoint holds a {saved['kind']} sampler of range {saved['range_max']}, "
+                f"which cannot be restored into a {self._kind} sampler of range "
+                f"{self._range_max}. The sampler was left as it was."
+            )
+
+
+for _op in ("Uniform", "LogUniform", "FixedUnigram", "LearnedUnigram"):
+    _prefix = "Stateless" if _op in ("Uniform", "LogUniform") else ""
+    if not _prefix:
+        tf.no_gradient(f"Candsamp>{_op}Sample")
+    tf.no_gradient(f"Candsamp>{_prefix}{_op}RaggedSample")
+    tf.no_gradient(f"Candsamp>{_op}Probability")
+tf.no_gradient("Candsamp>LearnedUnigramUpdate")
