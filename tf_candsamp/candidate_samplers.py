@@ -14,12 +14,6 @@ from tf_candsamp._sampling import CandidateSample, class_ids, integer, positive,
 from tf_candsamp.samplers import LearnedUnigramSampler
 
 
-def _seeds(seed):
-    """The two seeds of an op, from its own and the global one, as TensorFlow's ops have them."""
-    seed1, seed2 = tf.compat.v1.get_seed(seed)
-    return {"seed": seed1 or 0, "seed2": seed2 or 0}
-
-
 def _matrix(true_classes):
     true_classes = class_ids("true_classes", true_classes)
     if true_classes.shape.rank not in (2, None):
@@ -27,6 +21,19 @@ def _matrix(true_classes):
             f"true_classes must be a matrix [batch_size, num_true], got shape {true_classes.shape}."
         )
     return true_classes
+
+
+def _arguments(true_classes, num_true, num_sampled, unique, seed):
+    """What every op takes; seeds are made of the op's and the global one, as TensorFlow's are."""
+    seed1, seed2 = tf.compat.v1.get_seed(seed)
+    return {
+        "true_classes": _matrix(true_classes),
+        "num_true": positive("num_true", num_true),
+        "num_sampled": positive("num_sampled", num_sampled),
+        "unique": unique,
+        "seed": seed1 or 0,
+        "seed2": seed2 or 0,
+    }
 
 
 def uniform_candidate_sampler(
@@ -70,7 +77,14 @@ def uniform_candidate_sampler(
       tf.errors.InvalidArgumentError: true_classes out of range, or `unique` and num_sampled above
         range_max.
     """
-    return _of_range(ops.candsamp_uniform_candidate_sampler, **locals())
+    return CandidateSample(
+        *ops.candsamp_uniform_candidate_sampler(
+            **_arguments(true_classes, num_true, num_sampled, unique, seed),
+            range_max=positive("range_max", range_max),
+            exact=wants_exact(expected_count),
+            name=name,
+        )
+    )
 
 
 def log_uniform_candidate_sampler(
@@ -92,22 +106,12 @@ def log_uniform_candidate_sampler(
 
         sample = tfcs.log_uniform_candidate_sampler([[3], [7]], 1, 5, True, 50_000, seed=1)
     """
-    return _of_range(ops.candsamp_log_uniform_candidate_sampler, **locals())
-
-
-def _of_range(
-    op, true_classes, num_true, num_sampled, unique, range_max, seed, name, expected_count
-):
     return CandidateSample(
-        *op(
-            true_classes=_matrix(true_classes),
-            num_true=positive("num_true", num_true),
-            num_sampled=positive("num_sampled", num_sampled),
-            unique=unique,
+        *ops.candsamp_log_uniform_candidate_sampler(
+            **_arguments(true_classes, num_true, num_sampled, unique, seed),
             range_max=positive("range_max", range_max),
             exact=wants_exact(expected_count),
             name=name,
-            **_seeds(seed),
         )
     )
 
@@ -163,10 +167,7 @@ def fixed_unigram_candidate_sampler(
     """
     return CandidateSample(
         *ops.candsamp_fixed_unigram_candidate_sampler(
-            true_classes=_matrix(true_classes),
-            num_true=positive("num_true", num_true),
-            num_sampled=positive("num_sampled", num_sampled),
-            unique=unique,
+            **_arguments(true_classes, num_true, num_sampled, unique, seed),
             range_max=positive("range_max", range_max),
             vocab_file=vocab_file,
             distortion=distortion,
@@ -176,7 +177,6 @@ def fixed_unigram_candidate_sampler(
             unigrams=[float(weight) for weight in unigrams],
             exact=wants_exact(expected_count),
             name=name,
-            **_seeds(seed),
         )
     )
 
@@ -276,12 +276,8 @@ def all_candidate_sampler(true_classes, num_true, num_sampled, unique, seed=None
     """
     return CandidateSample(
         *ops.candsamp_all_candidate_sampler(
-            true_classes=_matrix(true_classes),
-            num_true=positive("num_true", num_true),
-            num_sampled=positive("num_sampled", num_sampled),
-            unique=unique,
+            **_arguments(true_classes, num_true, num_sampled, unique, seed),
             name=name,
-            **_seeds(seed),
         )
     )
 

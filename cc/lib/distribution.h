@@ -9,6 +9,15 @@
 
 namespace candsamp {
 
+// How many values a loop handles at a time, in a buffer that stays in the first-level cache.
+constexpr int64_t kDrawBlock = 512;
+
+// Where a draw's probability times `factor` goes, while the draw is in the cache.
+struct DrawCounts {
+  double factor;
+  float* out;
+};
+
 // Independent draws with replacement, in a fixed order: draw k depends on the stream and k alone,
 // not on how many are asked for at a time or on how many threads. Immutable while it is drawn from.
 class Distribution {
@@ -21,19 +30,24 @@ class Distribution {
   // How many classes have a positive probability.
   virtual int64_t support() const { return range_; }
 
-  // The next `count` draws. *position says where the last call ended; it starts at 0.
+  // Whether all classes have the same probability.
+  virtual bool is_uniform() const { return false; }
+
+  // The next `count` draws. *position says where the last call ended; it starts at 0. With
+  // `counts`, also the expected count of each draw.
   virtual void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
-                    int64_t* out) const = 0;
+                    int64_t* out, const DrawCounts* counts = nullptr) const = 0;
 
   // out[k] = the probability of ids[k]. REQUIRES: 0 <= ids[k] < range().
   virtual void Probabilities(const int64_t* ids, int64_t count, double* out) const = 0;
 
+ protected:
+  // Counts the draws [at, at + n) of Draw.
+  void Count(const int64_t* draws, int64_t at, int64_t n, const DrawCounts* counts) const;
+
  private:
   int64_t range_;
 };
-
-// How many values a loop handles at a time, in a buffer that stays in the first-level cache.
-constexpr int64_t kDrawBlock = 512;
 
 // How many blocks of a stream TensorFlow sets aside for each candidate asked for. Draws use the
 // first of them; whatever else a call needs is keyed by the last ones.

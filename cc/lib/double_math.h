@@ -1,5 +1,5 @@
 // Exponentials and logarithms in double precision: branch-free, so that loops over them vectorise,
-// and without fused operations, so that every machine gets the same bits.
+// and, but for ExpWithin2Ulp, without fused operations, so that every machine gets the same bits.
 #ifndef TF_CANDSAMP_CC_LIB_DOUBLE_MATH_H_
 #define TF_CANDSAMP_CC_LIB_DOUBLE_MATH_H_
 
@@ -26,6 +26,11 @@ constexpr double kTwo52 = 4503599627370496.0;
 constexpr uint64_t kTwo52Bits = 0x4330000000000000;  // the bits of 2^52: integers go in below
 constexpr double kRoundingShift = 1.5 * kTwo52;      // adding it rounds to an integer
 
+// An integer of [0, 2^52) as a double.
+CANDSAMP_FORMULA double DoubleOfShortInteger(int64_t k) {
+  return DoubleOf(static_cast<uint64_t>(k) | kTwo52Bits) - kTwo52;
+}
+
 // An integer of [0, 2^63) as the nearest double. Not every instruction set can convert 64 bits.
 CANDSAMP_FORMULA double DoubleOfInteger(int64_t k) {
   const uint64_t bits = static_cast<uint64_t>(k);
@@ -46,34 +51,57 @@ CANDSAMP_FORMULA ExpReduction ReduceExp(double x) {
   return {r, DoubleOf((BitsOfDouble(shifted) - BitsOfDouble(kRoundingShift) + 1023) << 52)};
 }
 
+// a b + c, rounded once where the machine can do that fast.
+CANDSAMP_FORMULA double FastMultiplyAdd(double a, double b, double c) {
+#if defined(__FMA__) || defined(__CUDA_ARCH__)
+  return fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+CANDSAMP_FORMULA double PlainMultiplyAdd(double a, double b, double c) { return a * b + c; }
+
 // exp(r) - 1 on |r| <= ln(2) / 2: Taylor to r^13 (remainder 5e-18).
+template <double (*MultiplyAdd)(double, double, double)>
 CANDSAMP_FORMULA double ReducedExpm1(double r) {
-  double p = 1.6059043836821614599e-10;
-  p = p * r + 2.0876756987868098979e-9;
-  p = p * r + 2.5052108385441718775e-8;
-  p = p * r + 2.7557319223985890653e-7;
-  p = p * r + 2.7557319223985890653e-6;
-  p = p * r + 2.4801587301587301587e-5;
-  p = p * r + 1.9841269841269841270e-4;
-  p = p * r + 1.3888888888888888889e-3;
-  p = p * r + 8.3333333333333333333e-3;
-  p = p * r + 4.1666666666666666667e-2;
-  p = p * r + 1.6666666666666666667e-1;
-  p = p * r + 0.5;
-  return (p * r) * r + r;
+  const double r2 = r * r;
+  const double r4 = r2 * r2;
+  const double c01 = MultiplyAdd(r, 1.6666666666666666667e-1, 0.5);
+  const double c23 = MultiplyAdd(r, 8.3333333333333333333e-3, 4.1666666666666666667e-2);
+  const double c45 = MultiplyAdd(r, 1.9841269841269841270e-4, 1.3888888888888888889e-3);
+  const double c67 = MultiplyAdd(r, 2.7557319223985890653e-6, 2.4801587301587301587e-5);
+  const double c89 = MultiplyAdd(r, 2.5052108385441718775e-8, 2.7557319223985890653e-7);
+  const double cab = MultiplyAdd(r, 1.6059043836821614599e-10, 2.0876756987868098979e-9);
+  const double low = MultiplyAdd(c23, r2, c01);
+  const double middle = MultiplyAdd(c67, r2, c45);
+  const double high = MultiplyAdd(cab, r2, c89);
+  return MultiplyAdd(MultiplyAdd(MultiplyAdd(high, r4, middle), r4, low), r2, r);
 }
 
-// exp(x) within 2 ulp. REQUIRES: |x| < 700.
+// exp(x) within 2 ulp, not the same bits everywhere. REQUIRES: |x| < 700.
 CANDSAMP_FORMULA double ExpWithin2Ulp(double x) {
   const ExpReduction reduced = ReduceExp(x);
-  return (ReducedExpm1(reduced.r) + 1.0) * reduced.power;
+  return (ReducedExpm1<FastMultiplyAdd>(reduced.r) + 1.0) * reduced.power;
 }
 
 // exp(x) - 1 for x <= 0, within 3 ulp.
 CANDSAMP_FORMULA double Expm1NonPositive(double x) {
   const ExpReduction reduced = ReduceExp(x < -60.0 ? -60.0 : x);
-  const double value = ReducedExpm1(reduced.r) * reduced.power + (reduced.power - 1.0);
+  const double value =
+      ReducedExpm1<PlainMultiplyAdd>(reduced.r) * reduced.power + (reduced.power - 1.0);
   return x < -60.0 ? -1.0 : value;
+}
+
+// (atanh(s) - s) / s^3 as a series in q = s^2, to q^8. Short chains of operations (Estrin's scheme)
+// keep the machine busy, here and above.
+CANDSAMP_FORMULA double AtanhSeries(double q) {
+  const double q2 = q * q;
+  const double q4 = q2 * q2;
+  const double c01 = q * (1.0 / 5.0) + 1.0 / 3.0;
+  const double c23 = q * (1.0 / 9.0) + 1.0 / 7.0;
+  const double c45 = q * (1.0 / 13.0) + 1.0 / 11.0;
+  const double c67 = q * (1.0 / 17.0) + 1.0 / 15.0;
+  return ((q4 * (1.0 / 19.0) + (c67 * q2 + c45)) * q4) + (c23 * q2 + c01);
 }
 
 // log(x) within 2 ulp, for normal x > 0: x = 2^e m with m in [sqrt(1/2), sqrt(2)), and log(m) =
@@ -86,19 +114,10 @@ CANDSAMP_FORMULA double Log(double x) {
   const double f = m - 1.0;
   const double s = f / (m + 1.0);
   const double q = s * s;
-  double p = 1.0 / 21.0;
-  p = p * q + 1.0 / 19.0;
-  p = p * q + 1.0 / 17.0;
-  p = p * q + 1.0 / 15.0;
-  p = p * q + 1.0 / 13.0;
-  p = p * q + 1.0 / 11.0;
-  p = p * q + 1.0 / 9.0;
-  p = p * q + 1.0 / 7.0;
-  p = p * q + 1.0 / 5.0;
-  p = p * q + 1.0 / 3.0;
-  // 2 atanh(s) = 2s + 2s q p and 2s = f - s f.
+  const double series = AtanhSeries(q);
+  // 2 atanh(s) = 2s + 2s q series, and 2s = f - s f.
   return e * 6.93147180369123816490e-1 +
-         (f - (s * (f - 2.0 * (q * p)) - e * 1.90821492927058770002e-10));
+         (f - (s * (f - 2.0 * (q * series)) - e * 1.90821492927058770002e-10));
 }
 
 // log(1 + x) for x > -1, within 4 ulp: what rounding 1 + x lost is added to first order.
@@ -108,27 +127,13 @@ CANDSAMP_FORMULA double Log1p(double x) {
   return Log(y) + lost / y;
 }
 
-// log((k + 2) / (k + 1)) = 2 atanh(1 / (2k + 3)) for k >= 0, within 4 ulp.
+// log((k + 2) / (k + 1)) = 2 atanh(1 / (2k + 3)) for an integer k >= 0, within 1e-13 of its value:
+// log(2) for k = 0, else a series in s^2 with s <= 1/5.
 CANDSAMP_FORMULA double LogOfNextRatio(double k) {
   const double s = 1.0 / (2.0 * k + 3.0);
   const double q = s * s;
-  double p = 1.0 / 33.0;
-  p = p * q + 1.0 / 31.0;
-  p = p * q + 1.0 / 29.0;
-  p = p * q + 1.0 / 27.0;
-  p = p * q + 1.0 / 25.0;
-  p = p * q + 1.0 / 23.0;
-  p = p * q + 1.0 / 21.0;
-  p = p * q + 1.0 / 19.0;
-  p = p * q + 1.0 / 17.0;
-  p = p * q + 1.0 / 15.0;
-  p = p * q + 1.0 / 13.0;
-  p = p * q + 1.0 / 11.0;
-  p = p * q + 1.0 / 9.0;
-  p = p * q + 1.0 / 7.0;
-  p = p * q + 1.0 / 5.0;
-  p = p * q + 1.0 / 3.0;
-  return 2.0 * (s + s * (q * p));
+  const double log = 2.0 * (s + s * (q * AtanhSeries(q)));
+  return k == 0.0 ? 6.93147180559945309417e-1 : log;
 }
 
 // A number of about 107 bits: high + low, |low| <= half an ulp of high.

@@ -69,6 +69,21 @@ void ForEachClass(Host& host, const Distribution& distribution, double* p, Use u
   }
 }
 
+// Moves the ids that were not in the set to the front and puts them into it; returns how many.
+// Without branches: which ids are new cannot be predicted. The set is copied so that the compiler
+// sees that writing to its memory does not change it.
+int64_t KeepUnseen(SeenSet set, int64_t* ids, int64_t count) {
+  constexpr int64_t kAhead = 16;
+  int64_t kept = 0;
+  for (int64_t k = 0; k < count; ++k) {
+    if (k + kAhead < count) set.Prefetch(ids[k + kAhead]);
+    const int64_t id = ids[k];
+    ids[kept] = id;
+    kept += set.Insert(id);
+  }
+  return kept;
+}
+
 class Drawing {
  public:
   Drawing(Host& host, const Distribution& distribution, const PhiloxStream& stream,
@@ -129,7 +144,6 @@ class Drawing {
 
   // Draws until there are enough, or until it gets tedious.
   void Reject() {
-    constexpr int64_t kAhead = 16;
     const int64_t most = 64 * draws_.count + 1024;
     int64_t buffer[kDrawBlock];
     const int64_t count = draws_.count, wanted = wanted_;
@@ -147,8 +161,13 @@ class Drawing {
       distribution_.Draw(host_, stream_, &position, batch, ids);
       drawn += batch;
       const int64_t picked_before = picked;
+      if (in_place && draws_.unique && draws_.num_excluded == 0) {
+        picked += KeepUnseen(seen_, ids, batch);
+        tries += batch;
+        rate = static_cast<double>(picked - picked_before) / static_cast<double>(batch);
+        continue;
+      }
       for (int64_t k = 0; k < batch && picked < wanted; ++k) {
-        if (draws_.unique && k + kAhead < batch) seen_.Prefetch(ids[k + kAhead]);
         const int64_t id = ids[k];
         if (IsExcluded(id)) continue;
         ++tries;
@@ -282,13 +301,16 @@ class Drawing {
 }  // namespace
 
 CountRule DrawCandidates(Host& host, const Distribution& distribution, const PhiloxStream& stream,
-                         const Draws& draws, int64_t* out) {
+                         const Draws& draws, int64_t* out, float* expected_count) {
   if (!draws.unique && draws.num_excluded == 0) {
+    const DrawCounts counts = {static_cast<double>(draws.count), expected_count};
     uint64_t position = 0;
-    distribution.Draw(host, stream, &position, draws.count, out);
-    return {CountRule::kProportional, static_cast<double>(draws.count)};
+    distribution.Draw(host, stream, &position, draws.count, out, &counts);
+    return {CountRule::kProportional, counts.factor};
   }
-  return Drawing(host, distribution, stream, draws, out).Run();
+  const CountRule rule = Drawing(host, distribution, stream, draws, out).Run();
+  ExpectedCounts(host, distribution, rule, out, draws.count, expected_count);
+  return rule;
 }
 
 int64_t DrawScratchBytes(const Draws& draws, int64_t range) {
@@ -301,6 +323,11 @@ int64_t DrawScratchBytes(const Draws& draws, int64_t range) {
 void ExpectedCounts(Host& host, const Distribution& distribution, const CountRule& rule,
                     const int64_t* ids, int64_t count, float* out) {
   const SamplerKernels& kernels = ChosenSamplerKernels();
+  if (count > 1 && distribution.is_uniform()) {
+    ExpectedCounts(host, distribution, rule, ids, 1, out);
+    std::fill(out + 1, out + count, out[0]);
+    return;
+  }
   host.ParallelFor(count, 30, [&](int64_t begin, int64_t end) {
     double p[kDrawBlock];
     for (int64_t at = begin; at < end; at += kDrawBlock) {

@@ -30,7 +30,8 @@ struct CountRule {
   double mass = 1;  // of all classes that are not excluded; p is the probability divided by it
 };
 
-// Writes draws.count classes to `out` and returns the rule of their expected counts.
+// Writes draws.count classes to `out` and how often each is expected to `expected_count`. Returns
+// the rule of expected counts, for other classes.
 //
 // Distinct candidates are the first distinct ones in the order of independent draws. If
 // 64 * count + 1024 draws do not yield them, the others are drawn from the same distribution in
@@ -47,7 +48,7 @@ struct CountRule {
 // REQUIRES: count > 0. There are enough classes of positive probability that are not excluded:
 // `count` if unique, else one.
 CountRule DrawCandidates(Host& host, const Distribution& distribution, const PhiloxStream& stream,
-                         const Draws& draws, int64_t* out);
+                         const Draws& draws, int64_t* out, float* expected_count);
 
 // The most bytes that DrawCandidates allocates, each allocation rounded up to 64 bytes.
 int64_t DrawScratchBytes(const Draws& draws, int64_t range);

@@ -101,7 +101,7 @@ inline float UnitFloat(uint32_t word) {
 // A draw takes one word for the fraction, then one for the column, again where it is rejected. That
 // order is serial; the table is looked up in parallel.
 void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
-                        int64_t* out) const {
+                        int64_t* out, const DrawCounts* counts) const {
   const uint32_t n = static_cast<uint32_t>(range());
   const bool power_of_two = (n & (n - 1)) == 0;
   const uint32_t rejected = power_of_two ? 0 : ~uint32_t{0} % n + 1;
@@ -141,12 +141,16 @@ void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* positi
   const Column* columns = columns_.get();
   host.ParallelFor(count, 12, [&](int64_t begin, int64_t end) {
     const auto column_of = [&](int64_t k) { return static_cast<uint64_t>(out[k]) >> 32; };
-    for (int64_t k = begin; k < end; ++k) {
-      if (k + kAhead < end) __builtin_prefetch(&columns[column_of(k + kAhead)]);
-      const uint64_t id = column_of(k);
-      const Column& column = columns[id];
-      const bool keep = UnitFloat(static_cast<uint32_t>(out[k])) < column.keep;
-      out[k] = static_cast<int64_t>(keep ? id : column.alias);
+    for (int64_t at = begin; at < end; at += kDrawBlock) {
+      const int64_t block_end = std::min(end, at + kDrawBlock);
+      for (int64_t k = at; k < block_end; ++k) {
+        if (k + kAhead < end) __builtin_prefetch(&columns[column_of(k + kAhead)], 0, 2);
+        const uint64_t id = column_of(k);
+        const Column& column = columns[id];
+        const bool keep = UnitFloat(static_cast<uint32_t>(out[k])) < column.keep;
+        out[k] = static_cast<int64_t>(keep ? id : column.alias);
+      }
+      Count(out, at, block_end - at, counts);
     }
   });
 }

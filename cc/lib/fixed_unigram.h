@@ -17,8 +17,8 @@ class FixedUnigram : public Distribution {
   FixedUnigram(const float* weights, int64_t range);
 
   int64_t support() const override { return support_; }
-  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
-            int64_t* out) const override;
+  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count, int64_t* out,
+            const DrawCounts* counts = nullptr) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:

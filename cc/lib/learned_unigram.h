@@ -22,10 +22,10 @@ constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 // - each class has w / t full slots (rounded down). They lie in a table of blocks: slot (i, j) in a
 //   block that a hash of it names, the classes of a block in ascending order;
 // - and one slot filled to w mod t, which needs no table: the count itself says how far.
-// A draw proposes one of the table's places or one of the range's partial slots.
-// W < 2 * range * t, so there are fewer than 2 * range full slots, and the table is built for that
-// many. When W outgrows it, t is doubled and the table is built anew: O(1) for each update on
-// average.
+// A draw proposes one of the table's places or one of the range's partial slots, and takes 1 to 4
+// proposals on average: the table is built for a quarter more slots than there are at most, its
+// blocks are 70% full then, and W >= range * t. The table is built anew when it is full, and with t
+// doubled when W = 2 range * t. For W updates this takes O(W) time.
 class LearnedUnigram : public Distribution {
  public:
   // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts
@@ -46,27 +46,31 @@ class LearnedUnigram : public Distribution {
   // The sum of all weights.
   int64_t total() const { return total_; }
 
-  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
-            int64_t* out) const override;
+  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count, int64_t* out,
+            const DrawCounts* counts = nullptr) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:
   // Places of a block of the table, and how many of them are taken at most on average. The chance
   // that a block of random slots overflows is below 1e-8; then all are hashed differently.
-  static constexpr int64_t kBlockPlaces = 256;
+  static constexpr int kBlockShift = 8;
+  static constexpr int64_t kBlockPlaces = 1 << kBlockShift;
   static constexpr int64_t kBlockSlots = 180;
 
   int64_t BlockOfSlot(uint64_t id, uint64_t slot) const;
-  bool Insert(uint64_t id, uint64_t slot);
+  bool Insert(uint32_t id, int64_t block);
   void Build();
   bool Fill();
 
   int64_t* counts_;
   int64_t total_ = 0;
-  int shift_ = 0;  // t = 2^shift
+  int shift_ = 0;         // t = 2^shift
+  int64_t slots_ = 0;     // full ones
+  int64_t capacity_ = 0;  // for how many slots the table is made
   uint64_t salt_ = 0;
-  int64_t blocks_;
-  int64_t block_places_;
+  int64_t blocks_ = 0;
+  int64_t block_places_ = 0;
+  uint64_t blocks_per_class_ = 0;       // in units of 2^-32
   std::unique_ptr<uint32_t[]> places_;  // [blocks, block_places]
   std::unique_ptr<uint16_t[]> taken_;   // [blocks]
 };

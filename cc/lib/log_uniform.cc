@@ -10,18 +10,19 @@ LogUniform::LogUniform(int64_t range)
     : Distribution(range), map_{range, std::log1p(static_cast<double>(range))} {}
 
 void LogUniform::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
-                      int64_t* out) const {
+                      int64_t* out, const DrawCounts* counts) const {
   const uint64_t first = *position;
   host.ParallelFor(count, 12, [&](int64_t begin, int64_t end) {
     ForEachBits(stream, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
       ChosenSamplerKernels().log_uniform(bits, n, map_, out + at);
+      Count(out, at, n, counts);
     });
   });
   *position += count;
 }
 
 void LogUniform::Probabilities(const int64_t* ids, int64_t count, double* out) const {
-  ChosenSamplerKernels().log_uniform_probability(ids, count, 1.0 / map_.log_range, out);
+  ChosenSamplerKernels().log_uniform_probability(ids, count, map_, out);
 }
 
 }  // namespace candsamp

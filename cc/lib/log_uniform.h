@@ -12,8 +12,8 @@ class LogUniform : public Distribution {
  public:
   explicit LogUniform(int64_t range);
 
-  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
-            int64_t* out) const override;
+  void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count, int64_t* out,
+            const DrawCounts* counts = nullptr) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:

@@ -57,7 +57,7 @@ CANDSAMP_FORMULA PhiloxStream Child(const PhiloxStream& stream, uint64_t block) 
 
 // A uniform double in [0, 1) of 52 bits, the first word of the pair giving the upper 20.
 CANDSAMP_FORMULA uint64_t UnitMantissa(uint64_t bits) {
-  return (bits & 0xfffff) << 32 | bits >> 32;
+  return (bits << 32 | bits >> 32) & 0x000fffffffffffff;
 }
 
 }  // namespace candsamp

@@ -11,9 +11,42 @@
 
 namespace candsamp {
 
-// P(class) of the log-uniform distribution; inverse_log_range = 1 / log(range + 1).
-CANDSAMP_FORMULA double LogUniformProbability(int64_t id, double inverse_log_range) {
-  return LogOfNextRatio(DoubleOfInteger(id)) * inverse_log_range;
+// Maps 64 random bits to [0, n) without bias, by rejection of the lowest 2^64 mod n values.
+struct UniformRange {
+  uint64_t n;
+  uint64_t rejected;    // bits below are drawn again
+  uint64_t reciprocal;  // floor(2^64 / n), or 0 when n is a power of two
+};
+
+CANDSAMP_FORMULA UniformRange MakeUniformRange(uint64_t n) {
+  if ((n & (n - 1)) == 0) return {n, 0, 0};
+  return {n, ~uint64_t{0} % n + 1, ~uint64_t{0} / n};
+}
+
+CANDSAMP_FORMULA uint64_t HighProduct(uint64_t a, uint64_t b) {
+#ifdef __CUDA_ARCH__
+  return __umul64hi(a, b);
+#else
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(a) * b) >> 64);
+#endif
+}
+
+// bits mod n.
+CANDSAMP_FORMULA uint64_t UniformDraw(uint64_t bits, const UniformRange& range) {
+  if (range.reciprocal == 0) return bits & (range.n - 1);
+  // The quotient is right or one too small.
+  const uint64_t rest = bits - HighProduct(bits, range.reciprocal) * range.n;
+  return rest >= range.n ? rest - range.n : rest;
+}
+
+// The log-uniform distribution: P(k) = log((k + 2) / (k + 1)) / log(range + 1).
+struct LogUniformRange {
+  int64_t range;
+  double log_range;  // log(range + 1), as libm rounds it
+};
+
+CANDSAMP_FORMULA double LogUniformProbability(int64_t id, const LogUniformRange& range) {
+  return LogOfNextRatio(DoubleOfInteger(id)) * (1.0 / range.log_range);
 }
 
 // The probability that a class is among `tries` independent draws: 1 - (1 - p)^tries.
@@ -35,13 +68,7 @@ CANDSAMP_FORMULA double ClockOf(uint64_t bits, double p) {
   return p > 0.0 ? exponential / (p > 0.0 ? p : 1.0) : HUGE_VAL;
 }
 
-// What a log-uniform draw needs to know of its range.
-struct LogUniformRange {
-  int64_t range;
-  double log_range;  // log(range + 1), as libm rounds it
-};
-
-// The draw whose value a rounding of exp decides.
+// A log-uniform draw whose value the rounding of exp may decide.
 CANDSAMP_FORMULA int64_t LogUniformToNearest(uint64_t bits, const LogUniformRange& range) {
   const double u = DoubleOf(UnitMantissa(bits) | 0x3ff0000000000000) - 1.0;
   const int64_t id = static_cast<int64_t>(ExpToNearest(u * range.log_range)) - 1;
@@ -55,11 +82,14 @@ struct SamplerKernels {
   void (*philox_at)(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count,
                     uint64_t* out);
 
+  // out[k] = UniformDraw(bits[k]). Returns whether any of them is to be rejected.
+  bool (*uniform)(const uint64_t* bits, int64_t count, const UniformRange& range, int64_t* out);
+
   // out[k] = a log-uniform draw from bits[k].
   void (*log_uniform)(const uint64_t* bits, int64_t count, const LogUniformRange& range,
                       int64_t* out);
   // out[k] = the probability of ids[k].
-  void (*log_uniform_probability)(const int64_t* ids, int64_t count, double inverse_log_range,
+  void (*log_uniform_probability)(const int64_t* ids, int64_t count, const LogUniformRange& range,
                                   double* out);
 
   // out[k] = p[k] * factor; ProbabilityWithinTries; ProbabilityBefore.

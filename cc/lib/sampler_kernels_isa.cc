@@ -1,10 +1,11 @@
 // The hot loops of the samplers, compiled once per instruction set into namespace CANDSAMP_ISA.
 //
-// Plain loops over branch-free formulas, which the compiler vectorises. Only Philox is written with
-// vectors: the compiler does not find the product of 32-bit halves.
+// Plain loops over branch-free formulas, which the compiler vectorises. Only what multiplies 64-bit
+// integers is written with vectors: the compiler does not find the product of 32-bit halves.
 #include "cc/lib/sampler_kernels_isa.h"
 
 #include <immintrin.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -36,48 +37,81 @@ CANDSAMP_FORMULA Lanes ProductOfLowHalves(Lanes a, Lanes b) {
 #endif
 }
 
-// Philox of kLanes counters. Upper halves hold rubbish until the end: products do not read them.
-CANDSAMP_FORMULA void PhiloxOfLanes(uint64_t key, Lanes high, Lanes low, uint64_t* out) {
+// The keys of all rounds.
+struct RoundKeys {
+  explicit RoundKeys(uint64_t key) {
+    uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
+    for (int round = 0; round < kPhiloxRounds; ++round) {
+      first[round] = k0;
+      second[round] = k1;
+      k0 += kPhiloxKeyStep0;
+      k1 += kPhiloxKeyStep1;
+    }
+  }
+  uint64_t first[kPhiloxRounds], second[kPhiloxRounds];
+};
+
+// As many vectors at a time as hide the latency of a product.
+constexpr int kVectors = 2;
+constexpr int kBlocksAtATime = kVectors * kLanes;
+
+// Philox of kBlocksAtATime counters. Upper halves hold rubbish until the end: products do not read
+// them.
+CANDSAMP_FORMULA void PhiloxOfLanes(const RoundKeys& keys, const Lanes* high, const Lanes* low,
+                                    uint64_t* out) {
   const Lanes multiplier0 = Lanes{} + kPhiloxMultiplier0;
   const Lanes multiplier1 = Lanes{} + kPhiloxMultiplier1;
-  Lanes c0 = low, c1 = low >> 32, c2 = high, c3 = high >> 32;
-  uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
-  for (int round = 0; round < kPhiloxRounds; ++round) {
-    const Lanes p0 = ProductOfLowHalves(c0, multiplier0);
-    const Lanes p1 = ProductOfLowHalves(c2, multiplier1);
-    c0 = (p1 >> 32) ^ c1 ^ k0;
-    c1 = p1;
-    c2 = (p0 >> 32) ^ c3 ^ k1;
-    c3 = p0;
-    k0 += kPhiloxKeyStep0;
-    k1 += kPhiloxKeyStep1;
+  Lanes c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    c0[v] = low[v];
+    c1[v] = low[v] >> 32;
+    c2[v] = high[v];
+    c3[v] = high[v] >> 32;
   }
-  const Lanes first = (c0 & 0xffffffff) | c1 << 32;
-  const Lanes second = (c2 & 0xffffffff) | c3 << 32;
+#pragma GCC unroll 10
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+      const Lanes p0 = ProductOfLowHalves(c0[v], multiplier0);
+      const Lanes p1 = ProductOfLowHalves(c2[v], multiplier1);
+      c0[v] = (p1 >> 32) ^ c1[v] ^ keys.first[round];
+      c1[v] = p1;
+      c2[v] = (p0 >> 32) ^ c3[v] ^ keys.second[round];
+      c3[v] = p0;
+    }
+  }
+  for (int v = 0; v < kVectors; ++v) {
+    const Lanes first = (c0[v] & 0xffffffff) | c1[v] << 32;
+    const Lanes second = (c2[v] & 0xffffffff) | c3[v] << 32;
 #if defined(__AVX512F__)
-  const Lanes lower = __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
-  const Lanes upper = __builtin_shufflevector(first, second, 4, 12, 5, 13, 6, 14, 7, 15);
+    const Lanes lower = __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
+    const Lanes upper = __builtin_shufflevector(first, second, 4, 12, 5, 13, 6, 14, 7, 15);
 #elif defined(__AVX2__)
-  const Lanes lower = __builtin_shufflevector(first, second, 0, 4, 1, 5);
-  const Lanes upper = __builtin_shufflevector(first, second, 2, 6, 3, 7);
+    const Lanes lower = __builtin_shufflevector(first, second, 0, 4, 1, 5);
+    const Lanes upper = __builtin_shufflevector(first, second, 2, 6, 3, 7);
 #else
-  const Lanes lower = __builtin_shufflevector(first, second, 0, 2);
-  const Lanes upper = __builtin_shufflevector(first, second, 1, 3);
+    const Lanes lower = __builtin_shufflevector(first, second, 0, 2);
+    const Lanes upper = __builtin_shufflevector(first, second, 1, 3);
 #endif
-  memcpy(out, &lower, sizeof lower);
-  memcpy(out + kLanes, &upper, sizeof upper);
+    memcpy(out + 2 * kLanes * v, &lower, sizeof lower);
+    memcpy(out + 2 * kLanes * v + kLanes, &upper, sizeof upper);
+  }
 }
 
 void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, uint64_t* out) {
-  Lanes index;
-  for (int k = 0; k < kLanes; ++k) index[k] = block + k;
+  const RoundKeys keys(stream.key);
+  Lanes index[kVectors];
+  for (int k = 0; k < kBlocksAtATime; ++k) index[k / kLanes][k % kLanes] = block + k;
   int64_t b = 0;
-  for (; b + kLanes <= blocks; b += kLanes) {
-    const Lanes low = stream.low + index;
-    // A comparison of lanes is -1 where it holds: the carry.
-    const Lanes high = stream.high - reinterpret_cast<Lanes>(low < index);
-    PhiloxOfLanes(stream.key, high, low, out + 2 * b);
-    index += kLanes;
+  for (; b + kBlocksAtATime <= blocks; b += kBlocksAtATime) {
+    Lanes low[kVectors], high[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
+      low[v] = stream.low + index[v];
+      // A comparison of lanes is -1 where it holds: the carry.
+      high[v] = stream.high - reinterpret_cast<Lanes>(low[v] < index[v]);
+      index[v] += kBlocksAtATime;
+    }
+    PhiloxOfLanes(keys, high, low, out + 2 * b);
   }
   for (; b < blocks; ++b) {
     const PhiloxBlock last = BlockOf(stream, block + b);
@@ -86,12 +120,14 @@ void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, 
 }
 
 void PhiloxAt(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count, uint64_t* out) {
-  const Lanes highs = Lanes{} + high;
+  const RoundKeys keys(key);
+  Lanes highs[kVectors];
+  for (int v = 0; v < kVectors; ++v) highs[v] = Lanes{} + high;
   int64_t b = 0;
-  for (; b + kLanes <= count; b += kLanes) {
-    Lanes low;
-    memcpy(&low, lows + b, sizeof low);
-    PhiloxOfLanes(key, highs, low, out + 2 * b);
+  for (; b + kBlocksAtATime <= count; b += kBlocksAtATime) {
+    Lanes low[kVectors];
+    memcpy(low, lows + b, sizeof low);
+    PhiloxOfLanes(keys, highs, low, out + 2 * b);
   }
   for (; b < count; ++b) {
     const PhiloxBlock last = Philox(key, high, lows[b]);
@@ -99,38 +135,77 @@ void PhiloxAt(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count, 
   }
 }
 
-// The draw is floor(exp(x)) - 1. Where exp, correct to 2 ulp, comes within 4 ulp of an integer, the
-// rounding of exp decides, and the slow exact form is taken instead.
+// The high halves of products, and bits mod n as UniformDraw has it.
+CANDSAMP_FORMULA Lanes HighProducts(Lanes a, Lanes b) {
+  const Lanes a1 = a >> 32, b1 = b >> 32;
+  const Lanes low = ProductOfLowHalves(a, b);
+  const Lanes middle0 = ProductOfLowHalves(a1, b) + (low >> 32);
+  const Lanes middle1 = ProductOfLowHalves(a, b1) + (middle0 & 0xffffffff);
+  return ProductOfLowHalves(a1, b1) + (middle0 >> 32) + (middle1 >> 32);
+}
+
+bool UniformDraws(const uint64_t* bits, int64_t count, const UniformRange& range, int64_t* out) {
+  int64_t k = 0;
+  Lanes any = {};
+  if (range.reciprocal != 0) {
+    const Lanes reciprocal = Lanes{} + range.reciprocal, n = Lanes{} + range.n;
+    for (; k + kLanes <= count; k += kLanes) {
+      Lanes x;
+      memcpy(&x, bits + k, sizeof x);
+      any |= reinterpret_cast<Lanes>(x < range.rejected);
+      const Lanes quotient = HighProducts(x, reciprocal);
+      const Lanes product =
+          ProductOfLowHalves(quotient, n) +
+          ((ProductOfLowHalves(quotient >> 32, n) + ProductOfLowHalves(quotient, n >> 32)) << 32);
+      const Lanes rest = x - product;
+      const Lanes result = rest - (reinterpret_cast<Lanes>(rest >= n) & n);
+      memcpy(out + k, &result, sizeof result);
+    }
+  }
+  uint64_t rejected = 0;
+  for (int lane = 0; lane < kLanes; ++lane) rejected |= any[lane];
+  for (; k < count; ++k) {
+    rejected |= bits[k] < range.rejected;
+    out[k] = static_cast<int64_t>(UniformDraw(bits[k], range));
+  }
+  return rejected != 0;
+}
+
+// The draw is floor(exp(x)) - 1. Where an integer lies within 4 ulp of exp, correct to 2 ulp, the
+// rounding of exp decides, and the slow exact form is taken instead. So it is at the upper end of
+// the range, and from 2^50 on.
 void LogUniform(const uint64_t* bits, int64_t count, const LogUniformRange& range, int64_t* out) {
   constexpr int64_t kBlock = 256;
   const double log_range = range.log_range;
-  const int64_t size = range.range;
   for (int64_t begin = 0; begin < count; begin += kBlock) {
     const int64_t end = begin + kBlock < count ? begin + kBlock : count;
-    int64_t undecided = 0;
+    uint64_t undecided = 0;
     for (int64_t k = begin; k < end; ++k) {
       const double u = DoubleOf(UnitMantissa(bits[k]) | 0x3ff0000000000000) - 1.0;
       const double y = ExpWithin2Ulp(u * log_range);
-      const double nearest = (y + kTwo52) - kTwo52;
-      const double off = y - nearest;
-      const double distance = off < 0.0 ? -off : off;
-      const double floor = off < 0.0 ? nearest - 1.0 : nearest;
-      const int64_t id = static_cast<int64_t>(BitsOfDouble(floor + kTwo52) - kTwo52Bits) - 1;
-      // At 2^51 and above `nearest` is no integer near y, or all is within 4 ulp.
-      const bool close = (distance <= y * 0x1p-50) | (y >= 0x1p51);
-      undecided |= close ? int64_t{1} : int64_t{0};
-      out[k] = close ? int64_t{-1} : (id >= size ? id - size : id);
+      const double lower = floor(y * (1.0 - 0x1p-50));
+      const double upper = floor(y * (1.0 + 0x1p-50));
+      const int64_t id = static_cast<int64_t>(BitsOfDouble(lower + kTwo52) - (kTwo52Bits + 1));
+      out[k] = lower == upper ? id : int64_t{-1};
+      undecided |= BitsOfDouble(lower) ^ BitsOfDouble(upper);
     }
-    if (!undecided) continue;
+    if (undecided == 0) continue;
     for (int64_t k = begin; k < end; ++k) {
       if (out[k] < 0) out[k] = LogUniformToNearest(bits[k], range);
     }
   }
 }
 
-void LogUniformProbabilities(const int64_t* ids, int64_t count, double inverse_log_range,
+void LogUniformProbabilities(const int64_t* ids, int64_t count, const LogUniformRange& range,
                              double* out) {
-  for (int64_t k = 0; k < count; ++k) out[k] = LogUniformProbability(ids[k], inverse_log_range);
+  const double inverse = 1.0 / range.log_range;
+  if (range.range <= int64_t{1} << 52) {
+    for (int64_t k = 0; k < count; ++k) {
+      out[k] = LogOfNextRatio(DoubleOfShortInteger(ids[k])) * inverse;
+    }
+  } else {
+    for (int64_t k = 0; k < count; ++k) out[k] = LogUniformProbability(ids[k], range);
+  }
 }
 
 void Scaled(const double* p, int64_t count, double factor, float* out) {
@@ -154,8 +229,8 @@ void Clocks(const uint64_t* bits, const double* p, int64_t count, double* out) {
 }  // namespace
 
 extern const SamplerKernels kSamplers = {
-    PhiloxSequence, PhiloxAt,    LogUniform, LogUniformProbabilities,
-    Scaled,         WithinTries, Before,     Clocks,
+    PhiloxSequence, PhiloxAt,    UniformDraws, LogUniform, LogUniformProbabilities,
+    Scaled,         WithinTries, Before,       Clocks,
 };
 
 }  // namespace CANDSAMP_ISA

@@ -9,20 +9,19 @@ namespace candsamp {
 
 // Draw k comes from the stream's k-th 64 bits, as long as none is rejected.
 void Uniform::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
-                   int64_t* out) const {
+                   int64_t* out, const DrawCounts* counts) const {
   const UniformRange map = map_;
   const uint64_t first = *position;
+  const double each = counts ? counts->factor / static_cast<double>(range()) : 0;
   std::atomic<bool> any_rejected{false};
   const bool rejections_are_rare = map.rejected <= uint64_t{1} << 44;
   if (rejections_are_rare) {
     host.ParallelFor(count, 6, [&](int64_t begin, int64_t end) {
       ForEachBits(stream, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
-        bool rejected = false;
-        for (int64_t k = 0; k < n; ++k) {
-          rejected |= bits[k] < map.rejected;
-          out[at + k] = static_cast<int64_t>(UniformDraw(bits[k], map));
+        if (ChosenSamplerKernels().uniform(bits, n, map, out + at)) {
+          any_rejected.store(true, std::memory_order_relaxed);
         }
-        if (rejected) any_rejected.store(true, std::memory_order_relaxed);
+        if (counts) std::fill_n(counts->out + at, n, static_cast<float>(each));
       });
     });
     if (!any_rejected) {
@@ -30,6 +29,7 @@ void Uniform::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, i
       return;
     }
   }
+  if (counts) std::fill_n(counts->out, count, static_cast<float>(each));
   int64_t drawn = 0;
   uint64_t at = first;
   while (drawn < count) {
