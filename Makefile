@@ -36,6 +36,7 @@ format: venv
 
 benchmark: build
 	$(PY) benchmarks/ragged.py
+	$(PY) benchmarks/samplers.py
 
 clean:
 	@if [ -n "$(BAZEL)" ]; then $(BAZEL) clean; fi

@@ -5,7 +5,6 @@ Uniform, log-uniform and fixed-unigram samplers return, for equal op seeds, the 
 """
 
 import threading
-import weakref
 
 import tensorflow as tf
 
@@ -244,16 +243,19 @@ def learned_unigram_candidate_sampler(
     )
 
 
-_samplers_lock = threading.Lock()
+_lock = threading.Lock()
 _samplers = {}  # of eager execution and functions
-_samplers_of_graph = weakref.WeakKeyDictionary()  # of TensorFlow 1's graphs
 
 
 def _shared_sampler(range_max, seed, name):
-    with tf.init_scope(), _samplers_lock:
+    with tf.init_scope(), _lock:
         samplers = _samplers
         if not tf.executing_eagerly():
-            samplers = _samplers_of_graph.setdefault(tf.compat.v1.get_default_graph(), {})
+            # TensorFlow 1: they belong to the graph, and go with it.
+            held = tf.compat.v1.get_collection_ref("candsamp_learned_unigram_samplers")
+            if not held:
+                held.append({})
+            samplers = held[0]
         key = (range_max, seed, name)
         if key not in samplers:
             samplers[key] = LearnedUnigramSampler(range_max, seed=seed)

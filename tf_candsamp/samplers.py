@@ -21,6 +21,9 @@ from tf_candsamp._sampling import (
 )
 from tf_candsamp._tables import variable_of_replica
 
+# An odd 64-bit number: its multiples are far apart.
+_REPLICA_STEP = uint64_as_int64(0x9E3779B97F4A7C15)
+
 
 class Sampler(tf.Module):
     """What all samplers have in common. Use one of its subclasses.
@@ -44,6 +47,7 @@ class Sampler(tf.Module):
         state = [0, uint64_as_int64(high), uint64_as_int64(key)]
         # Not from_seed: it puts the seed into the counter, so neighbouring seeds overlap.
         self._generator = tf.random.Generator.from_state(np.array(state, np.int64), alg="philox")
+        self._random_state = self._generator.state  # so that it is among self.variables
         self._identity = _Identity(self._kind, range_max)
 
     @property
@@ -193,7 +197,13 @@ class Sampler(tf.Module):
         A step of the generator is 256 blocks of 128 bits; TensorFlow sets 512 aside for each
         candidate.
         """
-        return self._generator.skip(2 * num_sampled)
+        stream = self._generator.skip(2 * num_sampled)
+        replica = tf.distribute.get_replica_context()
+        if replica is not None and replica.num_replicas_in_sync > 1:
+            # Replicas share the state; each draws from counters of its own.
+            upper = tf.cast(replica.replica_id_in_sync_group, tf.int64) * _REPLICA_STEP
+            stream += tf.stack([tf.zeros([], tf.int64), upper, tf.zeros([], tf.int64)])
+        return stream
 
     def _sample_op(self, **arguments):
         raise NotImplementedError
@@ -316,7 +326,7 @@ class FixedUnigramSampler(Sampler):
             raise ValueError("unigrams must have a known size, got a vector of unknown size.")
         super().__init__(weights.shape[0], unique=unique, seed=seed, name=name)
         self._weights = tf.Variable(weights, trainable=False, name="unigrams")
-        self._table = _Table(ops.candsamp_fixed_unigram_table)
+        self._tables = _tables_of(self._weights, ops.candsamp_fixed_unigram_table)
 
     @property
     def weights(self):
@@ -324,7 +334,8 @@ class FixedUnigramSampler(Sampler):
         return self._weights
 
     def _state(self):
-        return {"weights": _handle(self._weights), "table": self._table.resource_handle}
+        weights, table = _handles(self._weights, self._tables)
+        return {"weights": weights, "table": table}
 
     def _sample_op(self, **arguments):
         return ops.candsamp_fixed_unigram_sample(**arguments, **self._state())
@@ -362,7 +373,8 @@ class LearnedUnigramSampler(Sampler):
         if range_max > 2**32:
             raise ValueError(f"range_max must be at most 2^32, got {range_max}.")
         super().__init__(range_max, unique=unique, seed=seed, name=name)
-        # Replicas count for themselves; a checkpoint has the sum.
+        # Replicas count for themselves; a checkpoint has the sum, and restoring it into replicas
+        # divides it evenly, rounded down.
         self._counts = tf.Variable(
             lambda: tf.zeros([range_max], tf.int64),
             trainable=False,
@@ -370,7 +382,7 @@ class LearnedUnigramSampler(Sampler):
             synchronization=tf.VariableSynchronization.ON_READ,
             aggregation=tf.VariableAggregation.SUM,
         )
-        self._table = _Table(ops.candsamp_learned_unigram_table)
+        self._tables = _tables_of(self._counts, ops.candsamp_learned_unigram_table)
 
     @property
     def counts(self):
@@ -392,12 +404,14 @@ class LearnedUnigramSampler(Sampler):
         Raises:
           tf.errors.InvalidArgumentError: classes out of range. Nothing is counted then.
         """
-        return ops.candsamp_learned_unigram_update(
+        op = ops.candsamp_learned_unigram_update(
             classes=class_ids("classes", classes), name=name, **self._state()
         )
+        return None if tf.compat.v1.executing_eagerly_outside_functions() else op
 
     def _state(self):
-        return {"counts": _handle(self._counts), "table": self._table.resource_handle}
+        counts, table = _handles(self._counts, self._tables)
+        return {"counts": counts, "table": table}
 
     def _sample_op(self, **arguments):
         return ops.candsamp_learned_unigram_sample(**arguments, **self._state())
@@ -435,17 +449,39 @@ def _read_vocabulary(path):
         return session.run(ops.candsamp_read_vocabulary(vocab_file=os.fspath(path)))
 
 
-def _handle(variable):
+def _parts(variable):
+    """A variable as the parts it has on the devices of a strategy, itself if it is not in one."""
     if isinstance(variable, tf.distribute.DistributedValues):
-        variable = variable_of_replica(variable)
-    return variable.handle
+        return list(tf.distribute.get_strategy().experimental_local_results(variable))
+    return [variable]
+
+
+def _tables_of(variable, make_handle):
+    """A table for each part of a variable, on the part's device."""
+    parts = _parts(variable)
+    distributed = tf.distribute.has_strategy()
+    return [_Table(make_handle, part.device if distributed else "") for part in parts]
+
+
+def _handles(variable, tables):
+    """The handles of the variable's part on this replica and of its table."""
+    part = variable
+    if isinstance(variable, tf.distribute.DistributedValues):
+        part = variable_of_replica(variable)
+    # A function keeps the variables alive that it knows of. Reading this one, densely or sparsely,
+    # would make it known too, but copies it.
+    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+    if hasattr(graph, "watch_variable"):
+        graph.watch_variable(part)
+    position = next((k for k, p in enumerate(_parts(variable)) if p is part), 0)
+    return part.handle, tables[position].resource_handle
 
 
 class _Table(tf.saved_model.experimental.TrackableResource):
     """A C++ resource for what is derived from a variable. It fills itself at its first use."""
 
-    def __init__(self, make_handle):
-        super().__init__()
+    def __init__(self, make_handle, device):
+        super().__init__(device=device)
         self._make_handle = make_handle
         # Made now: within a function that is being traced it would live in that function.
         _ = self.resource_handle

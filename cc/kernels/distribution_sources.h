@@ -96,27 +96,11 @@ class FixedUnigramSource {
     tensorflow::core::RefCountPtr<FixedUnigramTable> table;
     TF_RETURN_IF_ERROR(LookupSampler(context, &weights, &table));
     std::shared_ptr<const FixedUnigram> distribution;
-    TF_RETURN_IF_ERROR(Current(weights.get(), table.get(), &distribution));
+    TF_RETURN_IF_ERROR(table->Get(weights.get(), &distribution));
     return use(*distribution);  // without any lock
   }
   absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
     return absl::OkStatus();
-  }
-
- private:
-  static absl::Status Current(tensorflow::Var* weights, FixedUnigramTable* table,
-                              std::shared_ptr<const FixedUnigram>* distribution) {
-    std::shared_lock<tensorflow::mutex> lock(*weights->mu());
-    if (!weights->is_initialized) {
-      return absl::FailedPreconditionError("weights is a variable that is not initialized");
-    }
-    if (weights->tensor()->dtype() != tensorflow::DT_FLOAT) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("weights must be of type float, got ",
-                       tensorflow::DataTypeString(weights->tensor()->dtype())));
-    }
-    weights->copy_on_read_mode = false;  // see LearnedUnigramTable::BringUpToDate
-    return table->Get(*weights->tensor(), distribution);
   }
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cc/kernels/sampling.h"
+#include "cc/lib/unigram_weights.h"
 
 namespace candsamp {
 
@@ -10,10 +11,55 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::Var;
 
+absl::Status FixedUnigramTable::Build(const Tensor& weights) {
+  built_.reset();
+  if (weights.dtype() != tensorflow::DT_FLOAT || weights.dims() != 1 || weights.NumElements() < 1 ||
+      weights.NumElements() > kMostUnigrams) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unigrams must be a float vector of 1 to ", kMostUnigrams, " weights, got ",
+        tensorflow::DataTypeString(weights.dtype()), " of shape ", weights.shape().DebugString()));
+  }
+  TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(Data<float>(weights), weights.NumElements())));
+  built_ = std::make_shared<Built>(weights);
+  return absl::OkStatus();
+}
+
+absl::Status FixedUnigramTable::Get(const Tensor& weights,
+                                    std::shared_ptr<const FixedUnigram>* distribution) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!built_ || !built_->weights.SharesBufferWith(weights)) TF_RETURN_IF_ERROR(Build(weights));
+  *distribution = Current();
+  return absl::OkStatus();
+}
+
+absl::Status FixedUnigramTable::Get(Var* weights,
+                                    std::shared_ptr<const FixedUnigram>* distribution) {
+  {
+    std::shared_lock<tensorflow::mutex> variable_lock(*weights->mu());
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (built_ && from_.IsCurrent(weights)) {
+      *distribution = Current();
+      return absl::OkStatus();
+    }
+  }
+  std::lock_guard<tensorflow::mutex> variable_lock(*weights->mu());
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!built_ || !from_.Settle(weights)) {
+    if (!weights->is_initialized) {
+      return absl::FailedPreconditionError("weights is a variable that is not initialized");
+    }
+    from_.Clear();
+    TF_RETURN_IF_ERROR(Build(*weights->tensor()));
+    from_.Set(weights);
+  }
+  *distribution = Current();
+  return absl::OkStatus();
+}
+
 absl::Status LearnedUnigramTable::BringUpToDate(Var* counts) {
-  if (IsOf(counts)) return absl::OkStatus();
+  if (distribution_ && from_.Settle(counts)) return absl::OkStatus();
   distribution_.reset();
-  counts_ = Tensor();
+  from_.Clear();
   if (!counts->is_initialized) {
     return absl::FailedPreconditionError("counts is a variable that is not initialized");
   }
@@ -33,11 +79,7 @@ absl::Status LearnedUnigramTable::BringUpToDate(Var* counts) {
         values[bad], " for class ", bad));
   }
   distribution_ = std::make_unique<LearnedUnigram>(values, range);
-  counts_ = tensor;
-  // In the mode that sparse updates switch on, TensorFlow would write into the tensor in spite of
-  // our reference; the next one switches it on again, after giving the variable a tensor of its
-  // own.
-  counts->copy_on_read_mode = false;
+  from_.Set(counts);
   return absl::OkStatus();
 }
 
@@ -53,7 +95,7 @@ absl::Status LearnedUnigramTable::Count(OpKernelContext* context, Var* counts, c
                                                    classes.NumElements(), " more"));
   }
   // Readers of the variable, such as a checkpoint being written, may hold its tensor.
-  counts_ = Tensor();
+  from_.Clear();
   if (!counts->tensor()->RefCountIsOne()) {
     Tensor copy;
     const absl::Status allocated =
@@ -67,7 +109,7 @@ absl::Status LearnedUnigramTable::Count(OpKernelContext* context, Var* counts, c
     distribution_->MoveTo(MutableData<int64_t>(counts->tensor()));
   }
   distribution_->Add(Data<int64_t>(classes), classes.NumElements());
-  counts_ = *counts->tensor();
+  from_.Set(counts);
   return absl::OkStatus();
 }
 

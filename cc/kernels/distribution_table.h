@@ -9,20 +9,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "cc/kernels/built_from.h"
 #include "cc/kernels/compute.h"
 #include "cc/kernels/types.h"
 #include "cc/lib/fixed_unigram.h"
 #include "cc/lib/learned_unigram.h"
-#include "cc/lib/unigram_weights.h"
 #include "tensorflow/core/framework/resource_base.h"
 #include "tensorflow/core/framework/resource_mgr.h"
 #include "tensorflow/core/framework/resource_var.h"
 
 namespace candsamp {
-
-// Both tables hold a reference to the tensor they were built from. While they do, TensorFlow
-// changes a variable's value by giving it another tensor, never in place, so that comparing buffers
-// tells whether the variable was assigned, restored or merged since.
 
 // The alias table of a tensor of weights. Tables in use outlive their replacement.
 class FixedUnigramTable : public tensorflow::ResourceBase {
@@ -31,24 +27,10 @@ class FixedUnigramTable : public tensorflow::ResourceBase {
 
   std::string DebugString() const override { return "tf_candsamp's fixed-unigram table"; }
 
-  // The table of `weights`.
+  // The table of what a variable, or a tensor that does not change, holds.
+  absl::Status Get(tensorflow::Var* weights, std::shared_ptr<const FixedUnigram>* distribution);
   absl::Status Get(const tensorflow::Tensor& weights,
-                   std::shared_ptr<const FixedUnigram>* distribution) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!built_ || !built_->weights.SharesBufferWith(weights)) {
-      if (weights.dims() != 1 || weights.NumElements() < 1 ||
-          weights.NumElements() > kMostUnigrams) {
-        return absl::InvalidArgumentError(absl::StrCat("unigrams must be a vector of 1 to ",
-                                                       kMostUnigrams, " weights, got shape ",
-                                                       weights.shape().DebugString()));
-      }
-      const float* values = Data<float>(weights);
-      TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(values, weights.NumElements())));
-      built_ = std::make_shared<Built>(weights);
-    }
-    *distribution = std::shared_ptr<const FixedUnigram>(built_, &built_->distribution);
-    return absl::OkStatus();
-  }
+                   std::shared_ptr<const FixedUnigram>* distribution);
 
  private:
   struct Built {
@@ -58,7 +40,13 @@ class FixedUnigramTable : public tensorflow::ResourceBase {
     FixedUnigram distribution;
   };
 
+  absl::Status Build(const tensorflow::Tensor& weights);
+  std::shared_ptr<const FixedUnigram> Current() const {
+    return std::shared_ptr<const FixedUnigram>(built_, &built_->distribution);
+  }
+
   std::mutex mutex_;
+  BuiltFrom from_;
   std::shared_ptr<Built> built_;
 };
 
@@ -76,7 +64,7 @@ class LearnedUnigramTable : public tensorflow::ResourceBase {
     {
       std::shared_lock<tensorflow::mutex> variable_lock(*counts->mu());
       std::shared_lock<std::shared_mutex> lock(mutex_);
-      if (IsOf(counts)) return read(*distribution_);
+      if (distribution_ && from_.IsCurrent(counts)) return read(*distribution_);
     }
     std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
     std::lock_guard<std::shared_mutex> lock(mutex_);
@@ -89,13 +77,10 @@ class LearnedUnigramTable : public tensorflow::ResourceBase {
                      const char* name, const tensorflow::Tensor& classes);
 
  private:
-  bool IsOf(tensorflow::Var* counts) const {
-    return distribution_ && counts->is_initialized && counts_.SharesBufferWith(*counts->tensor());
-  }
   absl::Status BringUpToDate(tensorflow::Var* counts);
 
   std::shared_mutex mutex_;
-  tensorflow::Tensor counts_;
+  BuiltFrom from_;
   std::unique_ptr<LearnedUnigram> distribution_;
 };
 

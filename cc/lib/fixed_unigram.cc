@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cc/lib/sampler_kernels.h"
+#include "cc/lib/unigram_weights.h"
 
 namespace candsamp {
 
@@ -14,7 +15,7 @@ FixedUnigram::FixedUnigram(const float* weights, int64_t range)
     : Distribution(range), weights_(weights), columns_(new Column[range]) {
   for (int64_t k = 0; k < range; ++k) {
     total_ += weights[k];
-    support_ += weights[k] > 0;
+    support_ += CanBeDrawn(weights[k]);
   }
   const std::unique_ptr<double[]> share(new double[range]);
   const std::unique_ptr<uint32_t[]> stacks(new uint32_t[range]);
@@ -47,7 +48,7 @@ FixedUnigram::FixedUnigram(const float* weights, int64_t range)
   // TensorFlow can draw one that is left over.)
   const auto heaviest = static_cast<uint32_t>(std::max_element(weights, weights + range) - weights);
   for (int64_t k = 0; k < low; ++k) {
-    if (weights[stacks[k]] > 0) {
+    if (CanBeDrawn(weights[stacks[k]])) {
       columns_[stacks[k]].keep = 1.0f;
     } else {
       columns_[stacks[k]] = {0.0f, heaviest};
@@ -160,7 +161,8 @@ void FixedUnigram::Probabilities(const int64_t* ids, int64_t count, double* out)
   const double inverse = 1.0 / total_;
   for (int64_t k = 0; k < count; ++k) {
     if (k + kAhead < count) __builtin_prefetch(&weights_[ids[k + kAhead]]);
-    out[k] = weights_[ids[k]] * inverse;
+    const float weight = weights_[ids[k]];
+    out[k] = CanBeDrawn(weight) ? weight * inverse : 0.0;
   }
 }
 

@@ -94,7 +94,7 @@ std::string CheckUnigramWeights(const float* weights, int64_t count) {
       return "unigrams must be finite and not negative, got " + std::to_string(weights[k]) +
              " for class " + std::to_string(k);
     }
-    any |= weights[k] > 0;
+    any |= CanBeDrawn(weights[k]);
   }
   return any ? "" : "unigrams must have a positive weight, got zeros only";
 }

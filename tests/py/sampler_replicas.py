@@ -1,0 +1,150 @@
+"""Uses samplers under tf.distribute with two devices. test_sampler_threads.py looks at the results.
+
+Logical devices must be made before TensorFlow starts, so this runs in a process of its own. It
+prints a JSON object: each of CASES with its result, or with the error that it raised.
+"""
+
+import functools
+import json
+import os
+import tempfile
+import traceback
+
+import numpy as np
+import tensorflow as tf
+
+import tf_candsamp as tfcs
+
+CLASSES = 1000
+KINDS = {
+    "uniform": lambda: tfcs.UniformSampler(CLASSES, seed=1),
+    "log-uniform": lambda: tfcs.LogUniformSampler(CLASSES, seed=1),
+    "fixed-unigram": lambda: tfcs.FixedUnigramSampler(1 / np.arange(1.0, CLASSES + 1), seed=1),
+    "learned-unigram": lambda: tfcs.LearnedUnigramSampler(CLASSES, seed=1),
+}
+MODES = {"eager": lambda function: function, "function": functools.partial(tf.function)}
+
+
+@functools.cache
+def mirrored():
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+def make(kind, strategy=None):
+    with (strategy or mirrored()).scope():
+        return KINDS[kind]()
+
+
+def values(strategy, per_replica):
+    """A list with what each replica gave."""
+    return [t.numpy().tolist() for t in strategy.experimental_local_results(per_replica)]
+
+
+def candidates(kind, mode, strategy=None):
+    """[step][replica]: candidates. After two steps of `sample` one of `sample_ragged`."""
+    strategy = strategy or mirrored()
+    sampler = make(kind, strategy)
+    sample = MODES[mode](lambda: strategy.run(lambda: sampler.sample(20).sampled_candidates))
+    ragged = MODES[mode](lambda: strategy.run(lambda: sampler.sample_ragged([20]).candidates[0]))
+    return [values(strategy, draw()) for draw in (sample, sample, ragged)]
+
+
+def count(sampler, mode):
+    """Each replica counts class 0; those behind the first also class 1, and 2 by sampling."""
+
+    def replica():
+        index = tf.distribute.get_replica_context().replica_id_in_sync_group
+        sampler.update([0])
+        sampler.update(tf.fill([index], 1))
+        sampler.sample(5, tf.fill([index, 1], 2))
+
+    MODES[mode](lambda: mirrored().run(replica))()
+
+
+def counts(mode):
+    """What each replica counted, what the variable gives outside of them, and a checkpoint."""
+    sampler = make("learned-unigram")
+    for _ in range(3):
+        count(sampler, mode)
+    with tempfile.TemporaryDirectory() as directory:
+        path = tf.train.Checkpoint(sampler=sampler).save(directory + "/c")
+        restored = tfcs.LearnedUnigramSampler(CLASSES)
+        tf.train.Checkpoint(sampler=restored).restore(path).assert_consumed()
+    return {
+        "replicas": [c[:4] for c in values(mirrored(), sampler.counts)],
+        "read": sampler.counts.read_value()[:4].numpy().tolist(),
+        "checkpoint": restored.counts[:4].numpy().tolist(),
+    }
+
+
+def restored_counts():
+    """Counts before and after a checkpoint is restored under the strategy."""
+    saved = np.arange(CLASSES)
+    saved[-1] = 2**60 + 1
+    sampler = tfcs.LearnedUnigramSampler(CLASSES)
+    sampler.counts.assign(saved)
+    other = make("learned-unigram")
+    with tempfile.TemporaryDirectory() as directory:
+        path = tf.train.Checkpoint(sampler=sampler).save(directory + "/c")
+        tf.train.Checkpoint(sampler=other).restore(path).assert_consumed()
+    return [saved.tolist(), other.counts.read_value().numpy().tolist()]
+
+
+def restored_stream(kind):
+    """What comes after a checkpoint was written, and after it was restored."""
+    sampler, other = make(kind), make(kind)
+
+    def draw(sampler):
+        return values(mirrored(), mirrored().run(lambda: sampler.sample(20).sampled_candidates))
+
+    draw(sampler)
+    with tempfile.TemporaryDirectory() as directory:
+        path = tf.train.Checkpoint(sampler=sampler).save(directory + "/c")
+        tf.train.Checkpoint(sampler=other).restore(path).assert_consumed()
+    return [draw(sampler), draw(other)]
+
+
+def made_outside(mode):
+    """Candidates and counts where all replicas share one sampler."""
+    sampler = KINDS["learned-unigram"]()
+    count(sampler, mode)
+    draw = MODES[mode](lambda: mirrored().run(lambda: sampler.sample(20).sampled_candidates))
+    return [values(mirrored(), draw()), sampler.counts[:4].numpy().tolist()]
+
+
+def second_device(kind, mode):
+    return candidates(kind, mode, tf.distribute.OneDeviceStrategy("CPU:1"))
+
+
+CASES = {
+    **{
+        f"{case.__name__} {kind} {mode}": functools.partial(case, kind, mode)
+        for case in (candidates, second_device)
+        for kind in KINDS
+        for mode in MODES
+    },
+    **{
+        f"{case.__name__} {mode}": functools.partial(case, mode)
+        for case in (counts, made_outside)
+        for mode in MODES
+    },
+    **{f"restored_stream {kind}": functools.partial(restored_stream, kind) for kind in KINDS},
+    "restored_counts": restored_counts,
+}
+
+
+def main():
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    results = {}
+    for name, case in CASES.items():
+        try:
+            results[name] = {"result": case()}
+        except Exception:
+            results[name] = {"error": traceback.format_exc()}
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    main()
