@@ -38,17 +38,28 @@ def log_q(name, values, ids, *, vector=False):
     return [tf.cast(rows.values, tf.float32)], [splits]
 
 
+def _converted(name, dtype, convert):
+    try:
+        return convert()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise type(error)(f"{name} must be {dtype.name}: {error}") from None
+
+
 def _rows(name, value, dtype, vector):
     if _is_list_of_rows(value, vector):
         rows = [row.tolist() if isinstance(row, np.ndarray) else row for row in value]
-        value = tf.ragged.constant(rows, dtype=dtype, ragged_rank=1, row_splits_dtype=tf.int64)
+        value = _converted(
+            name,
+            dtype,
+            lambda: tf.ragged.constant(rows, dtype, ragged_rank=1, row_splits_dtype=tf.int64),
+        )
     if isinstance(value, tf.RaggedTensor):
         if value.ragged_rank != 1 or value.flat_values.shape.rank not in (1, None):
             raise ValueError(
                 f"{name} must have one ragged dimension, shape [B, None], got {value.shape}."
             )
         return Rows(value.flat_values, tf.cast(value.row_splits, tf.int64), None)
-    value = to_tensor(value, dtype)
+    value = _converted(name, dtype, lambda: to_tensor(value, dtype))
     if value.shape.rank not in ((1, 2) if vector else (2,)):
         expected = "[B], [B, n] or ragged [B, None]" if vector else "ragged [B, None] or [B, n]"
         raise ValueError(f"{name} must have shape {expected}, got {value.shape}.")

@@ -3,6 +3,7 @@
 import collections
 import operator
 
+import numpy as np
 import tensorflow as tf
 
 from tf_candsamp._tables import to_tensor
@@ -36,27 +37,36 @@ def positive(name, value):
 
 
 def integer(name, value):
-    if not isinstance(value, bool):
-        try:
-            return operator.index(value)
-        except TypeError:
-            pass
-    raise TypeError(f"{name} must be an integer, got {value!r}.")
+    """An integer of at most 64 bits."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except (TypeError, ValueError, AttributeError):  # the last from TensorFlow's tensors
+        raise TypeError(f"{name} must be an integer, got {value!r}.") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"{name} must be an integer of 64 bits, got {number}.")
+    return number
+
+
+def op_seeds(seed):
+    """An op's two seeds, of its own and the global one. None, None: they are to be random."""
+    return tf.compat.v1.get_seed(None if seed is None else integer("seed", seed))
 
 
 def class_ids(name, ids):
     """An int64 tensor of class ids: from int32 or int64, or lists of Python integers."""
     try:
         ids = to_tensor(ids, tf.int64)
-    except TypeError as error:
-        raise TypeError(f"{name} must be int32 or int64 class ids: {error}") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name} must be int32 or int64: {error}") from None
     if ids.dtype not in (tf.int32, tf.int64):
         raise TypeError(f"{name} must be int32 or int64, got {ids.dtype.name}.")
     return tf.cast(ids, tf.int64)
 
 
 def count_tensor(name, value, rank):
-    """An int64 tensor of numbers of samples. Known ones are checked here, others by the op."""
+    """An int64 tensor of numbers of samples, whose values the op checks."""
     if isinstance(value, (bool, float)):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     tensor = class_ids(name, value)

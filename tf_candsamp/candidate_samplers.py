@@ -6,10 +6,18 @@ Uniform, log-uniform and fixed-unigram samplers return, for equal op seeds, the 
 
 import threading
 
+import numpy as np
 import tensorflow as tf
 
 from tf_candsamp._library import ops
-from tf_candsamp._sampling import CandidateSample, class_ids, integer, positive, wants_exact
+from tf_candsamp._sampling import (
+    CandidateSample,
+    class_ids,
+    integer,
+    op_seeds,
+    positive,
+    wants_exact,
+)
 from tf_candsamp.samplers import LearnedUnigramSampler
 
 
@@ -24,7 +32,7 @@ def _matrix(true_classes):
 
 def _arguments(true_classes, num_true, num_sampled, unique, seed):
     """What every op takes; seeds are made of the op's and the global one, as TensorFlow's are."""
-    seed1, seed2 = tf.compat.v1.get_seed(seed)
+    seed1, seed2 = op_seeds(seed)
     return {
         "true_classes": _matrix(true_classes),
         "num_true": positive("num_true", num_true),
@@ -33,6 +41,17 @@ def _arguments(true_classes, num_true, num_sampled, unique, seed):
         "seed": seed1 or 0,
         "seed2": seed2 or 0,
     }
+
+
+def _weights(unigrams):
+    """A list of floats."""
+    try:
+        weights = np.asarray(unigrams, np.float32)
+    except (TypeError, ValueError, NotImplementedError) as error:  # the last from symbolic tensors
+        raise TypeError(f"unigrams must be a list of numbers: {error}") from None
+    if weights.ndim != 1:
+        raise ValueError(f"unigrams must be a list of numbers, got shape {weights.shape}.")
+    return weights.tolist()
 
 
 def uniform_candidate_sampler(
@@ -173,7 +192,7 @@ def fixed_unigram_candidate_sampler(
             num_reserved_ids=integer("num_reserved_ids", num_reserved_ids),
             num_shards=positive("num_shards", num_shards),
             shard=integer("shard", shard),
-            unigrams=[float(weight) for weight in unigrams],
+            unigrams=_weights(unigrams),
             exact=wants_exact(expected_count),
             name=name,
         )
@@ -237,6 +256,7 @@ def learned_unigram_candidate_sampler(
     return sampler.draw(
         positive("num_sampled", num_sampled),
         true_classes,
+        num_true=num_true,
         unique=unique,
         exact=wants_exact(expected_count),
         name=name,

@@ -15,11 +15,14 @@ from tf_candsamp._sampling import (
     class_ids,
     count_tensor,
     integer,
+    op_seeds,
     positive,
     uint64_as_int64,
     wants_exact,
 )
 from tf_candsamp._tables import variable_of_replica
+
+_MOST_SAMPLED = 2**40
 
 # An odd 64-bit number: its multiples are far apart.
 _REPLICA_STEP = uint64_as_int64(0x9E3779B97F4A7C15)
@@ -41,7 +44,7 @@ class Sampler(tf.Module):
         super().__init__(name=name)
         self._range_max = range_max
         self._unique = bool(unique)
-        key, high = tf.compat.v1.get_seed(seed)
+        key, high = op_seeds(seed)
         if key is None:
             key, high = secrets.randbits(64), secrets.randbits(64)
         state = [0, uint64_as_int64(high), uint64_as_int64(key)]
@@ -98,15 +101,20 @@ class Sampler(tf.Module):
             name=name,
         )
 
-    def draw(self, num_sampled, true_classes, *, unique, exact, name=None):
+    def draw(self, num_sampled, true_classes, *, unique, exact, num_true=-1, name=None):
         """`sample` with what is checked already, and `unique` for this call."""
+        step = num_sampled
         num_sampled = count_tensor("num_sampled", num_sampled, rank=0)
+        if tf.is_tensor(step):
+            # A bad number is refused by the op; the random state must not go back before that.
+            step = tf.clip_by_value(num_sampled, 0, _MOST_SAMPLED)
         known = true_classes is not None
         sample = CandidateSample(
             *self._sample_op(
-                stream=self._advance(num_sampled),
+                stream=self._advance(step),
                 num_sampled=num_sampled,
                 true_classes=true_classes if known else tf.zeros([0, 1], tf.int64),
+                num_true=num_true,
                 unique=unique,
                 exact=exact,
                 name=name,
@@ -313,6 +321,8 @@ class FixedUnigramSampler(Sampler):
         seed=None,
         name=None,
     ):
+        if unigrams is None:
+            raise TypeError("unigrams must be a vector of numbers or a path, got None.")
         is_path = isinstance(unigrams, (str, bytes)) or hasattr(unigrams, "__fspath__")
         weights = unigram_weights(
             None if is_path else unigrams,
@@ -428,7 +438,13 @@ def unigram_weights(unigrams, vocab_file, distortion, num_reserved_ids, num_shar
     if unigrams is None:
         unigrams = _read_vocabulary(vocab_file)
     else:
-        unigrams = tf.cast(tf.convert_to_tensor(unigrams, dtype_hint=tf.float32), tf.float32)
+        try:
+            unigrams = tf.convert_to_tensor(unigrams, dtype_hint=tf.float32)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"unigrams must be a vector of numbers: {error}") from None
+        if not (unigrams.dtype.is_floating or unigrams.dtype.is_integer):
+            raise TypeError(f"unigrams must be a vector of numbers, got {unigrams.dtype.name}.")
+        unigrams = tf.cast(unigrams, tf.float32)
         if unigrams.shape.rank not in (1, None):
             raise ValueError(f"unigrams must be a vector, got shape {unigrams.shape}.")
     return ops.candsamp_unigram_weights(

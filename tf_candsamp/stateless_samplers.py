@@ -95,19 +95,23 @@ def stateless_fixed_unigram_candidate_sampler(
     """
     arguments = _arguments(true_classes, num_true, num_sampled, unique, seed, expected_count)
     range_max = positive("range_max", range_max)
+    if unigrams is None:
+        raise TypeError("unigrams must be a vector of numbers, got None.")
+    given = not isinstance(unigrams, (tuple, list)) or len(unigrams) > 0
+    if not given and not vocab_file:
+        raise ValueError("Must provide either vocab_file or unigrams.")
+    if given and vocab_file:
+        raise ValueError("Must only provide one of vocab_file and unigrams.")
     weights = unigram_weights(
-        unigrams if vocab_file == "" else None,
-        vocab_file,
-        distortion,
-        num_reserved_ids,
-        num_shards,
-        shard,
+        unigrams if given else None, vocab_file, distortion, num_reserved_ids, num_shards, shard
     )
     size = weights.shape[0]
     if size is not None and size != range_max:
         raise ValueError(f"range_max must be the number of weights, {size}, got {range_max}.")
     return CandidateSample(
-        *ops.candsamp_stateless_fixed_unigram_sample(weights=weights, name=name, **arguments)
+        *ops.candsamp_stateless_fixed_unigram_sample(
+            weights=weights, range_max=range_max, name=name, **arguments
+        )
     )
 
 
@@ -119,15 +123,19 @@ def _arguments(true_classes, num_true, num_sampled, unique, seed, expected_count
             f"true_classes must be a matrix [batch_size, num_true = {num_true}], got shape "
             f"{true_classes.shape}."
         )
+    if seed is None:
+        raise TypeError("seed must be two integers, got None.")
     seed = class_ids("seed", seed)
     if not seed.shape.is_compatible_with([2]):
         raise ValueError(f"seed must be two integers, got shape {seed.shape}.")
+    seed = tf.ensure_shape(seed, [2])
     if not tf.is_tensor(num_sampled):
         num_sampled = positive("num_sampled", num_sampled)
     return {
         "stream": tf.stack([tf.zeros([], tf.int64), seed[1], seed[0]]),
         "num_sampled": count_tensor("num_sampled", num_sampled, rank=0),
         "true_classes": true_classes,
+        "num_true": num_true,
         "unique": unique,
         "exact": wants_exact(expected_count),
     }

@@ -21,6 +21,11 @@ namespace candsamp {
 // mode.
 class BuiltFrom {
  public:
+  // Whether two tensors are the same piece of the same memory.
+  static bool IsSame(const tensorflow::Tensor& a, const tensorflow::Tensor& b) {
+    return a.SharesBufferWith(b) && a.data() == b.data() && a.shape() == b.shape();
+  }
+
   // Whether the variable is known not to have changed. REQUIRES: the variable's lock, shared.
   bool IsCurrent(tensorflow::Var* variable) const {
     return Holds(variable) && !variable->copy_on_read_mode;
@@ -38,7 +43,7 @@ class BuiltFrom {
  private:
   bool Holds(tensorflow::Var* variable) const {
     return variable->is_initialized && tensor_.IsInitialized() &&
-           tensor_.SharesBufferWith(*variable->tensor());
+           IsSame(tensor_, *variable->tensor());
   }
 
   tensorflow::Tensor tensor_;

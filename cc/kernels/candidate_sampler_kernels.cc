@@ -25,15 +25,7 @@ using tensorflow::TensorShape;
 
 absl::Status ReadTrueClasses(OpKernelContext* context, int64_t num_true, const Tensor** classes) {
   TF_RETURN_IF_ERROR(context->input("true_classes", classes));
-  if ((*classes)->dims() != 2) {
-    return absl::InvalidArgumentError(absl::StrCat("true_classes must be a matrix, got shape ",
-                                                   (*classes)->shape().DebugString()));
-  }
-  if ((*classes)->dim_size(1) != num_true) {
-    return absl::InvalidArgumentError(absl::StrCat("true_classes must have num_true columns, ",
-                                                   num_true, ", got ", (*classes)->dim_size(1)));
-  }
-  return absl::OkStatus();
+  return CheckColumns(**classes, num_true);
 }
 
 // `Owner` is made from a kernel's attributes and has a distribution().

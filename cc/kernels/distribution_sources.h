@@ -41,16 +41,22 @@ class RangeSource {
   std::optional<D> distribution_;
 };
 
-// The input `weights`, a tensor.
+// The input `weights`, a tensor, of which there must be `range_max`.
 class WeightsSource {
  public:
-  absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
+  absl::Status Init(tensorflow::OpKernelConstruction* context) {
+    return context->GetAttr("range_max", &range_);
+  }
   template <typename Use>
   absl::Status With(tensorflow::OpKernelContext* context, Use use) {
     const tensorflow::Tensor* weights;
     TF_RETURN_IF_ERROR(context->input("weights", &weights));
     std::shared_ptr<const FixedUnigram> distribution;
-    TF_RETURN_IF_ERROR(table_.Get(*weights, &distribution));
+    TF_RETURN_IF_ERROR(table_->Get(*weights, &distribution));
+    if (distribution->range() != range_) {
+      return absl::InvalidArgumentError(absl::StrCat("range_max must be the number of weights, ",
+                                                     distribution->range(), ", got ", range_));
+    }
     return use(*distribution);
   }
   absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
@@ -58,7 +64,8 @@ class WeightsSource {
   }
 
  private:
-  FixedUnigramTable table_;
+  int64_t range_;
+  const tensorflow::core::RefCountPtr<FixedUnigramTable> table_{new FixedUnigramTable};
 };
 
 // Looks up the inputs of a sampler that lives in a variable and a table.

@@ -27,7 +27,7 @@ absl::Status FixedUnigramTable::Build(const Tensor& weights) {
 absl::Status FixedUnigramTable::Get(const Tensor& weights,
                                     std::shared_ptr<const FixedUnigram>* distribution) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!built_ || !built_->weights.SharesBufferWith(weights)) TF_RETURN_IF_ERROR(Build(weights));
+  if (!built_ || !BuiltFrom::IsSame(built_->weights, weights)) TF_RETURN_IF_ERROR(Build(weights));
   *distribution = Current();
   return absl::OkStatus();
 }

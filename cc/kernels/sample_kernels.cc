@@ -20,6 +20,7 @@ class SampleOp : public OpKernel {
  public:
   explicit SampleOp(OpKernelConstruction* context) : OpKernel(context) {
     OP_REQUIRES_OK(context, source_.Init(context));
+    OP_REQUIRES_OK(context, context->GetAttr("num_true", &num_true_));
     OP_REQUIRES_OK(context, context->GetAttr("unique", &unique_));
     OP_REQUIRES_OK(context, context->GetAttr("exact", &exact_));
   }
@@ -39,6 +40,7 @@ class SampleOp : public OpKernel {
       return absl::InvalidArgumentError(absl::StrCat("num_sampled must be a scalar, got shape ",
                                                      num_sampled->shape().DebugString()));
     }
+    if (num_true_ >= 0) TF_RETURN_IF_ERROR(CheckColumns(*true_classes, num_true_));
     TF_RETURN_IF_ERROR(source_.With(context, [&](const Distribution& distribution) {
       return SampleBatch(context, host, distribution, stream, *Data<int64_t>(*num_sampled), unique_,
                          exact_, *true_classes);
@@ -47,6 +49,7 @@ class SampleOp : public OpKernel {
   }
 
   Source source_;
+  int64_t num_true_;
   bool unique_, exact_;
 };
 

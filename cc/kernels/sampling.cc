@@ -38,6 +38,18 @@ absl::Status CheckClasses(const char* name, const Tensor& ids, int64_t range) {
       absl::StrCat(name, " has a class out of range [0, ", range, "), received ", values[k]));
 }
 
+absl::Status CheckColumns(const Tensor& true_classes, int64_t num_true) {
+  if (true_classes.dims() != 2) {
+    return absl::InvalidArgumentError(absl::StrCat("true_classes must be a matrix, got shape ",
+                                                   true_classes.shape().DebugString()));
+  }
+  if (true_classes.dim_size(1) != num_true) {
+    return absl::InvalidArgumentError(absl::StrCat("true_classes must have num_true columns, ",
+                                                   num_true, ", got ", true_classes.dim_size(1)));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SampleBatch(OpKernelContext* context, TfHost& host, const Distribution& distribution,
                          const PhiloxStream& stream, int64_t num_sampled, bool unique, bool exact,
                          const Tensor& true_classes) {

@@ -19,6 +19,9 @@ absl::Status ReadStream(tensorflow::OpKernelContext* context, PhiloxStream* stre
 // Checks that all ids of the argument `name` are in [0, range).
 absl::Status CheckClasses(const char* name, const tensorflow::Tensor& ids, int64_t range);
 
+// Checks that true_classes is a matrix of num_true columns.
+absl::Status CheckColumns(const tensorflow::Tensor& true_classes, int64_t num_true);
+
 // Draws a batch: the outputs sampled_candidates, true_expected_count and sampled_expected_count.
 // Expected counts are computed before the true classes are counted, if they are.
 absl::Status SampleBatch(tensorflow::OpKernelContext* context, TfHost& host,

@@ -166,13 +166,15 @@ CANDSAMP_CANDIDATE_SAMPLER("Candsamp>FixedUnigramCandidateSampler")
     .Attr("exact: bool = false");
 CANDSAMP_CANDIDATE_SAMPLER("Candsamp>AllCandidateSampler");
 
-#define CANDSAMP_SAMPLE(name)                      \
-  REGISTER_OP(name)                                \
-      .Input("stream: int64")                      \
-      .Input("num_sampled: int64")                 \
-      .Input("true_classes: int64")                \
-      .CANDSAMP_BATCH_OUTPUTS.Attr("unique: bool") \
-      .Attr("exact: bool")                         \
+// num_true: how many columns true_classes must have; -1 is any number.
+#define CANDSAMP_SAMPLE(name)                            \
+  REGISTER_OP(name)                                      \
+      .Input("stream: int64")                            \
+      .Input("num_sampled: int64")                       \
+      .Input("true_classes: int64")                      \
+      .CANDSAMP_BATCH_OUTPUTS.Attr("num_true: int = -1") \
+      .Attr("unique: bool")                              \
+      .Attr("exact: bool")                               \
       .SetShapeFn(SampleShapes)
 
 #define CANDSAMP_RAGGED_SAMPLE(name)                \
@@ -201,7 +203,9 @@ CANDSAMP_RANGE("Uniform")
 CANDSAMP_RANGE("LogUniform")
 
 // Weights as a tensor; the table is kept for the next call with the same tensor.
-CANDSAMP_SAMPLE("Candsamp>StatelessFixedUnigramSample").Input("weights: float");
+CANDSAMP_SAMPLE("Candsamp>StatelessFixedUnigramSample")
+    .Input("weights: float")
+    .Attr("range_max: int");
 
 CANDSAMP_SAMPLE("Candsamp>FixedUnigramSample").Input("weights: resource").Input("table: resource");
 CANDSAMP_RAGGED_SAMPLE("Candsamp>FixedUnigramRaggedSample")

@@ -1,0 +1,91 @@
+"""What the samplers' tests share: TensorFlow's and ours of each kind, and NumPy's numbers."""
+
+import collections
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_candsamp as tfcs
+
+# ours, core: functions with TensorFlow's arguments. raw: TensorFlow's op. stateless: of a seed.
+Kind = collections.namedtuple("Kind", "ours core raw stateless")
+
+KINDS = {
+    "uniform": Kind(
+        tfcs.uniform_candidate_sampler,
+        tf.random.uniform_candidate_sampler,
+        tf.raw_ops.UniformCandidateSampler,
+        tfcs.stateless_uniform_candidate_sampler,
+    ),
+    "log_uniform": Kind(
+        tfcs.log_uniform_candidate_sampler,
+        tf.random.log_uniform_candidate_sampler,
+        tf.raw_ops.LogUniformCandidateSampler,
+        tfcs.stateless_log_uniform_candidate_sampler,
+    ),
+    "fixed_unigram": Kind(
+        tfcs.fixed_unigram_candidate_sampler,
+        tf.random.fixed_unigram_candidate_sampler,
+        tf.raw_ops.FixedUnigramCandidateSampler,
+        tfcs.stateless_fixed_unigram_candidate_sampler,
+    ),
+}
+OBJECTS = ("uniform", "log_uniform", "fixed_unigram", "learned_unigram")
+ERRORS = (ValueError, TypeError, tf.errors.InvalidArgumentError)
+
+
+def sampler(kind, range_max, **options):
+    """A sampler object of a kind; the fixed weights are 1, 2, 3 ..."""
+    if kind == "uniform":
+        return tfcs.UniformSampler(range_max, **options)
+    if kind == "log_uniform":
+        return tfcs.LogUniformSampler(range_max, **options)
+    if kind == "fixed_unigram":
+        return tfcs.FixedUnigramSampler(1.0 + np.arange(range_max), **options)
+    return tfcs.LearnedUnigramSampler(range_max, **options)
+
+
+def probabilities(kind, ids, range_max, weights=None):
+    """Of a single draw, float64. `weights` are those of the fixed-unigram sampler, all of them."""
+    ids = np.asarray(ids)
+    if kind == "uniform":
+        return np.full(ids.shape, 1 / range_max)
+    if kind == "log_uniform":
+        return np.log1p(1 / (ids + 1.0)) / np.log1p(range_max)
+    weights = np.asarray(weights, np.float64)
+    return weights[ids] / weights.sum()
+
+
+def expected_counts(p, num_sampled, tries):
+    """TensorFlow's formula, in float64."""
+    if tries == num_sampled:
+        return p * num_sampled
+    with np.errstate(divide="ignore"):  # p = 1
+        return -np.expm1(tries * np.log1p(-p))
+
+
+def parts(sample):
+    """The arrays of a sample, ragged ones as values and splits."""
+    tensors = []
+    for part in sample:
+        if isinstance(part, tf.RaggedTensor):
+            tensors += [part.values, part.row_splits]
+        elif part is not None:
+            tensors.append(part)
+    return [tensor.numpy() for tensor in tensors]
+
+
+def assert_same(sample, other):
+    """The same bits."""
+    for got, want in zip(parts(sample), parts(other), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def refused(message, function, *args, errors=ERRORS, **kwargs):
+    """Checks that a call fails with a message in which `message`, a pattern, is found."""
+    with pytest.raises(errors) as caught:
+        function(*args, **kwargs)
+    text = re.sub(r"\s+", " ", str(caught.value))
+    assert re.search(message, text), f"{type(caught.value).__name__}: {text}"
