@@ -5,6 +5,7 @@ import platform
 import statistics
 import time
 
+import numpy as np
 import tensorflow as tf
 
 ROUNDS = 15
@@ -68,3 +69,16 @@ def bandwidth(size):
         return tf.raw_ops.AddV2(x=values.read_value(), y=one)
 
     return 3 * size / median_seconds({"add": step})["add"]
+
+
+def multiplications(size=2048):
+    """How many products of float32 numbers all cores take a second, in a matrix multiplication."""
+    matrix = tf.random.normal([size, size])
+    seconds = median_seconds({"matmul": lambda: tf.linalg.matmul(matrix, matrix)})["matmul"]
+    return size**3 / seconds
+
+
+def zipf_labels(classes, count, seed):
+    """int64 [count, 1]: class k about as often as 1 / (k + 1)."""
+    u = np.random.default_rng(seed).random((count, 1))
+    return tf.constant((classes**u).astype(np.int64) - 1)

@@ -44,7 +44,9 @@ def _arguments(true_classes, num_true, num_sampled, unique, seed):
 
 
 def _weights(unigrams):
-    """A list of floats."""
+    """A list of floats; None, which TensorFlow takes, is an empty one."""
+    if unigrams is None:
+        return []
     try:
         weights = np.asarray(unigrams, np.float32)
     except (TypeError, ValueError, NotImplementedError) as error:  # the last from symbolic tensors

@@ -49,8 +49,7 @@ class Distribution {
   int64_t range_;
 };
 
-// How many blocks of a stream TensorFlow sets aside for each candidate asked for. Draws use the
-// first of them; whatever else a call needs is keyed by the last ones.
+// How many blocks of a stream TensorFlow sets aside for each candidate asked for.
 constexpr uint64_t kBlocksPerSample = 512;
 
 }  // namespace candsamp

@@ -12,11 +12,13 @@
 namespace candsamp {
 namespace {
 
-// What else a call needs besides its draws, each keyed by a block of its own.
+// What else a call needs besides its draws, each keyed by a block of its own, with counters that no
+// draws have.
 enum class Purpose { kClocks, kWaiting, kRest };
 
-PhiloxStream StreamFor(const PhiloxStream& stream, int64_t count, Purpose purpose) {
-  return Child(stream, kBlocksPerSample * count - 1 - static_cast<uint64_t>(purpose));
+PhiloxStream StreamFor(const PhiloxStream& stream, Purpose purpose) {
+  const PhiloxStream apart = {stream.key, stream.high ^ (uint64_t{1} << 63), stream.low};
+  return Child(apart, static_cast<uint64_t>(purpose));
 }
 
 // A uniform double inside (0, 1).
@@ -144,7 +146,9 @@ class Drawing {
 
   // Draws until there are enough, or until it gets tedious.
   void Reject() {
-    const int64_t most = 64 * draws_.count + 1024;
+    // Never more than the blocks set aside have words for, two a draw.
+    const int64_t most =
+        std::min<int64_t>(64 * draws_.count + 1024, kBlocksPerSample * 2 * draws_.count);
     int64_t buffer[kDrawBlock];
     const int64_t count = draws_.count, wanted = wanted_;
     int64_t picked = 0, tries = 0;
@@ -188,7 +192,7 @@ class Drawing {
     Clock* const first = host_.Allocate<Clock>(capacity);
     int64_t size = 0;
     double latest = std::numeric_limits<double>::infinity();
-    const PhiloxStream stream = StreamFor(stream_, draws_.count, Purpose::kClocks);
+    const PhiloxStream stream = StreamFor(stream_, Purpose::kClocks);
     double* const times = host_.Allocate<double>(kClassBlock);
     ForEachClass(host_, distribution_, Probabilities(), [&](int64_t begin, int64_t n, double* p) {
       host_.ParallelFor(n, 20, [&](int64_t from, int64_t to) {
@@ -222,7 +226,7 @@ class Drawing {
   // one backwards: sums of what is left do not cancel.
   void CountGeometricTries(int64_t from) {
     double unseen = UnseenMass();
-    const PhiloxStream stream = StreamFor(stream_, draws_.count, Purpose::kWaiting);
+    const PhiloxStream stream = StreamFor(stream_, Purpose::kWaiting);
     for (int64_t k = draws_.count - 1; k >= from; --k) {
       double p;
       distribution_.Probabilities(&out_[k], 1, &p);
@@ -236,7 +240,7 @@ class Drawing {
     using Mark = std::pair<double, int64_t>;  // a share of all mass, and which draw it is
     const int64_t missing = wanted_ - picked_;
     Mark* const marks = host_.Allocate<Mark>(missing);
-    const PhiloxStream stream = StreamFor(stream_, draws_.count, Purpose::kRest);
+    const PhiloxStream stream = StreamFor(stream_, Purpose::kRest);
     for (int64_t k = 0; k < missing; ++k) {
       marks[k] = {OpenUnit(BlockOf(stream, k).bits[0]), picked_ + k};
     }
@@ -272,7 +276,7 @@ class Drawing {
   // When the clock of the last candidate wanted rang: that of the last draw, and what came after.
   double TimeSpent() const {
     if (tries_ == 0) return clock_time_;
-    return GammaDraw(StreamFor(stream_, draws_.count, Purpose::kWaiting), tries_) + clock_time_;
+    return GammaDraw(StreamFor(stream_, Purpose::kWaiting), tries_) + clock_time_;
   }
 
   double* Probabilities() {

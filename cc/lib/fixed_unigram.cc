@@ -13,18 +13,19 @@ namespace candsamp {
 // another table and so other draws. Both stacks share one array: from its ends towards the middle.
 FixedUnigram::FixedUnigram(const float* weights, int64_t range)
     : Distribution(range), weights_(weights), columns_(new Column[range]) {
+  const auto weight = [&](int64_t k) { return CanBeDrawn(weights[k]) ? weights[k] : 0.0f; };
   for (int64_t k = 0; k < range; ++k) {
-    total_ += weights[k];
-    support_ += CanBeDrawn(weights[k]);
+    total_ += weight(k);
+    support_ += weight(k) > 0;
   }
   const std::unique_ptr<double[]> share(new double[range]);
   const std::unique_ptr<uint32_t[]> stacks(new uint32_t[range]);
   int64_t low = 0, high = range;  // low items lie below `low`, high ones from `high` on
   for (int64_t k = 0; k < range; ++k) {
     // The product in single precision, as TensorFlow takes it, unless that overflows.
-    const float product = weights[k] * static_cast<float>(range);
-    share[k] = std::isfinite(product) ? product / total_
-                                      : static_cast<double>(weights[k]) * range / total_;
+    const float product = weight(k) * static_cast<float>(range);
+    share[k] =
+        std::isfinite(product) ? product / total_ : static_cast<double>(weight(k)) * range / total_;
     if (share[k] < 1.0) {
       stacks[low++] = static_cast<uint32_t>(k);
     } else {
@@ -48,7 +49,7 @@ FixedUnigram::FixedUnigram(const float* weights, int64_t range)
   // TensorFlow can draw one that is left over.)
   const auto heaviest = static_cast<uint32_t>(std::max_element(weights, weights + range) - weights);
   for (int64_t k = 0; k < low; ++k) {
-    if (CanBeDrawn(weights[stacks[k]])) {
+    if (weight(stacks[k]) > 0) {
       columns_[stacks[k]].keep = 1.0f;
     } else {
       columns_[stacks[k]] = {0.0f, heaviest};

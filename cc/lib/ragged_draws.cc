@@ -41,6 +41,7 @@ std::string DrawRaggedCandidates(Host& host, const Distribution& distribution,
                                  int64_t* candidates, float* expected_count) {
   // Rows are worked on in a few parts, each with scratch for its largest row.
   constexpr int64_t kMostParts = 16;
+  if (draws.rows == 0) return "";
   const int64_t parts = std::min(kMostParts, draws.rows);
   const auto first_row = [&](int64_t part) { return draws.rows * part / parts; };
   const auto row_draws = [&](int64_t row) {
@@ -92,10 +93,9 @@ std::string DrawRaggedCandidates(Host& host, const Distribution& distribution,
   char* const memory = host.Allocate<char>(offsets[parts]);
 
   const PhiloxStream rows = Child(stream, 0);
-  const int64_t cost = 200 + 40 * (draws.splits[draws.rows] / std::max<int64_t>(draws.rows, 1));
+  const int64_t cost = 200 + 40 * (draws.splits[draws.rows] / draws.rows);
   host.ParallelFor(
-      parts, cost * ((draws.rows + parts - 1) / std::max<int64_t>(parts, 1)),
-      [&](int64_t begin, int64_t end) {
+      parts, cost * ((draws.rows + parts - 1) / parts), [&](int64_t begin, int64_t end) {
         for (int64_t part = begin; part < end; ++part) {
           for (int64_t row = first_row(part); row < first_row(part + 1); ++row) {
             Draws mine = row_draws(row);

@@ -52,12 +52,12 @@ CANDSAMP_FORMULA double LogUniformProbability(int64_t id, const LogUniformRange&
 // The probability that a class is among `tries` independent draws: 1 - (1 - p)^tries.
 CANDSAMP_FORMULA double ProbabilityWithinTries(double p, double tries) {
   const double log_not_drawn = p < 1.0 ? tries * Log1p(p < 1.0 ? -p : 0.0) : -1000.0;
-  return -Expm1NonPositive(log_not_drawn);
+  return 0.0 - Expm1NonPositive(log_not_drawn);  // not -0
 }
 
 // The probability that an exponential clock of rate p rings before `time`.
 CANDSAMP_FORMULA double ProbabilityBefore(double p, double time) {
-  return -Expm1NonPositive(-p * time);
+  return 0.0 - Expm1NonPositive(-p * time);
 }
 
 // When an exponential clock of rate p rings, from 64 random bits; beyond all others when p is 0.

@@ -1,0 +1,333 @@
+// The sampler kernels of every instruction set that this machine has: the bits of the formulas.
+#include "cc/lib/sampler_kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cc/lib/instruction_set.h"
+#include "cc/lib/sampler_kernels_isa.h"
+#include "tests/cc/flush_denormals.h"
+
+namespace candsamp {
+namespace {
+
+// Beyond two vectors of the widest set, and every length of a tail.
+constexpr int64_t kMostCount = 70;
+
+const int64_t kRanges[] = {1,
+                           2,
+                           3,
+                           1000,
+                           int64_t{1} << 20,
+                           int64_t{1} << 40,
+                           (int64_t{1} << 51) - 1,
+                           int64_t{1} << 52,
+                           int64_t{1} << 62};
+
+LogUniformRange RangeOf(int64_t range) { return {range, std::log1p(static_cast<double>(range))}; }
+
+const SamplerKernels& KernelsOf(InstructionSet set) {
+  return set == InstructionSet::kAvx512 ? avx512::kSamplers
+         : set == InstructionSet::kAvx2 ? avx2::kSamplers
+                                        : baseline::kSamplers;
+}
+
+bool CpuHas(InstructionSet set) {
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+  return set == InstructionSet::kBaseline || (avx2 && (set == InstructionSet::kAvx2 || avx512));
+}
+
+// Outputs with a guard behind them.
+template <typename T>
+class Output {
+ public:
+  explicit Output(int64_t count) : values_(count + kGuards) {
+    std::memset(static_cast<void*>(values_.data()), 0xa5, values_.size() * sizeof(T));
+  }
+  T* data() { return values_.data(); }
+
+  // `what` says of which input it is.
+  void Expect(const std::vector<T>& expected, const std::string& what) const {
+    const size_t count = values_.size() - kGuards;
+    ASSERT_EQ(expected.size(), count);
+    for (size_t k = 0; k < count; ++k) {
+      ASSERT_EQ(std::memcmp(&values_[k], &expected[k], sizeof(T)), 0)
+          << what << ": " << values_[k] << " instead of " << expected[k] << " at " << k << " of "
+          << count;
+    }
+    T guard;
+    std::memset(static_cast<void*>(&guard), 0xa5, sizeof guard);
+    for (size_t k = count; k < values_.size(); ++k) {
+      ASSERT_EQ(std::memcmp(&values_[k], &guard, sizeof guard), 0) << what << ": wrote beyond";
+    }
+  }
+
+ private:
+  static constexpr size_t kGuards = 40;
+  std::vector<T> values_;
+};
+
+class SamplerKernelsTest : public testing::TestWithParam<InstructionSet> {
+ protected:
+  void SetUp() override {
+    if (!CpuHas(GetParam())) GTEST_SKIP() << "this machine cannot run it";
+  }
+
+  std::vector<uint64_t> RandomBits(int64_t count) {
+    std::vector<uint64_t> bits(count);
+    for (uint64_t& value : bits) value = random_();
+    return bits;
+  }
+
+  // Probabilities of all magnitudes, 0 and 1 among them.
+  std::vector<double> RandomProbabilities(int64_t count) {
+    const double special[] = {0.0, 1.0, 1.0 - 0x1p-53, 0x1p-53, 0.5, 1e-93};
+    std::vector<double> p(count);
+    for (double& value : p) {
+      const double u = std::ldexp(static_cast<double>(random_() >> 11), -53);
+      value = random_() % 5 == 0 ? special[random_() % 6]
+                                 : std::ldexp(u, -static_cast<int>(random_() % 60));
+    }
+    return p;
+  }
+
+  const SamplerKernels& kernels_ = KernelsOf(GetParam());
+  std::mt19937_64 random_{1};
+};
+
+INSTANTIATE_TEST_SUITE_P(InstructionSets, SamplerKernelsTest,
+                         testing::Values(InstructionSet::kBaseline, InstructionSet::kAvx2,
+                                         InstructionSet::kAvx512),
+                         [](const auto& info) { return InstructionSetName(info.param); });
+
+TEST_P(SamplerKernelsTest, Philox) {
+  const uint64_t most = ~uint64_t{0};
+  for (const PhiloxStream& stream :
+       {PhiloxStream{0, 0, 0}, PhiloxStream{1, 2, 3}, PhiloxStream{most, most, most - 20},
+        PhiloxStream{random_(), random_(), random_()}}) {
+    for (const uint64_t block : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 32, most - 20}) {
+      for (int64_t count = 0; count <= kMostCount; ++count) {
+        Output<uint64_t> out(2 * count);
+        kernels_.philox(stream, block, count, out.data());
+        std::vector<uint64_t> expected;
+        for (int64_t b = 0; b < count; ++b) {
+          const PhiloxBlock one = BlockOf(stream, block + b);
+          expected.insert(expected.end(), one.bits, one.bits + 2);
+        }
+        out.Expect(expected, "block " + std::to_string(block) + " of the stream at " +
+                                 std::to_string(stream.low));
+      }
+    }
+  }
+}
+
+TEST_P(SamplerKernelsTest, PhiloxAt) {
+  for (int64_t count = 0; count <= kMostCount; ++count) {
+    const uint64_t key = random_(), high = random_();
+    const std::vector<uint64_t> lows = RandomBits(count);
+    Output<uint64_t> out(2 * count);
+    kernels_.philox_at(key, high, lows.data(), count, out.data());
+    std::vector<uint64_t> expected;
+    for (const uint64_t low : lows) {
+      const PhiloxBlock one = Philox(key, high, low);
+      expected.insert(expected.end(), one.bits, one.bits + 2);
+    }
+    out.Expect(expected, "random counters");
+  }
+}
+
+TEST_P(SamplerKernelsTest, Uniform) {
+  for (const int64_t range : {int64_t{1}, int64_t{3}, int64_t{1000}, int64_t{1} << 40,
+                              3 * (int64_t{1} << 61), std::numeric_limits<int64_t>::max()}) {
+    const UniformRange map = MakeUniformRange(range);
+    for (int64_t count = 0; count <= kMostCount; ++count) {
+      std::vector<uint64_t> bits = RandomBits(count);
+      if (count > 0 && count % 3 == 0) bits[random_() % count] = random_() % 2000;
+      std::vector<int64_t> expected;
+      bool any_rejected = false;
+      for (const uint64_t value : bits) {
+        expected.push_back(static_cast<int64_t>(UniformDraw(value, map)));
+        any_rejected |= value < map.rejected;
+      }
+      Output<int64_t> out(count);
+      EXPECT_EQ(kernels_.uniform(bits.data(), count, map, out.data()), any_rejected) << range;
+      out.Expect(expected, "range " + std::to_string(range));
+    }
+  }
+}
+
+// The bits that make a u, rounded down.
+uint64_t BitsOfUnit(double u) {
+  const uint64_t mantissa = static_cast<uint64_t>(u * 0x1p52);
+  return mantissa >> 32 | mantissa << 32;
+}
+
+void ExpectLogUniform(const SamplerKernels& kernels, const std::vector<uint64_t>& bits,
+                      int64_t range) {
+  const LogUniformRange map = RangeOf(range);
+  const int64_t count = static_cast<int64_t>(bits.size());
+  std::vector<int64_t> expected;
+  for (const uint64_t value : bits) expected.push_back(LogUniformToNearest(value, map));
+  Output<int64_t> out(count);
+  kernels.log_uniform(bits.data(), count, map, out.data());
+  out.Expect(expected, "range " + std::to_string(range));
+  const FlushDenormals flush;
+  Output<int64_t> flushed(count);
+  kernels.log_uniform(bits.data(), count, map, flushed.data());
+  flushed.Expect(expected, "flushing denormals, range " + std::to_string(range));
+}
+
+TEST_P(SamplerKernelsTest, LogUniform) {
+  for (const int64_t range : kRanges) {
+    for (int64_t count = 0; count <= kMostCount; ++count) {
+      ExpectLogUniform(kernels_, RandomBits(count), range);
+    }
+    ExpectLogUniform(kernels_, RandomBits(5000), range);
+  }
+}
+
+// Where exp(u log(range + 1)) is all but an integer, and at the ends.
+TEST_P(SamplerKernelsTest, LogUniformAtTheBordersOfTheClasses) {
+  for (const int64_t range : kRanges) {
+    std::vector<uint64_t> bits = {0, ~uint64_t{0}, BitsOfUnit(0.5), BitsOfUnit(1 - 0x1p-52)};
+    std::uniform_int_distribution<int64_t> id(1, range);
+    for (int k = 0; k < 500; ++k) {
+      const int64_t border = k < 100 ? std::min<int64_t>(k + 1, range) : id(random_);
+      const double u = std::log(static_cast<double>(border)) / RangeOf(range).log_range;
+      for (int step = -3; step <= 3; ++step) {
+        bits.push_back(BitsOfUnit(std::min(std::max(u + step * 0x1p-52, 0.0), 1 - 0x1p-52)));
+      }
+    }
+    ExpectLogUniform(kernels_, bits, range);
+  }
+}
+
+TEST_P(SamplerKernelsTest, LogUniformProbability) {
+  for (const int64_t range : kRanges) {
+    for (int64_t count = 0; count <= kMostCount; ++count) {
+      std::vector<int64_t> ids(count);
+      std::vector<double> expected(count);
+      for (int64_t k = 0; k < count; ++k) {
+        const int64_t id = static_cast<int64_t>(random_() >> 1) >> (random_() % 63);
+        ids[k] = std::min(random_() % 4 ? id : k % 3, range - 1);
+        expected[k] = candsamp::LogUniformProbability(ids[k], RangeOf(range));
+      }
+      Output<double> out(count);
+      kernels_.log_uniform_probability(ids.data(), count, RangeOf(range), out.data());
+      out.Expect(expected, "range " + std::to_string(range));
+    }
+  }
+}
+
+// The three kinds of expected counts.
+TEST_P(SamplerKernelsTest, Counts) {
+  const double parameters[] = {1.0, 2.0, 1000.5, 0x1p53, 1e18, 1e93, 0.0, 1.7976931348623157e308};
+  for (const double parameter : parameters) {
+    for (int64_t count = 0; count <= kMostCount; ++count) {
+      const std::vector<double> p = RandomProbabilities(count);
+      std::vector<float> scaled, within, before;
+      for (const double one : p) {
+        scaled.push_back(static_cast<float>(one * parameter));
+        within.push_back(static_cast<float>(ProbabilityWithinTries(one, parameter)));
+        before.push_back(static_cast<float>(ProbabilityBefore(one, parameter)));
+      }
+      const std::string what = "parameter " + std::to_string(parameter);
+      Output<float> out(count), out_within(count), out_before(count);
+      kernels_.scaled(p.data(), count, parameter, out.data());
+      kernels_.within_tries(p.data(), count, parameter, out_within.data());
+      kernels_.before(p.data(), count, parameter, out_before.data());
+      out.Expect(scaled, "scaled, " + what);
+      out_within.Expect(within, "within_tries, " + what);
+      out_before.Expect(before, "before, " + what);
+    }
+  }
+}
+
+TEST_P(SamplerKernelsTest, Clocks) {
+  for (int64_t count = 0; count <= kMostCount; ++count) {
+    std::vector<uint64_t> bits = RandomBits(count);
+    for (size_t k = 0; k < bits.size(); k += 5) bits[k] = k % 2 ? 0 : ~uint64_t{0};
+    const std::vector<double> p = RandomProbabilities(count);
+    std::vector<double> expected;
+    for (int64_t k = 0; k < count; ++k) expected.push_back(ClockOf(bits[k], p[k]));
+    Output<double> out(count);
+    kernels_.clocks(bits.data(), p.data(), count, out.data());
+    out.Expect(expected, "clocks");
+  }
+}
+
+TEST(SamplerFormulaTest, ProbabilitiesAtTheirBorders) {
+  EXPECT_EQ(ProbabilityWithinTries(0.0, 1000), 0.0);
+  EXPECT_EQ(ProbabilityWithinTries(1.0, 1), 1.0);
+  EXPECT_EQ(ProbabilityWithinTries(0.5, 1e300), 1.0);
+  EXPECT_DOUBLE_EQ(ProbabilityWithinTries(0.25, 1), 0.25);
+  EXPECT_DOUBLE_EQ(ProbabilityWithinTries(0.5, 2), 0.75);
+  EXPECT_DOUBLE_EQ(ProbabilityWithinTries(1e-20, 5), 5e-20);
+  EXPECT_EQ(ProbabilityBefore(0.0, 1e308), 0.0);
+  EXPECT_EQ(ProbabilityBefore(1e-3, 1e308), 1.0);
+  EXPECT_DOUBLE_EQ(ProbabilityBefore(0.5, 2), 1 - std::exp(-1.0));
+}
+
+TEST(SamplerFormulaTest, ClocksAreExponential) {
+  for (const uint64_t bits : {uint64_t{0}, ~uint64_t{0}, uint64_t{1} << 63}) {
+    const double u = (static_cast<double>(bits >> 12) + 0.5) * 0x1p-52;
+    const double exponential = static_cast<double>(-std::log1p(-static_cast<long double>(u)));
+    EXPECT_DOUBLE_EQ(ClockOf(bits, 1.0), exponential);
+    EXPECT_DOUBLE_EQ(ClockOf(bits, 0.25), 4 * exponential);
+    EXPECT_GT(ClockOf(bits, 1.0), 0.0);
+    EXPECT_EQ(ClockOf(bits, 0.0), HUGE_VAL);
+    EXPECT_LT(ClockOf(bits, 1e-93), HUGE_VAL);
+  }
+}
+
+// What TensorFlow computes, with the C library's exp.
+int64_t WithLibm(uint64_t bits, const LogUniformRange& range) {
+  const double u = std::ldexp(static_cast<double>(UnitMantissa(bits)), -52);
+  return (static_cast<int64_t>(std::exp(u * range.log_range)) - 1) % range.range;
+}
+
+int64_t CountUnlikeLibm(int64_t range, int64_t draws) {
+  constexpr int64_t kBlocks = 1024;
+  const SamplerKernels& kernels = ChosenSamplerKernels();
+  const LogUniformRange map = RangeOf(range);
+  const PhiloxStream stream = {static_cast<uint64_t>(range), 1, 0};
+  std::vector<uint64_t> bits(2 * kBlocks);
+  std::vector<int64_t> ids(2 * kBlocks);
+  int64_t unlike = 0;
+  for (int64_t block = 0; 2 * block < draws; block += kBlocks) {
+    kernels.philox(stream, block, kBlocks, bits.data());
+    kernels.log_uniform(bits.data(), 2 * kBlocks, map, ids.data());
+    for (int64_t k = 0; k < 2 * kBlocks; ++k) unlike += ids[k] != WithLibm(bits[k], map);
+  }
+  return unlike;
+}
+
+TEST(SamplerFormulaTest, LogUniformDrawsAreThoseOfLibm) {
+  for (const int64_t range : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{1000}, int64_t{50000},
+                              int64_t{1} << 20, int64_t{1} << 40}) {
+    EXPECT_EQ(CountUnlikeLibm(range, 10000000), 0) << "range " << range;
+  }
+}
+
+// Where ids have as many bits as doubles, the last bit of exp shows in the id, and libm's is not
+// always rounded to nearest.
+TEST(SamplerFormulaTest, LogUniformDrawsOfHugeRangesAreNearlyThoseOfLibm) {
+  for (const int64_t range : {int64_t{1} << 52, int64_t{1} << 62}) {
+    EXPECT_LE(CountUnlikeLibm(range, 10000000), 5000) << "range " << range;
+  }
+}
+
+}  // namespace
+}  // namespace candsamp
