@@ -37,16 +37,17 @@ import tf_candsamp as tfcs
 CLASSES = (1_000_000, 100_000_000)
 SIZES = (64, 1024, 8192, 65536)
 TRUE = 128
+CALLS = 32
 TRAINED = 2_000_000
 
 
-def repeated(sample, calls):
+def repeated(sample):
     """A function of true classes that calls `sample` with them, one call after the other."""
 
     @tf.function(autograph=False)
     def step(true_classes):
         outputs = []
-        for _ in range(calls):
+        for _ in range(CALLS):
             with tf.control_dependencies(outputs):
                 outputs = list(sample(true_classes))
         return outputs[0][0]
@@ -54,7 +55,7 @@ def repeated(sample, calls):
     return step
 
 
-def looped(sample, calls):
+def looped(sample):
     """The same with a single node, for ops that keep a table in each."""
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, 1], tf.int64)])
@@ -63,7 +64,7 @@ def looped(sample, calls):
             return k + 1, sample(true_classes)[0][0]
 
         first = tf.constant(0, tf.int64)
-        return tf.while_loop(lambda k, _: k < calls, body, (0, first), parallel_iterations=1)[1]
+        return tf.while_loop(lambda k, _: k < CALLS, body, (0, first), parallel_iterations=1)[1]
 
     return step
 
@@ -115,11 +116,11 @@ def draws_made(sampler, size):
 
 
 @functools.cache
-def op_seconds(repeat, calls):
+def op_seconds(repeat):
     """What a call takes that has next to nothing to do."""
     true_classes = tf.zeros([1, 1], tf.int64)
-    step = repeat(lambda t: tf.random.all_candidate_sampler(t, 1, 1, False), calls)
-    return harness.median_seconds({"op": lambda: step(true_classes)})["op"] / calls
+    step = repeat(lambda t: tf.random.all_candidate_sampler(t, 1, 1, False))
+    return harness.median_seconds({"op": lambda: step(true_classes)})["op"] / CALLS
 
 
 @functools.cache
@@ -132,12 +133,12 @@ def multiplications():
     return harness.multiplications()
 
 
-def floor_seconds(kind, classes, size, calls, draws):
+def floor_seconds(kind, classes, size, draws):
     has_table = kind.endswith("unigram")
     bytes_moved = 12 * size + (64 * draws if has_table else 0)
     table_size = max(8 * classes if has_table else 0, 2**23)
     return (
-        op_seconds(REPEAT[kind], calls)
+        op_seconds(REPEAT[kind])
         + bytes_moved / bandwidth(table_size)
         + 2 * draws * 5 / (multiplications() / 2)
     )
@@ -145,19 +146,18 @@ def floor_seconds(kind, classes, size, calls, draws):
 
 def row(kind, classes, size, unique, rounds):
     """One line of the table."""
-    calls = 8 if size == SIZES[-1] else 32
     ours, core, sampler = samplers(kind, classes, size, unique)
     true_classes = harness.zipf_labels(classes, TRUE, seed=1)
     steps = {}
     for name, sample in (("ours", ours), ("core", core)):
         if sample:
-            step = REPEAT[kind](sample, calls)
+            step = REPEAT[kind](sample)
             if kind == "learned_unigram":
-                step(harness.zipf_labels(classes, TRAINED // calls, seed=2))
+                step(harness.zipf_labels(classes, TRAINED // CALLS, seed=2))
             steps[name] = functools.partial(step, true_classes)
-    seconds = {name: all / calls for name, all in harness.median_seconds(steps, rounds).items()}
+    seconds = {name: all / CALLS for name, all in harness.median_seconds(steps, rounds).items()}
     peak = {name: harness.peak_bytes(step) for name, step in steps.items()}
-    floor = floor_seconds(kind, classes, size, calls, draws_made(sampler, size))
+    floor = floor_seconds(kind, classes, size, draws_made(sampler, size))
 
     def ns(seconds):
         return f"{seconds / size * 1e9:.1f}"

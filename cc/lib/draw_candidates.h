@@ -34,10 +34,10 @@ struct CountRule {
 // the rule of expected counts, for other classes.
 //
 // Distinct candidates are the first distinct ones in the order of independent draws. If
-// 64 * count + 1024 draws do not yield them, the others are drawn from the same distribution in
-// O(range) time: each class i that was not seen yet gets a clock that rings at E_i / p_i, with E_i
-// exponential, and those that ring first are taken. The number of tries it would have taken to draw
-// them goes on as a sum of geometric draws.
+// 64 * count + 1024 draws (1024 for a single one) do not yield them, the others are drawn from the
+// same distribution in O(range) time: each class i that was not seen yet gets a clock that rings at
+// E_i / p_i, with E_i exponential, and those that ring first are taken. The number of tries it
+// would have taken to draw them goes on as a sum of geometric draws.
 //
 // With exact_counts the draws are taken for clocks from the start: they follow each other at
 // exponential waiting times. Given the time tau when the first class beyond the candidates rings,

@@ -1,7 +1,8 @@
 #include "cc/lib/unigram_weights.h"
 
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
+#include <system_error>
 
 namespace candsamp {
 namespace {
@@ -14,13 +15,18 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpaces) - begin + 1);
 }
 
-// The number that `text` is, all of it.
+// The number that `text` is, all of it, in whatever locale.
 bool ParseFloat(std::string_view text, float* value) {
-  const std::string number(Trimmed(text));
-  if (number.empty()) return false;
-  char* end;
-  *value = std::strtof(number.c_str(), &end);
-  return end == number.c_str() + number.size();
+  text = Trimmed(text);
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  const char* const end = text.data() + text.size();
+  std::from_chars_result parsed = std::from_chars(text.data(), end, *value);
+  if (parsed.ec == std::errc::result_out_of_range) {
+    double wide;
+    parsed = std::from_chars(text.data(), end, wide);
+    *value = static_cast<float>(wide);
+  }
+  return parsed.ec == std::errc() && parsed.ptr == end;
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ Sample Drawn(const Distribution& distribution, const Wish& wish,
   return Drawn(host, distribution, wish, stream);
 }
 
-int64_t MostDraws(int64_t count) { return 64 * count + 1024; }
+// For which the blocks of the call have words.
+int64_t MostDraws(int64_t count) { return std::min(64 * count + 1024, 1024 * count); }
 
 // One draw after the other.
 struct Expected {
