@@ -18,14 +18,20 @@ std::string_view Trimmed(std::string_view text) {
 // The number that `text` is, all of it, in whatever locale.
 bool ParseFloat(std::string_view text, float* value) {
   text = Trimmed(text);
-  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  const bool negative = !text.empty() && text[0] == '-';
+  if (negative || (!text.empty() && text[0] == '+')) text.remove_prefix(1);
+  const bool hex = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+  if (hex) text.remove_prefix(2);
+  if (text.empty() || text[0] == '-') return false;
+  const auto format = hex ? std::chars_format::hex : std::chars_format::general;
   const char* const end = text.data() + text.size();
-  std::from_chars_result parsed = std::from_chars(text.data(), end, *value);
-  if (parsed.ec == std::errc::result_out_of_range) {
+  std::from_chars_result parsed = std::from_chars(text.data(), end, *value, format);
+  if (parsed.ec == std::errc::result_out_of_range) {  // of floats: infinity or zero
     double wide;
-    parsed = std::from_chars(text.data(), end, wide);
+    parsed = std::from_chars(text.data(), end, wide, format);
     *value = static_cast<float>(wide);
   }
+  if (negative) *value = -*value;
   return parsed.ec == std::errc() && parsed.ptr == end;
 }
 
