@@ -87,7 +87,7 @@ void LearnedUnigram::Build() {
     blocks_per_class_ = (static_cast<uint64_t>(blocks_) << 32) / static_cast<uint64_t>(range());
     places_.reset();
     places_.reset(new uint32_t[blocks_ * block_places_]);
-    taken_.reset(new uint16_t[blocks_]);
+    taken_.reset(new uint16_t[blocks_ + 1]());  // one more may be read
   }
   salt_ = 0;
   while (!Fill()) ++salt_;
@@ -135,70 +135,46 @@ void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* posi
                           int64_t* out, const DrawCounts* counts) const {
   const uint64_t first = *position;
   const PhiloxStream own = Child(stream, 0);
-  const uint64_t full = (uint64_t{1} << shift_) - 1;
-  const uint64_t places = static_cast<uint64_t>(blocks_ * block_places_);
+  SlotTable table;
+  table.places = static_cast<uint64_t>(blocks_ * block_places_);
   // Without partial slots, while t is 1, none are proposed.
-  const uint64_t proposals = places + (shift_ ? static_cast<uint64_t>(range()) : 0);
-  // Multiplying 64 bits by `proposals` is fair once this many of the lowest results are rejected.
-  const uint64_t unfair = (~proposals + 1) % proposals;
-  const int block_shift = blocks_ == 1 ? 63 : kBlockShift;
-  const uint64_t place_mask = (uint64_t{1} << block_shift) - 1;
-  const uint64_t last_block = static_cast<uint64_t>(blocks_ - 1);
-  // Where a proposal is looked up: in the table, or beyond it among the counts.
-  const uintptr_t entries[2] = {reinterpret_cast<uintptr_t>(places_.get()),
-                                reinterpret_cast<uintptr_t>(counts_) - places * sizeof *counts_};
-  constexpr int entry_shift[2] = {2, 3};
+  table.proposals = table.places + (shift_ ? static_cast<uint64_t>(range()) : 0);
+  table.unfair = (~table.proposals + 1) % table.proposals;
+  table.block_shift = blocks_ == 1 ? 63 : kBlockShift;
+  table.taken = taken_.get();
+  table.last_block = static_cast<uint64_t>(blocks_ - 1);
+  table.full = (uint64_t{1} << shift_) - 1;
   host.ParallelFor(count, 40, [&](int64_t begin, int64_t end) {
-    // Proposals that may be accepted, apart by kind: no branch has to guess.
-    struct Place {
-      uint64_t index;
-      uint64_t draw;
-    };
-    struct Partial {
-      uint64_t id;
-      uint64_t fill;  // accepted if the slot is filled above this
-      uint64_t draw;
-    };
-    alignas(64) uint64_t bits[2 * kDrawBlock];
-    uint64_t draws[kDrawBlock];  // that have nothing yet
-    Place in_table[kDrawBlock];
-    Partial in_partial[kDrawBlock];
-    for (int64_t at = begin; at < end; at += kDrawBlock) {
-      int64_t pending = std::min(end - at, kDrawBlock);
+    constexpr int64_t kBlock = Proposals::kMost;
+    alignas(64) uint64_t bits[2 * kBlock];
+    uint64_t draws[Proposals::kRoom];  // that have nothing yet
+    Proposals proposals;
+    for (int64_t at = begin; at < end; at += kBlock) {
+      const int64_t size = std::min(end - at, kBlock);
+      int64_t pending = size;
       for (int64_t k = 0; k < pending; ++k) draws[k] = first + at + k;
       for (uint64_t attempt = 0; pending > 0; ++attempt) {
-        ChosenSamplerKernels().philox_at(own.key, own.high + attempt, draws, pending, bits);
-        int64_t rejected = 0, tables = 0, partials = 0;
-        for (int64_t k = 0; k < pending; ++k) {
-          const uint64_t draw = draws[k];
-          const auto product = static_cast<unsigned __int128>(bits[2 * k]) * proposals;
-          const uint64_t index = static_cast<uint64_t>(product >> 64);
-          const bool fair = static_cast<uint64_t>(product) >= unfair;
-          const bool partial = index >= places;
-          const uint64_t block = std::min(index >> block_shift, last_block);
-          const bool taken = !partial & ((index & place_mask) < taken_[block]);
-          __builtin_prefetch(
-              reinterpret_cast<const void*>(entries[partial] + (index << entry_shift[partial])), 0,
-              2);
-          in_table[tables] = {index, draw};
-          tables += taken & fair;
-          in_partial[partials] = {index - places, bits[2 * k + 1] & full, draw};
-          partials += partial & fair;
-          draws[rejected] = draw;
-          rejected += !((taken | partial) & fair);
+        const SamplerKernels& kernels = ChosenSamplerKernels();
+        kernels.philox_at(own.key, own.high + attempt, draws, pending, bits);
+        pending = kernels.propose(bits, draws, pending, table, &proposals);
+        for (int64_t k = 0; k < proposals.places; ++k) {
+          __builtin_prefetch(&places_[proposals.place[k]], 0, 2);
         }
-        for (int64_t k = 0; k < tables; ++k) {
-          out[in_table[k].draw - first] = places_[in_table[k].index];
+        for (int64_t k = 0; k < proposals.partials; ++k) {
+          __builtin_prefetch(&counts_[proposals.partial[k]], 0, 2);
         }
-        for (int64_t k = 0; k < partials; ++k) {
-          const Partial& slot = in_partial[k];
-          out[slot.draw - first] = static_cast<int64_t>(slot.id);
-          draws[rejected] = slot.draw;
-          rejected += slot.fill >= (static_cast<uint64_t>(counts_[slot.id] + 1) & full);
+        for (int64_t k = 0; k < proposals.places; ++k) {
+          out[proposals.place_draw[k] - first] = places_[proposals.place[k]];
         }
-        pending = rejected;
+        for (int64_t k = 0; k < proposals.partials; ++k) {
+          const uint64_t id = proposals.partial[k];
+          const uint64_t draw = proposals.partial_draw[k];
+          out[draw - first] = static_cast<int64_t>(id);
+          draws[pending] = draw;
+          pending += proposals.fill[k] >= (static_cast<uint64_t>(counts_[id] + 1) & table.full);
+        }
       }
-      Count(out, at, std::min(end - at, kDrawBlock), counts);
+      Count(out, at, size, counts);
     }
   });
   *position += count;

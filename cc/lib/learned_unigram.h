@@ -72,7 +72,7 @@ class LearnedUnigram : public Distribution {
   int64_t block_places_ = 0;
   uint64_t blocks_per_class_ = 0;       // in units of 2^-32
   std::unique_ptr<uint32_t[]> places_;  // [blocks, block_places]
-  std::unique_ptr<uint16_t[]> taken_;   // [blocks]
+  std::unique_ptr<uint16_t[]> taken_;   // [blocks + 1]
 };
 
 }  // namespace candsamp

@@ -75,6 +75,43 @@ CANDSAMP_FORMULA int64_t LogUniformToNearest(uint64_t bits, const LogUniformRang
   return id >= range.range ? id - range.range : id;
 }
 
+// The places of a learned-unigram distribution, of which draws propose one: those of a table of
+// blocks and, after them, a partial slot for each class. See LearnedUnigram.
+struct SlotTable {
+  uint64_t places;        // of the table
+  uint64_t proposals;     // altogether
+  uint64_t unfair;        // 2^64 mod proposals
+  int block_shift;        // 2^block_shift places are a block, of which
+  const uint16_t* taken;  // [blocks + 1] so many are taken; the last is padding
+  uint64_t last_block;
+  uint64_t full;  // what fills a slot, less one: a mask
+};
+
+enum class Proposed { kPlace, kPartial, kNothing };
+
+// A proposal from 128 random bits: *index is a place, or a class.
+CANDSAMP_FORMULA Proposed Propose(uint64_t bits, const SlotTable& table, uint64_t* index) {
+  // Multiplying 64 bits by the number of proposals is fair once the lowest results are rejected.
+  *index = HighProduct(bits, table.proposals);
+  if (bits * table.proposals < table.unfair) return Proposed::kNothing;
+  if (*index >= table.places) {
+    *index -= table.places;
+    return Proposed::kPartial;
+  }
+  const uint64_t place = *index & ((uint64_t{1} << table.block_shift) - 1);
+  return place < table.taken[*index >> table.block_shift] ? Proposed::kPlace : Proposed::kNothing;
+}
+
+// The proposals of up to kMost draws, apart by kind, so that no branch has to guess.
+struct Proposals {
+  static constexpr int64_t kMost = 512;
+  static constexpr int64_t kRoom = kMost + 8;  // vectors are written whole
+  int64_t places, partials;
+  uint64_t place[kRoom], place_draw[kRoom];
+  // The class is accepted if its partial slot is filled above `fill`.
+  uint64_t partial[kRoom], fill[kRoom], partial_draw[kRoom];
+};
+
 struct SamplerKernels {
   // out[k] = the k-th 64 bits of the stream from block `block` on, for k < 2 * blocks.
   void (*philox)(const PhiloxStream& stream, uint64_t block, int64_t blocks, uint64_t* out);
@@ -91,6 +128,11 @@ struct SamplerKernels {
   // out[k] = the probability of ids[k].
   void (*log_uniform_probability)(const int64_t* ids, int64_t count, const LogUniformRange& range,
                                   double* out);
+
+  // Sorts the proposals of draws[0 .. count), from bits[2k] and bits[2k + 1], by kind. Moves the
+  // draws that are proposed nothing to the front and returns how many. draws has room for kRoom.
+  int64_t (*propose)(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
+                     Proposals* proposals);
 
   // out[k] = p[k] * factor; ProbabilityWithinTries; ProbabilityBefore.
   void (*scaled)(const double* p, int64_t count, double factor, float* out);

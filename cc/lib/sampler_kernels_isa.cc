@@ -208,6 +208,70 @@ void LogUniformProbabilities(const int64_t* ids, int64_t count, const LogUniform
   }
 }
 
+int64_t ProposeAll(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
+                   Proposals* out) {
+  int64_t places = 0, partials = 0, rejected = 0, k = 0;
+#if defined(__AVX512F__)
+  const Lanes proposals = Lanes{} + table.proposals;
+  const Lanes place_mask = Lanes{} + ((uint64_t{1} << table.block_shift) - 1);
+  const auto vector = [](Lanes lanes) { return reinterpret_cast<__m512i>(lanes); };
+  // Writes the lanes of the mask, packed, and rubbish after them.
+  const auto append = [&](uint64_t* to, __mmask8 mask, Lanes lanes) {
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(mask, vector(lanes)));
+  };
+  for (; k + kLanes <= count; k += kLanes) {
+    Lanes a, b, draw;
+    memcpy(&a, bits + 2 * k, sizeof a);
+    memcpy(&b, bits + 2 * k + kLanes, sizeof b);
+    memcpy(&draw, draws + k, sizeof draw);
+    const Lanes first = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+    const Lanes second = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
+    const Lanes index = HighProducts(first, proposals);
+    const __mmask8 fair =
+        _mm512_cmpge_epu64_mask(vector(first * proposals), vector(Lanes{} + table.unfair));
+    const __mmask8 is_partial =
+        _mm512_cmpge_epu64_mask(vector(index), vector(Lanes{} + table.places));
+    const Lanes any_block = index >> table.block_shift;
+    const Lanes last_block = Lanes{} + table.last_block;
+    const Lanes block = any_block < last_block ? any_block : last_block;
+    // 32 bits are read, of which the lower 16 are the block's.
+    const __m256i words =
+        _mm512_mask_i64gather_epi32(_mm256_setzero_si256(), 0xff, vector(block), table.taken, 2);
+    const Lanes taken = reinterpret_cast<Lanes>(_mm512_maskz_cvtepu32_epi64(0xff, words)) & 0xffff;
+    const __mmask8 is_place =
+        _mm512_cmplt_epu64_mask(vector(index & place_mask), vector(taken)) & ~is_partial & fair;
+    const __mmask8 partial = is_partial & fair;
+    const __mmask8 nothing = static_cast<__mmask8>(~(is_place | partial));
+    append(out->place + places, is_place, index);
+    append(out->place_draw + places, is_place, draw);
+    append(out->partial + partials, partial, index - table.places);
+    append(out->fill + partials, partial, second & table.full);
+    append(out->partial_draw + partials, partial, draw);
+    append(draws + rejected, nothing, draw);
+    places += __builtin_popcount(is_place);
+    partials += __builtin_popcount(partial);
+    rejected += __builtin_popcount(nothing);
+  }
+#endif
+  for (; k < count; ++k) {
+    const uint64_t draw = draws[k];
+    uint64_t index;
+    const Proposed proposed = Propose(bits[2 * k], table, &index);
+    out->place[places] = index;
+    out->place_draw[places] = draw;
+    out->partial[partials] = index;
+    out->fill[partials] = bits[2 * k + 1] & table.full;
+    out->partial_draw[partials] = draw;
+    draws[rejected] = draw;
+    places += proposed == Proposed::kPlace;
+    partials += proposed == Proposed::kPartial;
+    rejected += proposed == Proposed::kNothing;
+  }
+  out->places = places;
+  out->partials = partials;
+  return rejected;
+}
+
 void Scaled(const double* p, int64_t count, double factor, float* out) {
   for (int64_t k = 0; k < count; ++k) out[k] = static_cast<float>(p[k] * factor);
 }
@@ -229,8 +293,8 @@ void Clocks(const uint64_t* bits, const double* p, int64_t count, double* out) {
 }  // namespace
 
 extern const SamplerKernels kSamplers = {
-    PhiloxSequence, PhiloxAt,    UniformDraws, LogUniform, LogUniformProbabilities,
-    Scaled,         WithinTries, Before,       Clocks,
+    PhiloxSequence, PhiloxAt, UniformDraws, LogUniform, LogUniformProbabilities,
+    ProposeAll,     Scaled,   WithinTries,  Before,     Clocks,
 };
 
 }  // namespace CANDSAMP_ISA

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -211,6 +212,55 @@ TEST_P(SamplerKernelsTest, LogUniformAtTheBordersOfTheClasses) {
       }
     }
     ExpectLogUniform(kernels_, bits, range);
+  }
+}
+
+TEST_P(SamplerKernelsTest, Propose) {
+  for (const int64_t blocks : {1, 2, 37}) {
+    for (const uint64_t classes : {uint64_t{0}, uint64_t{5}, uint64_t{100000}}) {
+      std::vector<uint16_t> taken(blocks + 1);
+      for (uint16_t& one : taken) one = static_cast<uint16_t>(random_() % 257);
+      SlotTable table;
+      table.block_shift = blocks == 1 ? 63 : 8;
+      table.places = blocks == 1 ? 200 : 256 * blocks;
+      table.proposals = table.places + classes;
+      table.unfair = uint64_t{1} << 62;  // many, so that some are met
+      table.taken = taken.data();
+      table.last_block = blocks - 1;
+      table.full = (uint64_t{1} << (random_() % 62)) - 1;
+      for (int64_t count = 0; count <= kMostCount; ++count) {
+        const std::vector<uint64_t> bits = RandomBits(2 * count);
+        std::vector<uint64_t> draws(Proposals::kRoom, 7);
+        std::vector<uint64_t> places, place_draws, partials, fills, partial_draws, rejected;
+        for (int64_t k = 0; k < count; ++k) {
+          draws[k] = random_();
+          uint64_t index;
+          const Proposed proposed = Propose(bits[2 * k], table, &index);
+          if (proposed == Proposed::kPlace) {
+            places.push_back(index);
+            place_draws.push_back(draws[k]);
+          } else if (proposed == Proposed::kPartial) {
+            partials.push_back(index);
+            fills.push_back(bits[2 * k + 1] & table.full);
+            partial_draws.push_back(draws[k]);
+          } else {
+            rejected.push_back(draws[k]);
+          }
+        }
+        const auto proposals = std::make_unique<Proposals>();
+        const int64_t left =
+            kernels_.propose(bits.data(), draws.data(), count, table, proposals.get());
+        const auto first = [](const uint64_t* values, int64_t size) {
+          return std::vector<uint64_t>(values, values + size);
+        };
+        ASSERT_EQ(first(draws.data(), left), rejected);
+        ASSERT_EQ(first(proposals->place, proposals->places), places);
+        ASSERT_EQ(first(proposals->place_draw, proposals->places), place_draws);
+        ASSERT_EQ(first(proposals->partial, proposals->partials), partials);
+        ASSERT_EQ(first(proposals->fill, proposals->partials), fills);
+        ASSERT_EQ(first(proposals->partial_draw, proposals->partials), partial_draws);
+      }
+    }
   }
 }
 
