@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cc/lib/bit_source.h"
 #include "cc/lib/sampler_kernels.h"
 
 namespace candsamp {
@@ -34,10 +35,6 @@ int64_t LearnedUnigram::FirstBadCount(const int64_t* counts, int64_t range) {
 }
 
 inline int64_t LearnedUnigram::BlockOfSlot(uint64_t id, uint64_t slot) const {
-  // While t is 1 every class has a first slot. Spread evenly they are built in the order of memory.
-  if (shift_ == 0 && slot == 0) {
-    return static_cast<int64_t>((id * blocks_per_class_) >> 32);
-  }
   const uint64_t hash = Mix(id * 0x9e3779b97f4a7c15 + Mix(slot + (salt_ << 40)));
   return static_cast<int64_t>(HighProduct(hash, static_cast<uint64_t>(blocks_)));
 }
@@ -61,7 +58,7 @@ bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
 bool LearnedUnigram::Fill() {
   std::fill_n(taken_.get(), blocks_, 0);
   for (int64_t id = 0; id < range(); ++id) {
-    const uint64_t slots = static_cast<uint64_t>(counts_[id] + 1) >> shift_;
+    const uint64_t slots = static_cast<uint64_t>(counts_[id]) >> shift_;
     for (uint64_t slot = 0; slot < slots; ++slot) {
       const int64_t block = BlockOfSlot(id, slot);
       if (taken_[block] == block_places_) return false;
@@ -75,18 +72,19 @@ bool LearnedUnigram::Fill() {
 // the capacity stay, slots are only added, and a salt that did not fit never fits again.
 void LearnedUnigram::Build() {
   shift_ = 0;
-  while (total_ >> (shift_ + 1) >= range()) ++shift_;
+  while (HasOutgrown(counted())) ++shift_;
   slots_ = 0;
-  for (int64_t id = 0; id < range(); ++id) slots_ += (counts_[id] + 1) >> shift_;
-  int64_t capacity = 16;
-  while (capacity < slots_) capacity += capacity / 4;
+  for (int64_t id = 0; id < range(); ++id) slots_ += counts_[id] >> shift_;
+  int64_t capacity = std::max<int64_t>(range() / 4, 1);
+  while (capacity < slots_) capacity += std::max<int64_t>(capacity / 4, 1);
   if (capacity != capacity_) {
     capacity_ = capacity;
-    blocks_ = (capacity + kBlockSlots - 1) / kBlockSlots;
-    block_places_ = blocks_ == 1 ? capacity : kBlockPlaces;
-    blocks_per_class_ = (static_cast<uint64_t>(blocks_) << 32) / static_cast<uint64_t>(range());
+    const bool is_single = capacity <= kSingleBlockSlots;
+    blocks_ = is_single ? 1 : (capacity + kBlockSlots - 1) / kBlockSlots;
+    block_places_ = is_single ? capacity : kBlockPlaces;
     places_.reset();
     places_.reset(new uint32_t[blocks_ * block_places_]);
+    places_[0] = 0;  // is read in place of others
     taken_.reset(new uint16_t[blocks_ + 1]());  // one more may be read
   }
   salt_ = 0;
@@ -95,7 +93,7 @@ void LearnedUnigram::Build() {
 
 void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
   constexpr int64_t kAhead = 16, kBatch = 64;
-  const bool outgrown = (total_ + count) >> (shift_ + 1) >= range();
+  const bool outgrown = HasOutgrown(counted() + count);
   const uint64_t full = (uint64_t{1} << shift_) - 1;
   bool fits = true;
   struct Slot {
@@ -109,9 +107,9 @@ void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
     for (int64_t k = begin; k < end; ++k) {
       if (k + kAhead < count) __builtin_prefetch(&counts_[classes[k + kAhead]], 1);
       const uint64_t id = static_cast<uint64_t>(classes[k]);
-      const uint64_t weight = static_cast<uint64_t>(++counts_[id] + 1);
-      if (outgrown || (weight & full) != 0) continue;
-      const int64_t block = BlockOfSlot(id, (weight >> shift_) - 1);
+      const uint64_t new_count = static_cast<uint64_t>(++counts_[id]);
+      if (outgrown || (new_count & full) != 0) continue;
+      const int64_t block = BlockOfSlot(id, (new_count >> shift_) - 1);
       const uint32_t* const places = &places_[block * block_places_];
       for (int64_t at = 0; at < taken_[block]; at += 16) __builtin_prefetch(places + at, 1);
       filled[size++] = {static_cast<uint32_t>(id), block};
@@ -130,61 +128,72 @@ void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
   }
 }
 
-// Attempt a of draw t is decided by the block with counter (high + a, t), in a stream of their own.
+// In a stream of their own, the first attempt of draw d is decided by the 64 bits number d, and
+// attempt a after it by the block with counter (high + a, d).
 void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
                           int64_t* out, const DrawCounts* counts) const {
   const uint64_t first = *position;
   const PhiloxStream own = Child(stream, 0);
   SlotTable table;
   table.places = static_cast<uint64_t>(blocks_ * block_places_);
-  // Without partial slots, while t is 1, none are proposed.
-  table.proposals = table.places + (shift_ ? static_cast<uint64_t>(range()) : 0);
-  table.unfair = (~table.proposals + 1) % table.proposals;
+  table.shift = shift_;
+  // At most 3 * 2^62: there are at most 1.25 * 1.5 places for each full slot.
+  table.units = (table.places + static_cast<uint64_t>(range())) << shift_;
+  table.unfair = (~table.units + 1) % table.units;
   table.block_shift = blocks_ == 1 ? 63 : kBlockShift;
   table.taken = taken_.get();
   table.last_block = static_cast<uint64_t>(blocks_ - 1);
-  table.full = (uint64_t{1} << shift_) - 1;
   host.ParallelFor(count, 40, [&](int64_t begin, int64_t end) {
-    constexpr int64_t kBlock = Proposals::kMost;
-    alignas(64) uint64_t bits[2 * kBlock];
-    uint64_t draws[Proposals::kRoom];  // that have nothing yet
-    Proposals proposals;
-    for (int64_t at = begin; at < end; at += kBlock) {
-      const int64_t size = std::min(end - at, kBlock);
-      int64_t pending = size;
-      for (int64_t k = 0; k < pending; ++k) draws[k] = first + at + k;
-      for (uint64_t attempt = 0; pending > 0; ++attempt) {
-        const SamplerKernels& kernels = ChosenSamplerKernels();
-        kernels.philox_at(own.key, own.high + attempt, draws, pending, bits);
-        pending = kernels.propose(bits, draws, pending, table, &proposals);
-        for (int64_t k = 0; k < proposals.places; ++k) {
-          __builtin_prefetch(&places_[proposals.place[k]], 0, 2);
-        }
-        for (int64_t k = 0; k < proposals.partials; ++k) {
-          __builtin_prefetch(&counts_[proposals.partial[k]], 0, 2);
-        }
-        for (int64_t k = 0; k < proposals.places; ++k) {
-          out[proposals.place_draw[k] - first] = places_[proposals.place[k]];
-        }
-        for (int64_t k = 0; k < proposals.partials; ++k) {
-          const uint64_t id = proposals.partial[k];
-          const uint64_t draw = proposals.partial_draw[k];
-          out[draw - first] = static_cast<int64_t>(id);
-          draws[pending] = draw;
-          pending += proposals.fill[k] >= (static_cast<uint64_t>(counts_[id] + 1) & table.full);
-        }
-      }
-      Count(out, at, size, counts);
-    }
+    ForEachBits(own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
+      DrawBlock(table, own, first + at, n, bits, out + at);
+      Count(out, at, n, counts);
+    });
   });
   *position += count;
 }
 
+// Memory is looked up in loops of their own, so that many lookups are under way at a time. Masks
+// choose between the two kinds of slots: which one comes next, no branch could predict.
+void LearnedUnigram::DrawBlock(const SlotTable& table, const PhiloxStream& stream, uint64_t first,
+                               int64_t count, const uint64_t* bits, int64_t* out) const {
+  const SamplerKernels& kernels = ChosenSamplerKernels();
+  const uint64_t full = (uint64_t{1} << shift_) - 1;
+  const auto in_table = [&](uint64_t index) { return index < table.places ? ~uint64_t{0} : 0; };
+  uint64_t more_bits[Proposals::kMost];
+  uint64_t draws[Proposals::kRoom];  // that have nothing yet
+  Proposals proposals;
+  for (int64_t k = 0; k < count; ++k) draws[k] = first + k;
+  int64_t pending = kernels.propose(bits, draws, count, table, &proposals);
+  for (uint64_t attempt = 1;; ++attempt) {
+    for (int64_t k = 0; k < proposals.size; ++k) {
+      const uint64_t index = proposals.unit[k] >> shift_;
+      const uint64_t is_place = in_table(index);
+      const uint64_t place = reinterpret_cast<uint64_t>(places_.get() + index);
+      const uint64_t partial = reinterpret_cast<uint64_t>(counts_ + (index - table.places));
+      __builtin_prefetch(reinterpret_cast<const void*>((place & is_place) | (partial & ~is_place)));
+    }
+    for (int64_t k = 0; k < proposals.size; ++k) {
+      const uint64_t index = proposals.unit[k] >> shift_;
+      const uint64_t is_place = in_table(index);
+      const uint64_t of_place = places_[index & is_place];
+      const uint64_t id = (of_place & is_place) | ((index - table.places) & ~is_place);
+      __builtin_prefetch(&counts_[id]);  // its probability is asked for next
+      const uint64_t unit = proposals.unit[k] & full & ~is_place;
+      const uint64_t filled = static_cast<uint64_t>(counts_[id & ~is_place]) & full;
+      const uint64_t draw = proposals.draw[k];
+      out[draw - first] = static_cast<int64_t>(id);
+      draws[pending] = draw;
+      pending += filled < unit;
+    }
+    if (pending == 0) return;
+    kernels.philox_at(stream.key, stream.high + attempt, draws, pending, more_bits);
+    pending = kernels.propose(more_bits, draws, pending, table, &proposals);
+  }
+}
+
 void LearnedUnigram::Probabilities(const int64_t* ids, int64_t count, double* out) const {
-  constexpr int64_t kAhead = 32;
   const double inverse = 1.0 / static_cast<double>(total_);
   for (int64_t k = 0; k < count; ++k) {
-    if (k + kAhead < count) __builtin_prefetch(&counts_[ids[k + kAhead]]);
     out[k] = static_cast<double>(counts_[ids[k]] + 1) * inverse;
   }
 }

@@ -12,20 +12,23 @@
 #include <memory>
 
 #include "cc/lib/distribution.h"
+#include "cc/lib/sampler_kernels.h"
 
 namespace candsamp {
 
 constexpr int64_t kMostLearnedClasses = int64_t{1} << 32;
 constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 
-// With weights w = count + 1, their sum W, and the largest power of two t with range * t <= W:
-// - each class has w / t full slots (rounded down). They lie in a table of blocks: slot (i, j) in a
-//   block that a hash of it names, the classes of a block in ascending order;
-// - and one slot filled to w mod t, which needs no table: the count itself says how far.
-// A draw proposes one of the table's places or one of the range's partial slots, and takes 1 to 4
-// proposals on average: the table is built for a quarter more slots than there are at most, its
-// blocks are 70% full then, and W >= range * t. The table is built anew when it is full, and with t
-// doubled when W = 2 range * t. For W updates this takes O(W) time.
+// With the sum N of the counts and the largest power of two t with 2 range * t <= N (1 for small N):
+// - each class has count / t full slots (rounded down), of t units each. They lie in a table of
+//   blocks: slot (i, j) in a block that a hash of it names, the classes of a block in ascending
+//   order;
+// - and one slot filled to 1 + count mod t units, which needs no table: the count itself says how
+//   far.
+// A draw proposes a unit of one of the table's places or of one of the range's partial slots, and
+// takes 1 to 4 proposals on average: the table is built for a quarter more slots than there are at
+// most, and its blocks are 70% full then. The table is built anew when it is full, and with t
+// doubled when N = 4 range * t. For N updates this takes O(range + N) time.
 class LearnedUnigram : public Distribution {
  public:
   // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts
@@ -52,15 +55,22 @@ class LearnedUnigram : public Distribution {
 
  private:
   // Places of a block of the table, and how many of them are taken at most on average. The chance
-  // that a block of random slots overflows is below 1e-8; then all are hashed differently.
+  // that a block of random slots overflows is below 1e-8; then all are hashed differently. A small
+  // table is a single block, without a place to spare.
   static constexpr int kBlockShift = 8;
   static constexpr int64_t kBlockPlaces = 1 << kBlockShift;
   static constexpr int64_t kBlockSlots = 180;
+  static constexpr int64_t kSingleBlockSlots = 1024;
 
+  // The sum of all counts.
+  int64_t counted() const { return total_ - range(); }
+  bool HasOutgrown(int64_t counted) const { return counted >> (shift_ + 2) >= range(); }
   int64_t BlockOfSlot(uint64_t id, uint64_t slot) const;
   bool Insert(uint32_t id, int64_t block);
   void Build();
   bool Fill();
+  void DrawBlock(const SlotTable& table, const PhiloxStream& stream, uint64_t first, int64_t count,
+                 const uint64_t* bits, int64_t* out) const;
 
   int64_t* counts_;
   int64_t total_ = 0;
@@ -70,7 +80,6 @@ class LearnedUnigram : public Distribution {
   uint64_t salt_ = 0;
   int64_t blocks_ = 0;
   int64_t block_places_ = 0;
-  uint64_t blocks_per_class_ = 0;       // in units of 2^-32
   std::unique_ptr<uint32_t[]> places_;  // [blocks, block_places]
   std::unique_ptr<uint16_t[]> taken_;   // [blocks + 1]
 };

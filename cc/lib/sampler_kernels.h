@@ -75,47 +75,41 @@ CANDSAMP_FORMULA int64_t LogUniformToNearest(uint64_t bits, const LogUniformRang
   return id >= range.range ? id - range.range : id;
 }
 
-// The places of a learned-unigram distribution, of which draws propose one: those of a table of
-// blocks and, after them, a partial slot for each class. See LearnedUnigram.
+// The slots of a learned-unigram distribution, cut into units: those of the places of a table of
+// blocks and, after them, those of a partial slot for each class. See LearnedUnigram.
 struct SlotTable {
+  uint64_t units;         // altogether
+  uint64_t unfair;        // 2^64 mod units
+  int shift;              // 2^shift units are a slot
   uint64_t places;        // of the table
-  uint64_t proposals;     // altogether
-  uint64_t unfair;        // 2^64 mod proposals
   int block_shift;        // 2^block_shift places are a block, of which
   const uint16_t* taken;  // [blocks + 1] so many are taken; the last is padding
   uint64_t last_block;
-  uint64_t full;  // what fills a slot, less one: a mask
 };
 
-enum class Proposed { kPlace, kPartial, kNothing };
-
-// A proposal from 128 random bits: *index is a place, or a class.
-CANDSAMP_FORMULA Proposed Propose(uint64_t bits, const SlotTable& table, uint64_t* index) {
-  // Multiplying 64 bits by the number of proposals is fair once the lowest results are rejected.
-  *index = HighProduct(bits, table.proposals);
-  if (bits * table.proposals < table.unfair) return Proposed::kNothing;
-  if (*index >= table.places) {
-    *index -= table.places;
-    return Proposed::kPartial;
-  }
-  const uint64_t place = *index & ((uint64_t{1} << table.block_shift) - 1);
-  return place < table.taken[*index >> table.block_shift] ? Proposed::kPlace : Proposed::kNothing;
+// Whether 64 random bits propose a taken place or a partial slot, and which unit of it.
+CANDSAMP_FORMULA bool Propose(uint64_t bits, const SlotTable& table, uint64_t* unit) {
+  // Multiplying 64 bits by the number of units is fair once the lowest results are rejected.
+  *unit = HighProduct(bits, table.units);
+  if (bits * table.units < table.unfair) return false;
+  const uint64_t index = *unit >> table.shift;
+  if (index >= table.places) return true;
+  const uint64_t place = index & ((uint64_t{1} << table.block_shift) - 1);
+  return place < table.taken[index >> table.block_shift];
 }
 
-// The proposals of up to kMost draws, apart by kind, so that no branch has to guess.
+// What up to kMost draws were proposed.
 struct Proposals {
   static constexpr int64_t kMost = 512;
   static constexpr int64_t kRoom = kMost + 8;  // vectors are written whole
-  int64_t places, partials;
-  uint64_t place[kRoom], place_draw[kRoom];
-  // The class is accepted if its partial slot is filled above `fill`.
-  uint64_t partial[kRoom], fill[kRoom], partial_draw[kRoom];
+  int64_t size;
+  uint64_t unit[kRoom], draw[kRoom];
 };
 
 struct SamplerKernels {
   // out[k] = the k-th 64 bits of the stream from block `block` on, for k < 2 * blocks.
   void (*philox)(const PhiloxStream& stream, uint64_t block, int64_t blocks, uint64_t* out);
-  // bits[2k], bits[2k + 1] = the block with counter (high, lows[k]).
+  // out[k] = the first 64 bits of the block with counter (high, lows[k]).
   void (*philox_at)(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count,
                     uint64_t* out);
 
@@ -129,8 +123,8 @@ struct SamplerKernels {
   void (*log_uniform_probability)(const int64_t* ids, int64_t count, const LogUniformRange& range,
                                   double* out);
 
-  // Sorts the proposals of draws[0 .. count), from bits[2k] and bits[2k + 1], by kind. Moves the
-  // draws that are proposed nothing to the front and returns how many. draws has room for kRoom.
+  // The proposals of draws[0 .. count), from bits[k]. Moves the draws that are proposed nothing to
+  // the front and returns how many. draws has room for Proposals::kRoom.
   int64_t (*propose)(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
                      Proposals* proposals);
 

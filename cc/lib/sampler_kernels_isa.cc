@@ -1,7 +1,8 @@
 // The hot loops of the samplers, compiled once per instruction set into namespace CANDSAMP_ISA.
 //
 // Plain loops over branch-free formulas, which the compiler vectorises. Only what multiplies 64-bit
-// integers is written with vectors: the compiler does not find the product of 32-bit halves.
+// integers or packs lanes is written with vectors: the compiler finds neither the product of 32-bit
+// halves nor the permutation.
 #include "cc/lib/sampler_kernels_isa.h"
 
 #include <immintrin.h>
@@ -55,10 +56,10 @@ struct RoundKeys {
 constexpr int kVectors = 2;
 constexpr int kBlocksAtATime = kVectors * kLanes;
 
-// Philox of kBlocksAtATime counters. Upper halves hold rubbish until the end: products do not read
-// them.
+// Philox of kBlocksAtATime counters: the first and the second 64 bits of each block. Upper halves
+// hold rubbish until the end: products do not read them.
 CANDSAMP_FORMULA void PhiloxOfLanes(const RoundKeys& keys, const Lanes* high, const Lanes* low,
-                                    uint64_t* out) {
+                                    Lanes* first, Lanes* second) {
   const Lanes multiplier0 = Lanes{} + kPhiloxMultiplier0;
   const Lanes multiplier1 = Lanes{} + kPhiloxMultiplier1;
   Lanes c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
@@ -81,21 +82,25 @@ CANDSAMP_FORMULA void PhiloxOfLanes(const RoundKeys& keys, const Lanes* high, co
     }
   }
   for (int v = 0; v < kVectors; ++v) {
-    const Lanes first = (c0[v] & 0xffffffff) | c1[v] << 32;
-    const Lanes second = (c2[v] & 0xffffffff) | c3[v] << 32;
-#if defined(__AVX512F__)
-    const Lanes lower = __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
-    const Lanes upper = __builtin_shufflevector(first, second, 4, 12, 5, 13, 6, 14, 7, 15);
-#elif defined(__AVX2__)
-    const Lanes lower = __builtin_shufflevector(first, second, 0, 4, 1, 5);
-    const Lanes upper = __builtin_shufflevector(first, second, 2, 6, 3, 7);
-#else
-    const Lanes lower = __builtin_shufflevector(first, second, 0, 2);
-    const Lanes upper = __builtin_shufflevector(first, second, 1, 3);
-#endif
-    memcpy(out + 2 * kLanes * v, &lower, sizeof lower);
-    memcpy(out + 2 * kLanes * v + kLanes, &upper, sizeof upper);
+    first[v] = (c0[v] & 0xffffffff) | c1[v] << 32;
+    second[v] = (c2[v] & 0xffffffff) | c3[v] << 32;
   }
+}
+
+// Writes a[0], b[0], a[1], b[1] and so on.
+CANDSAMP_FORMULA void Interleave(Lanes a, Lanes b, uint64_t* out) {
+#if defined(__AVX512F__)
+  const Lanes lower = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  const Lanes upper = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#elif defined(__AVX2__)
+  const Lanes lower = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const Lanes upper = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#else
+  const Lanes lower = __builtin_shufflevector(a, b, 0, 2);
+  const Lanes upper = __builtin_shufflevector(a, b, 1, 3);
+#endif
+  memcpy(out, &lower, sizeof lower);
+  memcpy(out + kLanes, &upper, sizeof upper);
 }
 
 void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, uint64_t* out) {
@@ -104,14 +109,17 @@ void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, 
   for (int k = 0; k < kBlocksAtATime; ++k) index[k / kLanes][k % kLanes] = block + k;
   int64_t b = 0;
   for (; b + kBlocksAtATime <= blocks; b += kBlocksAtATime) {
-    Lanes low[kVectors], high[kVectors];
+    Lanes low[kVectors], high[kVectors], first[kVectors], second[kVectors];
     for (int v = 0; v < kVectors; ++v) {
       low[v] = stream.low + index[v];
       // A comparison of lanes is -1 where it holds: the carry.
       high[v] = stream.high - reinterpret_cast<Lanes>(low[v] < index[v]);
       index[v] += kBlocksAtATime;
     }
-    PhiloxOfLanes(keys, high, low, out + 2 * b);
+    PhiloxOfLanes(keys, high, low, first, second);
+    for (int v = 0; v < kVectors; ++v) {
+      Interleave(first[v], second[v], out + 2 * (b + kLanes * v));
+    }
   }
   for (; b < blocks; ++b) {
     const PhiloxBlock last = BlockOf(stream, block + b);
@@ -125,22 +133,21 @@ void PhiloxAt(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count, 
   for (int v = 0; v < kVectors; ++v) highs[v] = Lanes{} + high;
   int64_t b = 0;
   for (; b + kBlocksAtATime <= count; b += kBlocksAtATime) {
-    Lanes low[kVectors];
+    Lanes low[kVectors], first[kVectors], second[kVectors];
     memcpy(low, lows + b, sizeof low);
-    PhiloxOfLanes(keys, highs, low, out + 2 * b);
+    PhiloxOfLanes(keys, highs, low, first, second);
+    memcpy(out + b, first, sizeof first);
   }
-  for (; b < count; ++b) {
-    const PhiloxBlock last = Philox(key, high, lows[b]);
-    memcpy(out + 2 * b, last.bits, sizeof last.bits);
-  }
+  for (; b < count; ++b) out[b] = Philox(key, high, lows[b]).bits[0];
 }
 
-// The high halves of products, and bits mod n as UniformDraw has it.
-CANDSAMP_FORMULA Lanes HighProducts(Lanes a, Lanes b) {
+// The high halves of products, and the low ones.
+CANDSAMP_FORMULA Lanes HighProducts(Lanes a, Lanes b, Lanes* low_halves) {
   const Lanes a1 = a >> 32, b1 = b >> 32;
   const Lanes low = ProductOfLowHalves(a, b);
   const Lanes middle0 = ProductOfLowHalves(a1, b) + (low >> 32);
   const Lanes middle1 = ProductOfLowHalves(a, b1) + (middle0 & 0xffffffff);
+  *low_halves = (low & 0xffffffff) | middle1 << 32;
   return ProductOfLowHalves(a1, b1) + (middle0 >> 32) + (middle1 >> 32);
 }
 
@@ -153,7 +160,8 @@ bool UniformDraws(const uint64_t* bits, int64_t count, const UniformRange& range
       Lanes x;
       memcpy(&x, bits + k, sizeof x);
       any |= reinterpret_cast<Lanes>(x < range.rejected);
-      const Lanes quotient = HighProducts(x, reciprocal);
+      Lanes ignored;
+      const Lanes quotient = HighProducts(x, reciprocal, &ignored);
       const Lanes product =
           ProductOfLowHalves(quotient, n) +
           ((ProductOfLowHalves(quotient >> 32, n) + ProductOfLowHalves(quotient, n >> 32)) << 32);
@@ -208,67 +216,105 @@ void LogUniformProbabilities(const int64_t* ids, int64_t count, const LogUniform
   }
 }
 
+#if defined(__AVX2__)
+// One bit for each lane, of which all bits are equal.
+CANDSAMP_FORMULA unsigned MaskOf(Lanes lanes) {
+#if defined(__AVX512F__)
+  return _mm512_movepi64_mask(reinterpret_cast<__m512i>(lanes));
+#else
+  return static_cast<unsigned>(_mm256_movemask_pd(reinterpret_cast<__m256d>(lanes)));
+#endif
+}
+
+#if !defined(__AVX512F__)
+// The permutations of 32-bit lanes that move the 64-bit lanes of a mask to the front.
+struct PackOrders {
+  constexpr PackOrders() : halves() {
+    for (int mask = 0; mask < 16; ++mask) {
+      int to = 0;
+      for (int lane = 0; lane < 4; ++lane) {
+        if (!(mask >> lane & 1)) continue;
+        halves[mask][to++] = 2 * lane;
+        halves[mask][to++] = 2 * lane + 1;
+      }
+    }
+  }
+  alignas(32) int32_t halves[16][8];
+};
+constexpr PackOrders kPackOrders;
+#endif
+
+// Writes the lanes of the mask, packed, and rubbish after them.
+CANDSAMP_FORMULA void Pack(Lanes lanes, unsigned mask, uint64_t* to) {
+#if defined(__AVX512F__)
+  _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(static_cast<__mmask8>(mask),
+                                                      reinterpret_cast<__m512i>(lanes)));
+#else
+  const __m256i order =
+      _mm256_load_si256(reinterpret_cast<const __m256i*>(kPackOrders.halves[mask]));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      _mm256_permutevar8x32_epi32(reinterpret_cast<__m256i>(lanes), order));
+#endif
+}
+
+// table[index]. 32 bits are read, of which the upper 16 are the next entry.
+CANDSAMP_FORMULA Lanes Gather(const uint16_t* table, Lanes index) {
+#if defined(__AVX512F__)
+  const __m256i words = _mm512_mask_i64gather_epi32(
+      _mm256_setzero_si256(), 0xff, reinterpret_cast<__m512i>(index), table, 2);
+  const Lanes wide = reinterpret_cast<Lanes>(_mm512_maskz_cvtepu32_epi64(0xff, words));
+#else
+  const __m128i words = _mm256_i64gather_epi32(reinterpret_cast<const int*>(table),
+                                               reinterpret_cast<__m256i>(index), 2);
+  const Lanes wide = reinterpret_cast<Lanes>(_mm256_cvtepu32_epi64(words));
+#endif
+  return wide & 0xffff;
+}
+#endif  // __AVX2__
+
 int64_t ProposeAll(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
                    Proposals* out) {
-  int64_t places = 0, partials = 0, rejected = 0, k = 0;
-#if defined(__AVX512F__)
-  const Lanes proposals = Lanes{} + table.proposals;
-  const Lanes place_mask = Lanes{} + ((uint64_t{1} << table.block_shift) - 1);
-  const auto vector = [](Lanes lanes) { return reinterpret_cast<__m512i>(lanes); };
-  // Writes the lanes of the mask, packed, and rubbish after them.
-  const auto append = [&](uint64_t* to, __mmask8 mask, Lanes lanes) {
-    _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(mask, vector(lanes)));
+  int64_t size = 0, rejected = 0, k = 0;
+#if defined(__AVX2__)
+  // Below 2^63: comparing signed lanes takes fewer instructions.
+  typedef int64_t SignedLanes __attribute__((vector_size(8 * kLanes)));
+  const auto is_less = [](Lanes a, Lanes b) {
+    return reinterpret_cast<Lanes>(reinterpret_cast<SignedLanes>(a) <
+                                   reinterpret_cast<SignedLanes>(b));
   };
+  const Lanes units = Lanes{} + table.units, places = Lanes{} + table.places;
+  const Lanes place_mask = Lanes{} + ((uint64_t{1} << table.block_shift) - 1);
+  const Lanes last_block = Lanes{} + table.last_block;
   for (; k + kLanes <= count; k += kLanes) {
-    Lanes a, b, draw;
-    memcpy(&a, bits + 2 * k, sizeof a);
-    memcpy(&b, bits + 2 * k + kLanes, sizeof b);
+    Lanes x, draw, low;
+    memcpy(&x, bits + k, sizeof x);
     memcpy(&draw, draws + k, sizeof draw);
-    const Lanes first = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
-    const Lanes second = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
-    const Lanes index = HighProducts(first, proposals);
-    const __mmask8 fair =
-        _mm512_cmpge_epu64_mask(vector(first * proposals), vector(Lanes{} + table.unfair));
-    const __mmask8 is_partial =
-        _mm512_cmpge_epu64_mask(vector(index), vector(Lanes{} + table.places));
+    const Lanes unit = HighProducts(x, units, &low);
+    const Lanes index = unit >> table.shift;
     const Lanes any_block = index >> table.block_shift;
-    const Lanes last_block = Lanes{} + table.last_block;
-    const Lanes block = any_block < last_block ? any_block : last_block;
-    // 32 bits are read, of which the lower 16 are the block's.
-    const __m256i words =
-        _mm512_mask_i64gather_epi32(_mm256_setzero_si256(), 0xff, vector(block), table.taken, 2);
-    const Lanes taken = reinterpret_cast<Lanes>(_mm512_maskz_cvtepu32_epi64(0xff, words)) & 0xffff;
-    const __mmask8 is_place =
-        _mm512_cmplt_epu64_mask(vector(index & place_mask), vector(taken)) & ~is_partial & fair;
-    const __mmask8 partial = is_partial & fair;
-    const __mmask8 nothing = static_cast<__mmask8>(~(is_place | partial));
-    append(out->place + places, is_place, index);
-    append(out->place_draw + places, is_place, draw);
-    append(out->partial + partials, partial, index - table.places);
-    append(out->fill + partials, partial, second & table.full);
-    append(out->partial_draw + partials, partial, draw);
-    append(draws + rejected, nothing, draw);
-    places += __builtin_popcount(is_place);
-    partials += __builtin_popcount(partial);
-    rejected += __builtin_popcount(nothing);
+    const Lanes is_table = is_less(index, places);
+    const Lanes block = (any_block & is_table) | (last_block & ~is_table);
+    const Lanes is_taken = is_less(index & place_mask, Gather(table.taken, block));
+    const Lanes is_fair = reinterpret_cast<Lanes>(low >= table.unfair);
+    const unsigned proposed = MaskOf(is_fair & (is_taken | ~is_table));
+    const unsigned nothing = ~proposed & ((1u << kLanes) - 1);
+    Pack(unit, proposed, out->unit + size);
+    Pack(draw, proposed, out->draw + size);
+    Pack(draw, nothing, draws + rejected);
+    const int64_t taken = __builtin_popcount(proposed);
+    size += taken;
+    rejected += kLanes - taken;
   }
 #endif
   for (; k < count; ++k) {
     const uint64_t draw = draws[k];
-    uint64_t index;
-    const Proposed proposed = Propose(bits[2 * k], table, &index);
-    out->place[places] = index;
-    out->place_draw[places] = draw;
-    out->partial[partials] = index;
-    out->fill[partials] = bits[2 * k + 1] & table.full;
-    out->partial_draw[partials] = draw;
+    const bool proposed = Propose(bits[k], table, &out->unit[size]);
+    out->draw[size] = draw;
     draws[rejected] = draw;
-    places += proposed == Proposed::kPlace;
-    partials += proposed == Proposed::kPartial;
-    rejected += proposed == Proposed::kNothing;
+    size += proposed;
+    rejected += !proposed;
   }
-  out->places = places;
-  out->partials = partials;
+  out->size = size;
   return rejected;
 }
 

@@ -138,13 +138,10 @@ TEST_P(SamplerKernelsTest, PhiloxAt) {
   for (int64_t count = 0; count <= kMostCount; ++count) {
     const uint64_t key = random_(), high = random_();
     const std::vector<uint64_t> lows = RandomBits(count);
-    Output<uint64_t> out(2 * count);
+    Output<uint64_t> out(count);
     kernels_.philox_at(key, high, lows.data(), count, out.data());
     std::vector<uint64_t> expected;
-    for (const uint64_t low : lows) {
-      const PhiloxBlock one = Philox(key, high, low);
-      expected.insert(expected.end(), one.bits, one.bits + 2);
-    }
+    for (const uint64_t low : lows) expected.push_back(Philox(key, high, low).bits[0]);
     out.Expect(expected, "random counters");
   }
 }
@@ -221,28 +218,23 @@ TEST_P(SamplerKernelsTest, Propose) {
       std::vector<uint16_t> taken(blocks + 1);
       for (uint16_t& one : taken) one = static_cast<uint16_t>(random_() % 257);
       SlotTable table;
+      table.shift = static_cast<int>(random_() % 40);
       table.block_shift = blocks == 1 ? 63 : 8;
       table.places = blocks == 1 ? 200 : 256 * blocks;
-      table.proposals = table.places + classes;
+      table.units = (table.places + classes) << table.shift;
       table.unfair = uint64_t{1} << 62;  // many, so that some are met
       table.taken = taken.data();
       table.last_block = blocks - 1;
-      table.full = (uint64_t{1} << (random_() % 62)) - 1;
       for (int64_t count = 0; count <= kMostCount; ++count) {
-        const std::vector<uint64_t> bits = RandomBits(2 * count);
+        const std::vector<uint64_t> bits = RandomBits(count);
         std::vector<uint64_t> draws(Proposals::kRoom, 7);
-        std::vector<uint64_t> places, place_draws, partials, fills, partial_draws, rejected;
+        std::vector<uint64_t> units, proposed, rejected;
         for (int64_t k = 0; k < count; ++k) {
           draws[k] = random_();
-          uint64_t index;
-          const Proposed proposed = Propose(bits[2 * k], table, &index);
-          if (proposed == Proposed::kPlace) {
-            places.push_back(index);
-            place_draws.push_back(draws[k]);
-          } else if (proposed == Proposed::kPartial) {
-            partials.push_back(index);
-            fills.push_back(bits[2 * k + 1] & table.full);
-            partial_draws.push_back(draws[k]);
+          uint64_t unit;
+          if (Propose(bits[k], table, &unit)) {
+            units.push_back(unit);
+            proposed.push_back(draws[k]);
           } else {
             rejected.push_back(draws[k]);
           }
@@ -254,11 +246,8 @@ TEST_P(SamplerKernelsTest, Propose) {
           return std::vector<uint64_t>(values, values + size);
         };
         ASSERT_EQ(first(draws.data(), left), rejected);
-        ASSERT_EQ(first(proposals->place, proposals->places), places);
-        ASSERT_EQ(first(proposals->place_draw, proposals->places), place_draws);
-        ASSERT_EQ(first(proposals->partial, proposals->partials), partials);
-        ASSERT_EQ(first(proposals->fill, proposals->partials), fills);
-        ASSERT_EQ(first(proposals->partial_draw, proposals->partials), partial_draws);
+        ASSERT_EQ(first(proposals->unit, proposals->size), units);
+        ASSERT_EQ(first(proposals->draw, proposals->size), proposed);
       }
     }
   }
