@@ -6,14 +6,12 @@
 
 namespace candsamp {
 
-void Distribution::Count(const int64_t* draws, int64_t at, int64_t n,
-                         const DrawCounts* counts) const {
-  if (!counts) return;
+void Distribution::Counts(const int64_t* ids, int64_t count, double factor, float* out) const {
   double p[kDrawBlock];
-  for (int64_t end = at + n; at < end; at += kDrawBlock) {
-    const int64_t size = std::min(end - at, kDrawBlock);
-    Probabilities(draws + at, size, p);
-    ChosenSamplerKernels().scaled(p, size, counts->factor, counts->out + at);
+  for (int64_t at = 0; at < count; at += kDrawBlock) {
+    const int64_t n = std::min(count - at, kDrawBlock);
+    Probabilities(ids + at, n, p);
+    ChosenSamplerKernels().scaled(p, n, factor, out + at);
   }
 }
 

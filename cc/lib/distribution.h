@@ -41,9 +41,14 @@ class Distribution {
   // out[k] = the probability of ids[k]. REQUIRES: 0 <= ids[k] < range().
   virtual void Probabilities(const int64_t* ids, int64_t count, double* out) const = 0;
 
+  // out[k] = the probability of ids[k] times `factor`.
+  virtual void Counts(const int64_t* ids, int64_t count, double factor, float* out) const;
+
  protected:
   // Counts the draws [at, at + n) of Draw.
-  void Count(const int64_t* draws, int64_t at, int64_t n, const DrawCounts* counts) const;
+  void Count(const int64_t* draws, int64_t at, int64_t n, const DrawCounts* counts) const {
+    if (counts) Counts(draws + at, n, counts->factor, counts->out + at);
+  }
 
  private:
   int64_t range_;

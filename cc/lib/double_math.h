@@ -1,5 +1,7 @@
 // Exponentials and logarithms in double precision: branch-free, so that loops over them vectorise,
-// and, but for ExpWithin2Ulp, without fused operations, so that every machine gets the same bits.
+// and, where nothing else is said, without fused operations, so that every machine gets the same
+// bits. The longer ones come in two steps, of which loops are made: a processor has many more short
+// chains of operations under way than long ones.
 #ifndef TF_CANDSAMP_CC_LIB_DOUBLE_MATH_H_
 #define TF_CANDSAMP_CC_LIB_DOUBLE_MATH_H_
 
@@ -38,19 +40,6 @@ CANDSAMP_FORMULA double DoubleOfInteger(int64_t k) {
          (DoubleOf((bits & 0xffffffff) | kTwo52Bits) - kTwo52);
 }
 
-// x = n ln 2 + r with |r| <= ln(2) / 2. REQUIRES: |x| < 1000.
-struct ExpReduction {
-  double r;
-  double power;  // 2^n
-};
-CANDSAMP_FORMULA ExpReduction ReduceExp(double x) {
-  const double shifted = x * 1.44269504088896340736 + kRoundingShift;
-  const double n = shifted - kRoundingShift;
-  // n * (the upper 32 bits of ln 2) is exact.
-  const double r = (x - n * 6.93147180369123816490e-1) - n * 1.90821492927058770002e-10;
-  return {r, DoubleOf((BitsOfDouble(shifted) - BitsOfDouble(kRoundingShift) + 1023) << 52)};
-}
-
 // a b + c, rounded once where the machine can do that fast.
 CANDSAMP_FORMULA double FastMultiplyAdd(double a, double b, double c) {
 #if defined(__FMA__) || defined(__CUDA_ARCH__)
@@ -60,6 +49,20 @@ CANDSAMP_FORMULA double FastMultiplyAdd(double a, double b, double c) {
 #endif
 }
 CANDSAMP_FORMULA double PlainMultiplyAdd(double a, double b, double c) { return a * b + c; }
+
+// x = n ln 2 + r with |r| <= ln(2) / 2. REQUIRES: |x| < 1000.
+struct ExpReduction {
+  double r;
+  uint64_t exponent;  // n in the bits of a double's exponent, modulo 2^64
+};
+template <double (*MultiplyAdd)(double, double, double)>
+CANDSAMP_FORMULA ExpReduction ReduceExp(double x) {
+  const double shifted = MultiplyAdd(x, 1.44269504088896340736, kRoundingShift);
+  const double n = shifted - kRoundingShift;
+  // n * (the upper 32 bits of ln 2) is exact.
+  const double high = MultiplyAdd(n, -6.93147180369123816490e-1, x);
+  return {MultiplyAdd(n, -1.90821492927058770002e-10, high), BitsOfDouble(shifted) << 52};
+}
 
 // exp(r) - 1 on |r| <= ln(2) / 2: Taylor to r^13 (remainder 5e-18).
 template <double (*MultiplyAdd)(double, double, double)>
@@ -78,18 +81,45 @@ CANDSAMP_FORMULA double ReducedExpm1(double r) {
   return MultiplyAdd(MultiplyAdd(MultiplyAdd(high, r4, middle), r4, low), r2, r);
 }
 
-// exp(x) within 2 ulp, not the same bits everywhere. REQUIRES: |x| < 700.
-CANDSAMP_FORMULA double ExpWithin2Ulp(double x) {
-  const ExpReduction reduced = ReduceExp(x);
-  return (ReducedExpm1<FastMultiplyAdd>(reduced.r) + 1.0) * reduced.power;
-}
+// exp(x) of a reduced x with |x| < 700, with a relative error below `error`, not the same bits
+// everywhere.
+struct PreciseExp {
+  static constexpr double error = 0x1p-51;
+  CANDSAMP_FORMULA double Of(const ExpReduction& reduced) {
+    const double power = ReducedExpm1<FastMultiplyAdd>(reduced.r) + 1.0;
+    return DoubleOf(BitsOfDouble(power) + reduced.exponent);
+  }
+};
+// The same with Taylor's series to r^10 (remainder 2.2e-13).
+struct ShortExp {
+  static constexpr double error = 0x1p-41;
+  CANDSAMP_FORMULA double Of(const ExpReduction& reduced) {
+    const double r = reduced.r;
+    const double r2 = r * r;
+    const double r4 = r2 * r2;
+    const double c01 = FastMultiplyAdd(r, 1.6666666666666666667e-1, 0.5);
+    const double c23 = FastMultiplyAdd(r, 8.3333333333333333333e-3, 4.1666666666666666667e-2);
+    const double c45 = FastMultiplyAdd(r, 1.9841269841269841270e-4, 1.3888888888888888889e-3);
+    const double c67 = FastMultiplyAdd(r, 2.7557319223985890653e-6, 2.4801587301587301587e-5);
+    const double low = FastMultiplyAdd(c23, r2, c01);
+    const double middle = FastMultiplyAdd(c67, r2, c45);
+    const double high = FastMultiplyAdd(r4, 2.7557319223985890653e-7, middle);
+    const double power = FastMultiplyAdd(FastMultiplyAdd(high, r4, low), r2, r) + 1.0;
+    return DoubleOf(BitsOfDouble(power) + reduced.exponent);
+  }
+};
 
-// exp(x) - 1 for x <= 0, within 3 ulp.
-CANDSAMP_FORMULA double Expm1NonPositive(double x) {
-  const ExpReduction reduced = ReduceExp(x < -60.0 ? -60.0 : x);
-  const double value =
-      ReducedExpm1<PlainMultiplyAdd>(reduced.r) * reduced.power + (reduced.power - 1.0);
+// exp(x) - 1 for x <= 0, within 3 ulp, in two steps.
+CANDSAMP_FORMULA ExpReduction ReduceExpm1NonPositive(double x) {
+  return ReduceExp<PlainMultiplyAdd>(x < -60.0 ? -60.0 : x);
+}
+CANDSAMP_FORMULA double Expm1NonPositiveOf(const ExpReduction& reduced, double x) {
+  const double power = DoubleOf(BitsOfDouble(1.0) + reduced.exponent);
+  const double value = ReducedExpm1<PlainMultiplyAdd>(reduced.r) * power + (power - 1.0);
   return x < -60.0 ? -1.0 : value;
+}
+CANDSAMP_FORMULA double Expm1NonPositive(double x) {
+  return Expm1NonPositiveOf(ReduceExpm1NonPositive(x), x);
 }
 
 // (atanh(s) - s) / s^3 as a series in q = s^2, to q^8. Short chains of operations (Estrin's scheme)
@@ -104,36 +134,58 @@ CANDSAMP_FORMULA double AtanhSeries(double q) {
   return ((q4 * (1.0 / 19.0) + (c67 * q2 + c45)) * q4) + (c23 * q2 + c01);
 }
 
-// log(x) within 2 ulp, for normal x > 0: x = 2^e m with m in [sqrt(1/2), sqrt(2)), and log(m) =
-// 2 atanh(s) with s = (m - 1) / (m + 1), |s| < 0.1716, as a series in s^2.
-CANDSAMP_FORMULA double Log(double x) {
+// x = 2^e (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)), and s = f / (2 + f), |s| < 0.1716, for normal
+// x > 0.
+struct LogReduction {
+  double e, f, s;
+};
+CANDSAMP_FORMULA LogReduction ReduceLog(double x) {
   const uint64_t below_one = 0x00095f619980c433;  // 2 - sqrt(2), in units of the last place
   const uint64_t shifted = BitsOfDouble(x) + below_one;
   const double e = DoubleOf((shifted >> 52) | kTwo52Bits) - (kTwo52 + 1023.0);
   const double m = DoubleOf((shifted & 0x000fffffffffffff) + (0x3ff0000000000000 - below_one));
   const double f = m - 1.0;
-  const double s = f / (m + 1.0);
+  return {e, f, f / (m + 1.0)};
+}
+
+// log(x) within 2 ulp: log(1 + f) = 2 atanh(s) as a series in s^2.
+CANDSAMP_FORMULA double LogOf(const LogReduction& reduced) {
+  const double e = reduced.e, f = reduced.f, s = reduced.s;
   const double q = s * s;
   const double series = AtanhSeries(q);
   // 2 atanh(s) = 2s + 2s q series, and 2s = f - s f.
   return e * 6.93147180369123816490e-1 +
          (f - (s * (f - 2.0 * (q * series)) - e * 1.90821492927058770002e-10));
 }
+CANDSAMP_FORMULA double Log(double x) { return LogOf(ReduceLog(x)); }
 
-// log(1 + x) for x > -1, within 4 ulp: what rounding 1 + x lost is added to first order.
-CANDSAMP_FORMULA double Log1p(double x) {
+// log(1 + x) for -1 < x <= 0, within 4 ulp: what rounding 1 + x lost is added to first order.
+struct Log1pReduction {
+  LogReduction rounded;
+  double correction;
+};
+CANDSAMP_FORMULA Log1pReduction ReduceLog1p(double x) {
   const double y = 1.0 + x;
   const double lost = x - (y - 1.0);
-  return Log(y) + lost / y;
+  // lost / y: where y is far from 1, nothing is lost.
+  return {ReduceLog(y), lost * (2.0 - y)};
 }
+CANDSAMP_FORMULA double Log1pOf(const Log1pReduction& reduced) {
+  return LogOf(reduced.rounded) + reduced.correction;
+}
+CANDSAMP_FORMULA double Log1p(double x) { return Log1pOf(ReduceLog1p(x)); }
 
-// log((k + 2) / (k + 1)) = 2 atanh(1 / (2k + 3)) for an integer k >= 0, within 1e-13 of its value:
-// log(2) for k = 0, else a series in s^2 with s <= 1/5.
-CANDSAMP_FORMULA double LogOfNextRatio(double k) {
-  const double s = 1.0 / (2.0 * k + 3.0);
+// log((k + 2) / (k + 1)) / 2 = atanh(s) with s = 1 / (2k + 3), for an integer k >= 0, within 2e-13
+// of its value: a series in s^2 with s <= 1/7 for k > 1.
+CANDSAMP_FORMULA double HalfLogOfNextRatio(double s) {
   const double q = s * s;
-  const double log = 2.0 * (s + s * (q * AtanhSeries(q)));
-  return k == 0.0 ? 6.93147180559945309417e-1 : log;
+  const double q2 = q * q;
+  const double c01 = q * (1.0 / 5.0) + 1.0 / 3.0;
+  const double c23 = q * (1.0 / 9.0) + 1.0 / 7.0;
+  const double c45 = q * (1.0 / 13.0) + 1.0 / 11.0;
+  const double series = s + s * (q * ((c45 * q2 + c23) * q2 + c01));
+  const double of_zero_or_one = s > 0.25 ? 3.46573590279972654709e-1 : 2.02732554054082190989e-1;
+  return s > 0.17 ? of_zero_or_one : series;
 }
 
 // A number of about 107 bits: high + low, |low| <= half an ulp of high.

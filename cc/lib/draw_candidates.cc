@@ -77,11 +77,32 @@ void ForEachClass(Host& host, const Distribution& distribution, double* p, Use u
 int64_t KeepUnseen(SeenSet set, int64_t* ids, int64_t count) {
   constexpr int64_t kAhead = 16;
   int64_t kept = 0;
-  for (int64_t k = 0; k < count; ++k) {
-    if (k + kAhead < count) set.Prefetch(ids[k + kAhead]);
-    const int64_t id = ids[k];
-    ids[kept] = id;
-    kept += set.Insert(id);
+  bool many_seen = false;
+  for (int64_t begin = 0; begin < count; begin += kDrawBlock) {
+    const int64_t end = std::min(begin + kDrawBlock, count);
+    const int64_t kept_before = kept;
+    if (many_seen) {
+      // Most of them are dropped first: looking one up need not wait until those before it are in.
+      int64_t hopeful = kept;
+      for (int64_t k = begin; k < end; ++k) {
+        const int64_t id = ids[k];
+        ids[hopeful] = id;
+        hopeful += !set.Contains(id);
+      }
+      for (int64_t k = kept; k < hopeful; ++k) {
+        const int64_t id = ids[k];
+        ids[kept] = id;
+        kept += set.Insert(id);
+      }
+    } else {
+      for (int64_t k = begin; k < end; ++k) {
+        if (k + kAhead < end) set.Prefetch(ids[k + kAhead]);
+        const int64_t id = ids[k];
+        ids[kept] = id;
+        kept += set.Insert(id);
+      }
+    }
+    many_seen = set.is_bitmap() && (kept - kept_before) * 4 < (end - begin) * 3;
   }
   return kept;
 }
@@ -333,6 +354,10 @@ void ExpectedCounts(Host& host, const Distribution& distribution, const CountRul
     return;
   }
   host.ParallelFor(count, 30, [&](int64_t begin, int64_t end) {
+    if (rule.kind == CountRule::kProportional && rule.mass == 1) {
+      distribution.Counts(ids + begin, end - begin, rule.parameter, out + begin);
+      return;
+    }
     double p[kDrawBlock];
     for (int64_t at = begin; at < end; at += kDrawBlock) {
       const int64_t n = std::min(end - at, kDrawBlock);

@@ -21,6 +21,10 @@ void LogUniform::Draw(Host& host, const PhiloxStream& stream, uint64_t* position
   *position += count;
 }
 
+void LogUniform::Counts(const int64_t* ids, int64_t count, double factor, float* out) const {
+  ChosenSamplerKernels().log_uniform_count(ids, count, map_, factor, out);
+}
+
 void LogUniform::Probabilities(const int64_t* ids, int64_t count, double* out) const {
   ChosenSamplerKernels().log_uniform_probability(ids, count, map_, out);
 }

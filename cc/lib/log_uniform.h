@@ -14,6 +14,7 @@ class LogUniform : public Distribution {
 
   void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count, int64_t* out,
             const DrawCounts* counts = nullptr) const override;
+  void Counts(const int64_t* ids, int64_t count, double factor, float* out) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:

@@ -45,14 +45,21 @@ struct LogUniformRange {
   double log_range;  // log(range + 1), as libm rounds it
 };
 
-CANDSAMP_FORMULA double LogUniformProbability(int64_t id, const LogUniformRange& range) {
-  return LogOfNextRatio(DoubleOfInteger(id)) * (1.0 / range.log_range);
+// P(id) * factor.
+CANDSAMP_FORMULA double LogUniformCount(int64_t id, const LogUniformRange& range, double factor) {
+  return HalfLogOfNextRatio(1.0 / (2.0 * DoubleOfInteger(id) + 3.0)) *
+         (2.0 / range.log_range * factor);
 }
 
-// The probability that a class is among `tries` independent draws: 1 - (1 - p)^tries.
+// The probability that a class is among `tries` independent draws: 1 - (1 - p)^tries, by way of the
+// logarithm of its complement.
+CANDSAMP_FORMULA Log1pReduction ReduceNotDrawn(double p) { return ReduceLog1p(p < 1.0 ? -p : 0.0); }
+CANDSAMP_FORMULA double LogNotWithinTries(const Log1pReduction& not_drawn, double p, double tries) {
+  return p < 1.0 ? tries * Log1pOf(not_drawn) : -1000.0;
+}
 CANDSAMP_FORMULA double ProbabilityWithinTries(double p, double tries) {
-  const double log_not_drawn = p < 1.0 ? tries * Log1p(p < 1.0 ? -p : 0.0) : -1000.0;
-  return 0.0 - Expm1NonPositive(log_not_drawn);  // not -0
+  const double log_not = LogNotWithinTries(ReduceNotDrawn(p), p, tries);
+  return 0.0 - Expm1NonPositive(log_not);  // not -0
 }
 
 // The probability that an exponential clock of rate p rings before `time`.
@@ -119,9 +126,11 @@ struct SamplerKernels {
   // out[k] = a log-uniform draw from bits[k].
   void (*log_uniform)(const uint64_t* bits, int64_t count, const LogUniformRange& range,
                       int64_t* out);
-  // out[k] = the probability of ids[k].
+  // out[k] = the probability of ids[k]; counts[k] = the probability of ids[k] times `factor`.
   void (*log_uniform_probability)(const int64_t* ids, int64_t count, const LogUniformRange& range,
                                   double* out);
+  void (*log_uniform_count)(const int64_t* ids, int64_t count, const LogUniformRange& range,
+                            double factor, float* counts);
 
   // The proposals of draws[0 .. count), from bits[k]. Moves the draws that are proposed nothing to
   // the front and returns how many. draws has room for Proposals::kRoom.

@@ -179,41 +179,107 @@ bool UniformDraws(const uint64_t* bits, int64_t count, const UniformRange& range
   return rejected != 0;
 }
 
-// The draw is floor(exp(x)) - 1. Where an integer lies within 4 ulp of exp, correct to 2 ulp, the
-// rounding of exp decides, and the slow exact form is taken instead. So it is at the upper end of
-// the range, and from 2^50 on.
-void LogUniform(const uint64_t* bits, int64_t count, const LogUniformRange& range, int64_t* out) {
-  constexpr int64_t kBlock = 256;
-  const double log_range = range.log_range;
+// How many values the loops below handle at a time. Each does one step of a longer formula.
+constexpr int64_t kBlock = 256;
+
+template <typename Use>
+CANDSAMP_FORMULA void ForEachBlock(int64_t count, Use use) {
   for (int64_t begin = 0; begin < count; begin += kBlock) {
-    const int64_t end = begin + kBlock < count ? begin + kBlock : count;
-    uint64_t undecided = 0;
-    for (int64_t k = begin; k < end; ++k) {
-      const double u = DoubleOf(UnitMantissa(bits[k]) | 0x3ff0000000000000) - 1.0;
-      const double y = ExpWithin2Ulp(u * log_range);
-      const double lower = floor(y * (1.0 - 0x1p-50));
-      const double upper = floor(y * (1.0 + 0x1p-50));
-      const int64_t id = static_cast<int64_t>(BitsOfDouble(lower + kTwo52) - (kTwo52Bits + 1));
-      out[k] = lower == upper ? id : int64_t{-1};
-      undecided |= BitsOfDouble(lower) ^ BitsOfDouble(upper);
+    use(begin, begin + kBlock < count ? kBlock : count - begin);
+  }
+}
+
+struct ExpReductions {
+  double r[kBlock];
+  uint64_t exponent[kBlock];
+
+  void Set(int64_t k, const ExpReduction& one) {
+    r[k] = one.r;
+    exponent[k] = one.exponent;
+  }
+  ExpReduction operator[](int64_t k) const { return {r[k], exponent[k]}; }
+};
+
+struct Log1pReductions {
+  double e[kBlock], f[kBlock], s[kBlock], correction[kBlock];
+
+  void Set(int64_t k, const Log1pReduction& one) {
+    e[k] = one.rounded.e;
+    f[k] = one.rounded.f;
+    s[k] = one.rounded.s;
+    correction[k] = one.correction;
+  }
+  Log1pReduction operator[](int64_t k) const { return {{e[k], f[k], s[k]}, correction[k]}; }
+};
+
+// The draw is floor(exp(x)) - 1. Where an integer lies so near exp that its rounding decides, the
+// slow exact form is taken instead. So it is at the upper end of the range, and from 2^50 on.
+template <typename Exp>
+CANDSAMP_FORMULA void LogUniformLoop(const uint64_t* bits, int64_t count,
+                                     const LogUniformRange& range, int64_t* out) {
+  constexpr double kToMiddle = kTwo52 - 0.5;  // adding it rounds down, or an integer is near
+  const double log_range = range.log_range;
+  // Returns less than 0 where undecided: the distance from the nearest integer, less the error of
+  // exp and half an ulp.
+  const auto shift = [](const ExpReduction& reduced, double* shifted) {
+    const double y = Exp::Of(reduced);
+    *shifted = y + kToMiddle;
+    const double off_middle = y - (*shifted - kToMiddle);
+    return FastMultiplyAdd(y, -2 * Exp::error, 0.5) - fabs(off_middle);
+  };
+  ForEachBlock(count, [&](int64_t begin, int64_t n) {
+    ExpReductions x;
+    for (int64_t k = 0; k < n; ++k) {
+      const double u = DoubleOf(UnitMantissa(bits[begin + k]) | 0x3ff0000000000000) - 1.0;
+      x.Set(k, ReduceExp<FastMultiplyAdd>(u * log_range));
     }
-    if (undecided == 0) continue;
-    for (int64_t k = begin; k < end; ++k) {
-      if (out[k] < 0) out[k] = LogUniformToNearest(bits[k], range);
+    uint64_t undecided = 0;
+    for (int64_t k = 0; k < n; ++k) {
+      double shifted;
+      undecided |= BitsOfDouble(shift(x[k], &shifted));
+      out[begin + k] = static_cast<int64_t>(BitsOfDouble(shifted) - (kTwo52Bits + 1));
+    }
+    if (undecided >> 63 == 0) return;
+    for (int64_t k = 0; k < n; ++k) {
+      double shifted;
+      if (shift(x[k], &shifted) < 0) out[begin + k] = LogUniformToNearest(bits[begin + k], range);
+    }
+  });
+}
+
+void LogUniform(const uint64_t* bits, int64_t count, const LogUniformRange& range, int64_t* out) {
+  // Few draws are undecided.
+  if (range.range <= int64_t{1} << 30) {
+    LogUniformLoop<ShortExp>(bits, count, range, out);
+  } else {
+    LogUniformLoop<PreciseExp>(bits, count, range, out);
+  }
+}
+
+template <typename T>
+CANDSAMP_FORMULA void LogUniformCounts(const int64_t* ids, int64_t count,
+                                       const LogUniformRange& range, double factor, T* out) {
+  const double scale = 2.0 / range.log_range * factor;
+  if (range.range <= int64_t{1} << 50) {
+    for (int64_t k = 0; k < count; ++k) {
+      const double denominator = DoubleOfShortInteger(2 * ids[k] + 3);
+      out[k] = static_cast<T>(HalfLogOfNextRatio(1.0 / denominator) * scale);
+    }
+  } else {
+    for (int64_t k = 0; k < count; ++k) {
+      out[k] = static_cast<T>(LogUniformCount(ids[k], range, factor));
     }
   }
 }
 
-void LogUniformProbabilities(const int64_t* ids, int64_t count, const LogUniformRange& range,
-                             double* out) {
-  const double inverse = 1.0 / range.log_range;
-  if (range.range <= int64_t{1} << 52) {
-    for (int64_t k = 0; k < count; ++k) {
-      out[k] = LogOfNextRatio(DoubleOfShortInteger(ids[k])) * inverse;
-    }
-  } else {
-    for (int64_t k = 0; k < count; ++k) out[k] = LogUniformProbability(ids[k], range);
-  }
+void LogUniformProbability(const int64_t* ids, int64_t count, const LogUniformRange& range,
+                           double* out) {
+  LogUniformCounts(ids, count, range, 1, out);
+}
+
+void LogUniformFloatCount(const int64_t* ids, int64_t count, const LogUniformRange& range,
+                          double factor, float* counts) {
+  LogUniformCounts(ids, count, range, factor, counts);
 }
 
 #if defined(__AVX2__)
@@ -323,9 +389,19 @@ void Scaled(const double* p, int64_t count, double factor, float* out) {
 }
 
 void WithinTries(const double* p, int64_t count, double tries, float* out) {
-  for (int64_t k = 0; k < count; ++k) {
-    out[k] = static_cast<float>(ProbabilityWithinTries(p[k], tries));
-  }
+  ForEachBlock(count, [&](int64_t begin, int64_t n) {
+    Log1pReductions not_drawn;
+    for (int64_t k = 0; k < n; ++k) not_drawn.Set(k, ReduceNotDrawn(p[begin + k]));
+    double log_not[kBlock];
+    for (int64_t k = 0; k < n; ++k) {
+      log_not[k] = LogNotWithinTries(not_drawn[k], p[begin + k], tries);
+    }
+    ExpReductions reduced;
+    for (int64_t k = 0; k < n; ++k) reduced.Set(k, ReduceExpm1NonPositive(log_not[k]));
+    for (int64_t k = 0; k < n; ++k) {
+      out[begin + k] = static_cast<float>(0.0 - Expm1NonPositiveOf(reduced[k], log_not[k]));
+    }
+  });
 }
 
 void Before(const double* p, int64_t count, double time, float* out) {
@@ -339,8 +415,17 @@ void Clocks(const uint64_t* bits, const double* p, int64_t count, double* out) {
 }  // namespace
 
 extern const SamplerKernels kSamplers = {
-    PhiloxSequence, PhiloxAt, UniformDraws, LogUniform, LogUniformProbabilities,
-    ProposeAll,     Scaled,   WithinTries,  Before,     Clocks,
+    PhiloxSequence,
+    PhiloxAt,
+    UniformDraws,
+    LogUniform,
+    LogUniformProbability,
+    LogUniformFloatCount,
+    ProposeAll,
+    Scaled,
+    WithinTries,
+    Before,
+    Clocks,
 };
 
 }  // namespace CANDSAMP_ISA

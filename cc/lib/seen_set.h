@@ -29,9 +29,11 @@ class SeenSet {
     }
   }
 
+  bool is_bitmap() const { return mask_ == 0; }
+
   // True if `id` was not in the set.
   bool Insert(int64_t id) {
-    if (mask_ == 0) {
+    if (is_bitmap()) {
       uint64_t& word = words_[id >> 6];
       const uint64_t bit = uint64_t{1} << (id & 63);
       const bool is_new = (word & bit) == 0;
@@ -45,12 +47,12 @@ class SeenSet {
   }
 
   bool Contains(int64_t id) const {
-    if (mask_ == 0) return (words_[id >> 6] >> (id & 63)) & 1;
+    if (is_bitmap()) return (words_[id >> 6] >> (id & 63)) & 1;
     return *Find(id) != kEmpty;
   }
 
   void Prefetch(int64_t id) const {
-    __builtin_prefetch(&words_[mask_ == 0 ? static_cast<uint64_t>(id >> 6) : Slot(id)], 1);
+    __builtin_prefetch(&words_[is_bitmap() ? static_cast<uint64_t>(id >> 6) : Slot(id)], 1);
   }
 
  private:

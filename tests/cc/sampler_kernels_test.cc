@@ -253,24 +253,28 @@ TEST_P(SamplerKernelsTest, Propose) {
   }
 }
 
-TEST_P(SamplerKernelsTest, LogUniformProbability) {
+TEST_P(SamplerKernelsTest, LogUniformProbabilitiesAndCounts) {
   for (const int64_t range : kRanges) {
     for (int64_t count = 0; count <= kMostCount; ++count) {
       std::vector<int64_t> ids(count);
       std::vector<double> expected(count);
+      std::vector<float> expected_counts(count);
       for (int64_t k = 0; k < count; ++k) {
         const int64_t id = static_cast<int64_t>(random_() >> 1) >> (random_() % 63);
         ids[k] = std::min(random_() % 4 ? id : k % 3, range - 1);
-        expected[k] = candsamp::LogUniformProbability(ids[k], RangeOf(range));
+        expected[k] = LogUniformCount(ids[k], RangeOf(range), 1.0);
+        expected_counts[k] = static_cast<float>(LogUniformCount(ids[k], RangeOf(range), 700.0));
       }
       Output<double> out(count);
       kernels_.log_uniform_probability(ids.data(), count, RangeOf(range), out.data());
       out.Expect(expected, "range " + std::to_string(range));
+      Output<float> counts(count);
+      kernels_.log_uniform_count(ids.data(), count, RangeOf(range), 700.0, counts.data());
+      counts.Expect(expected_counts, "range " + std::to_string(range));
     }
   }
 }
 
-// The three kinds of expected counts.
 TEST_P(SamplerKernelsTest, Counts) {
   const double parameters[] = {1.0, 2.0, 1000.5, 0x1p53, 1e18, 1e93, 0.0, 1.7976931348623157e308};
   for (const double parameter : parameters) {
