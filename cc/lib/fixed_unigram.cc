@@ -52,10 +52,15 @@ FixedUnigram::FixedUnigram(const float* weights, int64_t range)
     if (weight(stacks[k]) > 0) {
       columns_[stacks[k]].keep = 1.0f;
     } else {
-      columns_[stacks[k]] = {0.0f, heaviest};
+      columns_[stacks[k]].keep = 0.0f;
+      columns_[stacks[k]].alias = heaviest;
     }
   }
   for (int64_t k = high; k < range; ++k) columns_[stacks[k]].keep = 1.0f;
+  for (int64_t k = 0; k < range; ++k) {
+    columns_[k].weight = weights[k];
+    columns_[k].alias_weight = weights[columns_[k].alias];
+  }
 }
 
 namespace {
@@ -104,38 +109,31 @@ inline float UnitFloat(uint32_t word) {
 // order is serial; the table is looked up in parallel.
 void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
                         int64_t* out, const DrawCounts* counts) const {
-  const uint32_t n = static_cast<uint32_t>(range());
-  const bool power_of_two = (n & (n - 1)) == 0;
-  const uint32_t rejected = power_of_two ? 0 : ~uint32_t{0} % n + 1;
-  const uint64_t reciprocal = ~uint64_t{0} / n + 1;  // Lemire's remainder, exact for 32 bits
+  const SamplerKernels& kernels = ChosenSamplerKernels();
+  const ColumnRange column_range = MakeColumnRange(static_cast<uint32_t>(range()));
   Words words(stream, *position);
   for (int64_t k = 0; k < count;) {
     if (words.left() < 2) words.Fill();
-    const uint32_t* next = words.next();
     const int64_t most = std::min(words.left() / 2, count - k);
-    int64_t taken = 0;
-    for (; taken < most; ++taken) {
-      const uint32_t fraction = next[2 * taken], word = next[2 * taken + 1];
-      if (word < rejected) break;
-      const uint32_t column =
-          power_of_two ? word & (n - 1)
-                       : static_cast<uint32_t>(
-                             (static_cast<unsigned __int128>(reciprocal * word) * n) >> 64);
-      out[k + taken] = static_cast<int64_t>(static_cast<uint64_t>(column) << 32 | fraction);
+    const uint32_t* next = words.next();
+    if (!kernels.columns(next, most, column_range, out + k)) {
+      words.Skip(2 * most);
+      k += most;
+      continue;
     }
-    k += taken;
-    words.Skip(2 * taken);
-    if (taken == most) continue;
+    int64_t taken = 0;
+    while (next[2 * taken + 1] >= column_range.rejected) ++taken;
     // The fraction stays, the column is drawn until it is not rejected.
-    const uint32_t fraction = *words.next();
-    words.Skip(1);
+    const uint32_t fraction = next[2 * taken];
+    words.Skip(2 * taken + 1);
     uint32_t word;
     do {
       if (words.left() < 1) words.Fill();
       word = *words.next();
       words.Skip(1);
-    } while (word < rejected);
-    out[k++] = static_cast<int64_t>(static_cast<uint64_t>(word % n) << 32 | fraction);
+    } while (word < column_range.rejected);
+    k += taken;
+    out[k++] = ColumnAndFraction(fraction, word, column_range);
   }
   *position = words.position();
 
@@ -145,14 +143,21 @@ void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* positi
     const auto column_of = [&](int64_t k) { return static_cast<uint64_t>(out[k]) >> 32; };
     for (int64_t at = begin; at < end; at += kDrawBlock) {
       const int64_t block_end = std::min(end, at + kDrawBlock);
+      float weights[kDrawBlock];  // of what is drawn
       for (int64_t k = at; k < block_end; ++k) {
         if (k + kAhead < end) __builtin_prefetch(&columns[column_of(k + kAhead)], 0, 2);
         const uint64_t id = column_of(k);
         const Column& column = columns[id];
         const bool keep = UnitFloat(static_cast<uint32_t>(out[k])) < column.keep;
         out[k] = static_cast<int64_t>(keep ? id : column.alias);
+        weights[k - at] = keep ? column.weight : column.alias_weight;
       }
-      Count(out, at, block_end - at, counts);
+      if (counts) {
+        const double inverse = 1.0 / total_;
+        for (int64_t k = at; k < block_end; ++k) {
+          counts->out[k] = static_cast<float>(weights[k - at] * inverse * counts->factor);
+        }
+      }
     }
   });
 }

@@ -26,6 +26,7 @@ class FixedUnigram : public Distribution {
   struct Column {
     float keep;
     uint32_t alias;
+    float weight, alias_weight;
   };
 
   const float* weights_;

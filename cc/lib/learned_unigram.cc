@@ -84,7 +84,7 @@ void LearnedUnigram::Build() {
     block_places_ = is_single ? capacity : kBlockPlaces;
     places_.reset();
     places_.reset(new uint32_t[blocks_ * block_places_]);
-    places_[0] = 0;  // is read in place of others
+    places_[0] = 0;                             // is read in place of others
     taken_.reset(new uint16_t[blocks_ + 1]());  // one more may be read
   }
   salt_ = 0;

@@ -19,7 +19,8 @@ namespace candsamp {
 constexpr int64_t kMostLearnedClasses = int64_t{1} << 32;
 constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 
-// With the sum N of the counts and the largest power of two t with 2 range * t <= N (1 for small N):
+// With the sum N of the counts and the largest power of two t with 2 range * t <= N (1 for small
+// N):
 // - each class has count / t full slots (rounded down), of t units each. They lie in a table of
 //   blocks: slot (i, j) in a block that a hash of it names, the classes of a block in ascending
 //   order;

@@ -39,6 +39,33 @@ CANDSAMP_FORMULA uint64_t UniformDraw(uint64_t bits, const UniformRange& range) 
   return rest >= range.n ? rest - range.n : rest;
 }
 
+// The same for 32 bits.
+struct ColumnRange {
+  uint32_t n;
+  uint32_t rejected;
+  uint32_t reciprocal;
+};
+
+CANDSAMP_FORMULA ColumnRange MakeColumnRange(uint32_t n) {
+  if ((n & (n - 1)) == 0) return {n, 0, 0};
+  return {n, ~uint32_t{0} % n + 1, ~uint32_t{0} / n};
+}
+
+CANDSAMP_FORMULA uint32_t ColumnDraw(uint32_t bits, const ColumnRange& range) {
+  if (range.reciprocal == 0) return bits & (range.n - 1);
+  const uint32_t quotient =
+      static_cast<uint32_t>((static_cast<uint64_t>(bits) * range.reciprocal) >> 32);
+  const uint32_t rest = bits - quotient * range.n;
+  return rest >= range.n ? rest - range.n : rest;
+}
+
+// A draw from an alias table, not yet looked up: the column above the fraction that decides
+// between the column's two classes.
+CANDSAMP_FORMULA int64_t ColumnAndFraction(uint32_t fraction, uint32_t bits,
+                                           const ColumnRange& range) {
+  return static_cast<int64_t>(static_cast<uint64_t>(ColumnDraw(bits, range)) << 32 | fraction);
+}
+
 // The log-uniform distribution: P(k) = log((k + 2) / (k + 1)) / log(range + 1).
 struct LogUniformRange {
   int64_t range;
@@ -122,6 +149,10 @@ struct SamplerKernels {
 
   // out[k] = UniformDraw(bits[k]). Returns whether any of them is to be rejected.
   bool (*uniform)(const uint64_t* bits, int64_t count, const UniformRange& range, int64_t* out);
+
+  // out[k] = ColumnAndFraction(words[2k], words[2k + 1]). Returns whether any of the latter is to
+  // be rejected.
+  bool (*columns)(const uint32_t* words, int64_t count, const ColumnRange& range, int64_t* out);
 
   // out[k] = a log-uniform draw from bits[k].
   void (*log_uniform)(const uint64_t* bits, int64_t count, const LogUniformRange& range,

@@ -179,6 +179,32 @@ bool UniformDraws(const uint64_t* bits, int64_t count, const UniformRange& range
   return rejected != 0;
 }
 
+bool Columns(const uint32_t* words, int64_t count, const ColumnRange& range, int64_t* out) {
+  const bool is_power = range.reciprocal == 0;
+  const Lanes n = Lanes{} + range.n, reciprocal = Lanes{} + range.reciprocal;
+  const Lanes mask = Lanes{} + (is_power ? range.n - 1 : ~uint32_t{0});
+  Lanes any = {};
+  int64_t k = 0;
+  for (; k + kLanes <= count; k += kLanes) {
+    Lanes pair;
+    memcpy(&pair, words + 2 * k, sizeof pair);
+    const Lanes word = pair >> 32;
+    any |= reinterpret_cast<Lanes>(word < range.rejected);
+    const Lanes quotient = ProductOfLowHalves(word, reciprocal) >> 32;
+    const Lanes rest = (word & mask) - ProductOfLowHalves(quotient, n);
+    const Lanes column = rest - (reinterpret_cast<Lanes>(rest >= n) & n);
+    const Lanes result = column << 32 | (pair & 0xffffffff);
+    memcpy(out + k, &result, sizeof result);
+  }
+  uint64_t rejected = 0;
+  for (int lane = 0; lane < kLanes; ++lane) rejected |= any[lane];
+  for (; k < count; ++k) {
+    rejected |= words[2 * k + 1] < range.rejected;
+    out[k] = ColumnAndFraction(words[2 * k], words[2 * k + 1], range);
+  }
+  return rejected != 0;
+}
+
 // How many values the loops below handle at a time. Each does one step of a longer formula.
 constexpr int64_t kBlock = 256;
 
@@ -326,8 +352,8 @@ CANDSAMP_FORMULA void Pack(Lanes lanes, unsigned mask, uint64_t* to) {
 // table[index]. 32 bits are read, of which the upper 16 are the next entry.
 CANDSAMP_FORMULA Lanes Gather(const uint16_t* table, Lanes index) {
 #if defined(__AVX512F__)
-  const __m256i words = _mm512_mask_i64gather_epi32(
-      _mm256_setzero_si256(), 0xff, reinterpret_cast<__m512i>(index), table, 2);
+  const __m256i words = _mm512_mask_i64gather_epi32(_mm256_setzero_si256(), 0xff,
+                                                    reinterpret_cast<__m512i>(index), table, 2);
   const Lanes wide = reinterpret_cast<Lanes>(_mm512_maskz_cvtepu32_epi64(0xff, words));
 #else
   const __m128i words = _mm256_i64gather_epi32(reinterpret_cast<const int*>(table),
@@ -415,17 +441,8 @@ void Clocks(const uint64_t* bits, const double* p, int64_t count, double* out) {
 }  // namespace
 
 extern const SamplerKernels kSamplers = {
-    PhiloxSequence,
-    PhiloxAt,
-    UniformDraws,
-    LogUniform,
-    LogUniformProbability,
-    LogUniformFloatCount,
-    ProposeAll,
-    Scaled,
-    WithinTries,
-    Before,
-    Clocks,
+    PhiloxSequence,       PhiloxAt,   UniformDraws, Columns,     LogUniform, LogUniformProbability,
+    LogUniformFloatCount, ProposeAll, Scaled,       WithinTries, Before,     Clocks,
 };
 
 }  // namespace CANDSAMP_ISA

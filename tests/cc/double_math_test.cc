@@ -162,8 +162,8 @@ TEST(DoubleMathTest, LogIsWithinItsStatedBound) {
 }
 
 std::vector<double> BetweenMinusOneAndZero() {
-  std::vector<double> xs = Joined(AllMagnitudes(-1022, 0, -1, kRandom / 4, 2),
-                                  AllMagnitudes(-60, 0, -1, kRandom, 3));
+  std::vector<double> xs =
+      Joined(AllMagnitudes(-1022, 0, -1, kRandom / 4, 2), AllMagnitudes(-60, 0, -1, kRandom, 3));
   xs = Joined(xs, UniformBetween(-1, 0, kRandom, 4));
   for (const double x : {std::sqrt(0.5) - 1, -0.5}) AddNeighbours(x, 1000, &xs);
   double close = -1.0;
@@ -172,7 +172,8 @@ std::vector<double> BetweenMinusOneAndZero() {
 }
 
 TEST(DoubleMathTest, Log1pIsWithinItsStatedBound) {
-  const WorstError worst = Measure(BetweenMinusOneAndZero(), [](double x) { return Log1p(x); }, log1pq);
+  const WorstError worst =
+      Measure(BetweenMinusOneAndZero(), [](double x) { return Log1p(x); }, log1pq);
   EXPECT_LE(worst.ulp, 4.0) << "at " << std::hexfloat << worst.at;
   EXPECT_EQ(Log1p(0.0), 0.0);
   EXPECT_EQ(Log1p(-0.0), 0.0);

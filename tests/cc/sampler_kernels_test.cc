@@ -187,6 +187,31 @@ void ExpectLogUniform(const SamplerKernels& kernels, const std::vector<uint64_t>
   flushed.Expect(expected, "flushing denormals, range " + std::to_string(range));
 }
 
+TEST_P(SamplerKernelsTest, Columns) {
+  for (const uint32_t n : {1u, 2u, 3u, 1000u, 1u << 20, 3000000000u, 1u << 31, ~0u}) {
+    const ColumnRange range = MakeColumnRange(n);
+    for (int64_t count = 0; count <= kMostCount; ++count) {
+      std::vector<uint32_t> words(2 * count + 1);
+      for (uint32_t& word : words) word = static_cast<uint32_t>(random_());
+      if (count > 0 && count % 3 == 0) words[random_() % (2 * count)] = random_() % 2000;
+      // Vectors of words begin anywhere.
+      for (const int64_t from : {0, 1}) {
+        std::vector<int64_t> expected;
+        bool any_rejected = false;
+        for (int64_t k = 0; k < count - from; ++k) {
+          const uint64_t fraction = words[from + 2 * k], word = words[from + 2 * k + 1];
+          any_rejected |= word < (uint64_t{1} << 32) % n;
+          expected.push_back(static_cast<int64_t>((word % n) << 32 | fraction));
+        }
+        Output<int64_t> out(expected.size());
+        const bool got = kernels_.columns(words.data() + from, expected.size(), range, out.data());
+        EXPECT_EQ(got, any_rejected) << n;
+        out.Expect(expected, "of " + std::to_string(n));
+      }
+    }
+  }
+}
+
 TEST_P(SamplerKernelsTest, LogUniform) {
   for (const int64_t range : kRanges) {
     for (int64_t count = 0; count <= kMostCount; ++count) {
