@@ -143,6 +143,8 @@ void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* posi
   table.block_shift = blocks_ == 1 ? 63 : kBlockShift;
   table.taken = taken_.get();
   table.last_block = static_cast<uint64_t>(blocks_ - 1);
+  table.classes = places_.get();
+  table.counts = counts_;
   host.ParallelFor(count, 40, [&](int64_t begin, int64_t end) {
     ForEachBits(own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
       DrawBlock(table, own, first + at, n, bits, out + at);
@@ -165,13 +167,6 @@ void LearnedUnigram::DrawBlock(const SlotTable& table, const PhiloxStream& strea
   for (int64_t k = 0; k < count; ++k) draws[k] = first + k;
   int64_t pending = kernels.propose(bits, draws, count, table, &proposals);
   for (uint64_t attempt = 1;; ++attempt) {
-    for (int64_t k = 0; k < proposals.size; ++k) {
-      const uint64_t index = proposals.unit[k] >> shift_;
-      const uint64_t is_place = in_table(index);
-      const uint64_t place = reinterpret_cast<uint64_t>(places_.get() + index);
-      const uint64_t partial = reinterpret_cast<uint64_t>(counts_ + (index - table.places));
-      __builtin_prefetch(reinterpret_cast<const void*>((place & is_place) | (partial & ~is_place)));
-    }
     for (int64_t k = 0; k < proposals.size; ++k) {
       const uint64_t index = proposals.unit[k] >> shift_;
       const uint64_t is_place = in_table(index);

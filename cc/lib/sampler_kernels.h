@@ -119,6 +119,8 @@ struct SlotTable {
   int block_shift;        // 2^block_shift places are a block, of which
   const uint16_t* taken;  // [blocks + 1] so many are taken; the last is padding
   uint64_t last_block;
+  const uint32_t* classes;  // [places]
+  const int64_t* counts;    // of each class
 };
 
 // Whether 64 random bits propose a taken place or a partial slot, and which unit of it.
@@ -163,8 +165,9 @@ struct SamplerKernels {
   void (*log_uniform_count)(const int64_t* ids, int64_t count, const LogUniformRange& range,
                             double factor, float* counts);
 
-  // The proposals of draws[0 .. count), from bits[k]. Moves the draws that are proposed nothing to
-  // the front and returns how many. draws has room for Proposals::kRoom.
+  // The proposals of draws[0 .. count), from bits[k]; the classes and the counts they lead to are
+  // on their way into the cache. Moves the draws that are proposed nothing to the front and returns
+  // how many. draws has room for Proposals::kRoom.
   int64_t (*propose)(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
                      Proposals* proposals);
 

@@ -319,15 +319,21 @@ CANDSAMP_FORMULA unsigned MaskOf(Lanes lanes) {
 }
 
 #if !defined(__AVX512F__)
-// The permutations of 32-bit lanes that move the 64-bit lanes of a mask to the front.
+// The permutations of 32-bit lanes that move the 64-bit lanes of a mask to the front. The last of
+// them fills the rest.
 struct PackOrders {
   constexpr PackOrders() : halves() {
     for (int mask = 0; mask < 16; ++mask) {
-      int to = 0;
+      int to = 0, last = 0;
       for (int lane = 0; lane < 4; ++lane) {
         if (!(mask >> lane & 1)) continue;
+        last = lane;
         halves[mask][to++] = 2 * lane;
         halves[mask][to++] = 2 * lane + 1;
+      }
+      while (to < 8) {
+        halves[mask][to++] = 2 * last;
+        halves[mask][to++] = 2 * last + 1;
       }
     }
   }
@@ -336,12 +342,14 @@ struct PackOrders {
 constexpr PackOrders kPackOrders;
 #endif
 
-// Writes the lanes of the mask, packed, and rubbish after them.
-CANDSAMP_FORMULA void Pack(Lanes lanes, unsigned mask, uint64_t* to) {
+// Writes the lanes of the mask, packed, and after them lanes of `rest`, or of no other value.
+CANDSAMP_FORMULA void Pack(Lanes lanes, unsigned mask, Lanes rest, uint64_t* to) {
 #if defined(__AVX512F__)
-  _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(static_cast<__mmask8>(mask),
-                                                      reinterpret_cast<__m512i>(lanes)));
+  _mm512_storeu_si512(
+      to, _mm512_mask_compress_epi64(reinterpret_cast<__m512i>(rest), static_cast<__mmask8>(mask),
+                                     reinterpret_cast<__m512i>(lanes)));
 #else
+  (void)rest;
   const __m256i order =
       _mm256_load_si256(reinterpret_cast<const __m256i*>(kPackOrders.halves[mask]));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
@@ -377,6 +385,9 @@ int64_t ProposeAll(const uint64_t* bits, uint64_t* draws, int64_t count, const S
   const Lanes units = Lanes{} + table.units, places = Lanes{} + table.places;
   const Lanes place_mask = Lanes{} + ((uint64_t{1} << table.block_shift) - 1);
   const Lanes last_block = Lanes{} + table.last_block;
+  const Lanes classes = Lanes{} + reinterpret_cast<uint64_t>(table.classes);
+  const Lanes counts =
+      Lanes{} + (reinterpret_cast<uint64_t>(table.counts) - table.places * sizeof table.counts[0]);
   for (; k + kLanes <= count; k += kLanes) {
     Lanes x, draw, low;
     memcpy(&x, bits + k, sizeof x);
@@ -390,9 +401,15 @@ int64_t ProposeAll(const uint64_t* bits, uint64_t* draws, int64_t count, const S
     const Lanes is_fair = reinterpret_cast<Lanes>(low >= table.unfair);
     const unsigned proposed = MaskOf(is_fair & (is_taken | ~is_table));
     const unsigned nothing = ~proposed & ((1u << kLanes) - 1);
-    Pack(unit, proposed, out->unit + size);
-    Pack(draw, proposed, out->draw + size);
-    Pack(draw, nothing, draws + rejected);
+    Pack(unit, proposed, unit, out->unit + size);
+    Pack(draw, proposed, draw, out->draw + size);
+    Pack(draw, nothing, draw, draws + rejected);
+    uint64_t next[kLanes];
+    Pack(((classes + (index << 2)) & is_table) | ((counts + (index << 3)) & ~is_table), proposed,
+         classes, next);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      __builtin_prefetch(reinterpret_cast<const void*>(next[lane]));
+    }
     const int64_t taken = __builtin_popcount(proposed);
     size += taken;
     rejected += kLanes - taken;
@@ -400,7 +417,13 @@ int64_t ProposeAll(const uint64_t* bits, uint64_t* draws, int64_t count, const S
 #endif
   for (; k < count; ++k) {
     const uint64_t draw = draws[k];
-    const bool proposed = Propose(bits[k], table, &out->unit[size]);
+    uint64_t unit;
+    const bool proposed = Propose(bits[k], table, &unit);
+    const uint64_t index = unit >> table.shift;
+    __builtin_prefetch(index < table.places
+                           ? static_cast<const void*>(table.classes + index)
+                           : static_cast<const void*>(table.counts + (index - table.places)));
+    out->unit[size] = unit;
     out->draw[size] = draw;
     draws[rejected] = draw;
     size += proposed;
