@@ -53,17 +53,17 @@ struct RoundKeys {
 };
 
 // As many vectors at a time as hide the latency of a product.
-constexpr int kVectors = 2;
-constexpr int kBlocksAtATime = kVectors * kLanes;
+constexpr int kVectors = 4;
 
-// Philox of kBlocksAtATime counters: the first and the second 64 bits of each block. Upper halves
+// Philox of kV vectors of counters: the first and the second 64 bits of each block. Upper halves
 // hold rubbish until the end: products do not read them.
+template <int kV>
 CANDSAMP_FORMULA void PhiloxOfLanes(const RoundKeys& keys, const Lanes* high, const Lanes* low,
                                     Lanes* first, Lanes* second) {
   const Lanes multiplier0 = Lanes{} + kPhiloxMultiplier0;
   const Lanes multiplier1 = Lanes{} + kPhiloxMultiplier1;
-  Lanes c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
-  for (int v = 0; v < kVectors; ++v) {
+  Lanes c0[kV], c1[kV], c2[kV], c3[kV];
+  for (int v = 0; v < kV; ++v) {
     c0[v] = low[v];
     c1[v] = low[v] >> 32;
     c2[v] = high[v];
@@ -72,16 +72,16 @@ CANDSAMP_FORMULA void PhiloxOfLanes(const RoundKeys& keys, const Lanes* high, co
 #pragma GCC unroll 10
   for (int round = 0; round < kPhiloxRounds; ++round) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
+    for (int v = 0; v < kV; ++v) {
       const Lanes p0 = ProductOfLowHalves(c0[v], multiplier0);
       const Lanes p1 = ProductOfLowHalves(c2[v], multiplier1);
-      c0[v] = (p1 >> 32) ^ c1[v] ^ keys.first[round];
+      c0[v] = (p1 >> 32) ^ (c1[v] ^ keys.first[round]);
       c1[v] = p1;
-      c2[v] = (p0 >> 32) ^ c3[v] ^ keys.second[round];
+      c2[v] = (p0 >> 32) ^ (c3[v] ^ keys.second[round]);
       c3[v] = p0;
     }
   }
-  for (int v = 0; v < kVectors; ++v) {
+  for (int v = 0; v < kV; ++v) {
     first[v] = (c0[v] & 0xffffffff) | c1[v] << 32;
     second[v] = (c2[v] & 0xffffffff) | c3[v] << 32;
   }
@@ -103,41 +103,56 @@ CANDSAMP_FORMULA void Interleave(Lanes a, Lanes b, uint64_t* out) {
   memcpy(out + kLanes, &upper, sizeof upper);
 }
 
-void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, uint64_t* out) {
-  const RoundKeys keys(stream.key);
-  Lanes index[kVectors];
-  for (int k = 0; k < kBlocksAtATime; ++k) index[k / kLanes][k % kLanes] = block + k;
+// Blocks from `block` on, as far as they fill kV vectors; returns how many.
+template <int kV>
+CANDSAMP_FORMULA int64_t PhiloxOfVectors(const RoundKeys& keys, const PhiloxStream& stream,
+                                         uint64_t block, int64_t blocks, uint64_t* out) {
+  Lanes index[kV];
+  for (int k = 0; k < kV * kLanes; ++k) index[k / kLanes][k % kLanes] = block + k;
   int64_t b = 0;
-  for (; b + kBlocksAtATime <= blocks; b += kBlocksAtATime) {
-    Lanes low[kVectors], high[kVectors], first[kVectors], second[kVectors];
-    for (int v = 0; v < kVectors; ++v) {
+  for (; b + kV * kLanes <= blocks; b += kV * kLanes) {
+    Lanes low[kV], high[kV], first[kV], second[kV];
+    for (int v = 0; v < kV; ++v) {
       low[v] = stream.low + index[v];
       // A comparison of lanes is -1 where it holds: the carry.
       high[v] = stream.high - reinterpret_cast<Lanes>(low[v] < index[v]);
-      index[v] += kBlocksAtATime;
+      index[v] += kV * kLanes;
     }
-    PhiloxOfLanes(keys, high, low, first, second);
-    for (int v = 0; v < kVectors; ++v) {
-      Interleave(first[v], second[v], out + 2 * (b + kLanes * v));
-    }
+    PhiloxOfLanes<kV>(keys, high, low, first, second);
+    for (int v = 0; v < kV; ++v) Interleave(first[v], second[v], out + 2 * (b + kLanes * v));
   }
+  return b;
+}
+
+void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, uint64_t* out) {
+  const RoundKeys keys(stream.key);
+  int64_t b = PhiloxOfVectors<kVectors>(keys, stream, block, blocks, out);
+  b += PhiloxOfVectors<1>(keys, stream, block + b, blocks - b, out + 2 * b);
   for (; b < blocks; ++b) {
     const PhiloxBlock last = BlockOf(stream, block + b);
     memcpy(out + 2 * b, last.bits, sizeof last.bits);
   }
 }
 
-void PhiloxAt(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count, uint64_t* out) {
-  const RoundKeys keys(key);
-  Lanes highs[kVectors];
-  for (int v = 0; v < kVectors; ++v) highs[v] = Lanes{} + high;
+template <int kV>
+CANDSAMP_FORMULA int64_t PhiloxOfVectorsAt(const RoundKeys& keys, uint64_t high,
+                                           const uint64_t* lows, int64_t count, uint64_t* out) {
+  Lanes highs[kV];
+  for (int v = 0; v < kV; ++v) highs[v] = Lanes{} + high;
   int64_t b = 0;
-  for (; b + kBlocksAtATime <= count; b += kBlocksAtATime) {
-    Lanes low[kVectors], first[kVectors], second[kVectors];
+  for (; b + kV * kLanes <= count; b += kV * kLanes) {
+    Lanes low[kV], first[kV], second[kV];
     memcpy(low, lows + b, sizeof low);
-    PhiloxOfLanes(keys, highs, low, first, second);
+    PhiloxOfLanes<kV>(keys, highs, low, first, second);
     memcpy(out + b, first, sizeof first);
   }
+  return b;
+}
+
+void PhiloxAt(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count, uint64_t* out) {
+  const RoundKeys keys(key);
+  int64_t b = PhiloxOfVectorsAt<kVectors>(keys, high, lows, count, out);
+  b += PhiloxOfVectorsAt<1>(keys, high, lows + b, count - b, out + b);
   for (; b < count; ++b) out[b] = Philox(key, high, lows[b]).bits[0];
 }
 
@@ -288,8 +303,8 @@ CANDSAMP_FORMULA void LogUniformCounts(const int64_t* ids, int64_t count,
   const double scale = 2.0 / range.log_range * factor;
   if (range.range <= int64_t{1} << 50) {
     for (int64_t k = 0; k < count; ++k) {
-      const double denominator = DoubleOfShortInteger(2 * ids[k] + 3);
-      out[k] = static_cast<T>(HalfLogOfNextRatio(1.0 / denominator) * scale);
+      const double s = 1.0 / DoubleOfShortInteger(2 * ids[k] + 3);
+      out[k] = static_cast<T>(HalfLogOfNextRatio(s) * scale);
     }
   } else {
     for (int64_t k = 0; k < count; ++k) {
