@@ -71,40 +71,30 @@ void ForEachClass(Host& host, const Distribution& distribution, double* p, Use u
   }
 }
 
-// Moves the ids that were not in the set to the front and puts them into it; returns how many.
-// Without branches: which ids are new cannot be predicted. The set is copied so that the compiler
-// sees that writing to its memory does not change it.
-int64_t KeepUnseen(SeenSet set, int64_t* ids, int64_t count) {
+// Copies the ids that were not in the set, and puts them into it; returns how many. Without
+// branches: which ids are new cannot be predicted. Those that are in it are told apart first where
+// that is many: looking one up need not wait until those before it are in. The set is copied so
+// that the compiler sees that writing to its memory does not change it.
+// REQUIRES: room for count ids in out.
+int64_t CopyUnseen(SeenSet set, bool many_seen, int64_t* ids, int64_t count, int64_t* out) {
   constexpr int64_t kAhead = 16;
-  int64_t kept = 0;
-  bool many_seen = false;
-  for (int64_t begin = 0; begin < count; begin += kDrawBlock) {
-    const int64_t end = std::min(begin + kDrawBlock, count);
-    const int64_t kept_before = kept;
-    if (many_seen) {
-      // Most of them are dropped first: looking one up need not wait until those before it are in.
-      int64_t hopeful = kept;
-      for (int64_t k = begin; k < end; ++k) {
-        const int64_t id = ids[k];
-        ids[hopeful] = id;
-        hopeful += !set.Contains(id);
-      }
-      for (int64_t k = kept; k < hopeful; ++k) {
-        const int64_t id = ids[k];
-        ids[kept] = id;
-        kept += set.Insert(id);
-      }
-    } else {
-      for (int64_t k = begin; k < end; ++k) {
-        if (k + kAhead < end) set.Prefetch(ids[k + kAhead]);
-        const int64_t id = ids[k];
-        ids[kept] = id;
-        kept += set.Insert(id);
-      }
+  if (many_seen) {
+    int64_t hopeful = 0;
+    for (int64_t k = 0; k < count; ++k) {
+      const int64_t id = ids[k];
+      ids[hopeful] = id;
+      hopeful += !set.Contains(id);
     }
-    many_seen = set.is_bitmap() && (kept - kept_before) * 4 < (end - begin) * 3;
+    count = hopeful;
   }
-  return kept;
+  int64_t copied = 0;
+  for (int64_t k = 0; k < count; ++k) {
+    if (k + kAhead < count) set.Prefetch(ids[k + kAhead]);
+    const int64_t id = ids[k];
+    out[copied] = id;
+    copied += set.Insert(id);
+  }
+  return copied;
 }
 
 class Drawing {
@@ -170,40 +160,44 @@ class Drawing {
     // Never more than the blocks set aside have words for, two a draw.
     const int64_t most =
         std::min<int64_t>(64 * draws_.count + 1024, kBlocksPerSample * 2 * draws_.count);
-    int64_t buffer[kDrawBlock];
-    const int64_t count = draws_.count, wanted = wanted_;
-    int64_t picked = 0, tries = 0;
+    int64_t* const ids = host_.Allocate<int64_t>(BatchCapacity(draws_.count));
+    int64_t tries = 0;
     uint64_t position = 0;
-    double rate = 1;  // of draws that were taken
-    for (int64_t drawn = 0; drawn < most && picked < wanted;) {
-      const int64_t room = count - picked;
-      // Large batches are drawn to where they are kept, and thinned out there.
-      const bool in_place = room >= kDrawBlock;
-      const int64_t few =
-          static_cast<int64_t>(std::min<double>(std::ceil((wanted - picked) / rate), kDrawBlock));
-      const int64_t batch = std::min(most - drawn, in_place ? room : few);
-      int64_t* const ids = in_place ? out_ + picked : buffer;
+    double rate = 1;  // of the latest draws that were taken
+    for (int64_t drawn = 0; drawn < most && picked_ < wanted_;) {
+      // Few large batches: it takes time to wake threads.
+      const double expected = std::ceil(static_cast<double>(wanted_ - picked_) / rate);
+      const int64_t capacity = std::min(most - drawn, BatchCapacity(draws_.count));
+      const int64_t batch = static_cast<int64_t>(std::min<double>(expected, capacity));
       distribution_.Draw(host_, stream_, &position, batch, ids);
       drawn += batch;
-      const int64_t picked_before = picked;
-      if (in_place && draws_.unique && draws_.num_excluded == 0) {
-        picked += KeepUnseen(seen_, ids, batch);
-        tries += batch;
-        rate = static_cast<double>(picked - picked_before) / static_cast<double>(batch);
-        continue;
+      for (int64_t begin = 0; begin < batch && picked_ < wanted_; begin += kDrawBlock) {
+        const int64_t size = std::min(batch - begin, kDrawBlock);
+        const int64_t picked_before = picked_;
+        tries += Take(ids + begin, size, rate < 0.75);
+        rate = std::max<double>(picked_ - picked_before, 0.5) / static_cast<double>(size);
       }
-      for (int64_t k = 0; k < batch && picked < wanted; ++k) {
-        const int64_t id = ids[k];
-        if (IsExcluded(id)) continue;
-        ++tries;
-        if (draws_.unique && !seen_.Insert(id)) continue;
-        if (picked < count) out_[picked] = id;
-        ++picked;
-      }
-      rate = std::max<double>(picked - picked_before, 0.5) / static_cast<double>(batch);
     }
-    picked_ = picked;
     tries_ = static_cast<double>(tries);
+  }
+
+  // Picks what can be picked until there are enough; returns how many tries that took.
+  int64_t Take(int64_t* ids, int64_t count, bool many_seen) {
+    if (draws_.unique && draws_.num_excluded == 0 && count <= draws_.count - picked_) {
+      const bool filter = many_seen && seen_.is_bitmap();
+      picked_ += CopyUnseen(seen_, filter, ids, count, out_ + picked_);
+      return count;
+    }
+    int64_t tries = 0;
+    for (int64_t k = 0; k < count && picked_ < wanted_; ++k) {
+      const int64_t id = ids[k];
+      if (IsExcluded(id)) continue;
+      ++tries;
+      if (draws_.unique && !seen_.Insert(id)) continue;
+      if (picked_ < draws_.count) out_[picked_] = id;
+      ++picked_;
+    }
+    return tries;
   }
 
   void FinishByClocks() {
@@ -307,6 +301,7 @@ class Drawing {
 
  public:
   static int64_t ClockCapacity(int64_t missing) { return 2 * missing + 64; }
+  static int64_t BatchCapacity(int64_t count) { return 2 * count + 64; }
 
  private:
   Host& host_;
@@ -342,7 +337,7 @@ int64_t DrawScratchBytes(const Draws& draws, int64_t range) {
   const int64_t sets = (draws.num_excluded ? SeenSet::Words(draws.num_excluded, range) : 0) +
                        (draws.unique ? SeenSet::Words(draws.count + 1, range) : 0);
   const int64_t finish = 2 * Drawing::ClockCapacity(draws.count + 1) + 2 * kClassBlock;
-  return 8 * (sets + finish) + 64 * 5;
+  return 8 * (sets + finish + Drawing::BatchCapacity(draws.count)) + 64 * 6;
 }
 
 void ExpectedCounts(Host& host, const Distribution& distribution, const CountRule& rule,
