@@ -301,7 +301,7 @@ class Drawing {
 
  public:
   static int64_t ClockCapacity(int64_t missing) { return 2 * missing + 64; }
-  static int64_t BatchCapacity(int64_t count) { return 2 * count + 64; }
+  static int64_t BatchCapacity(int64_t count) { return std::min(2 * count + 64, int64_t{1} << 20); }
 
  private:
   Host& host_;
