@@ -167,7 +167,7 @@ struct Log1pReduction {
 CANDSAMP_FORMULA Log1pReduction ReduceLog1p(double x) {
   const double y = 1.0 + x;
   const double lost = x - (y - 1.0);
-  // lost / y: where y is far from 1, nothing is lost.
+  // lost / y to first order: where y is below 1/2, nothing is lost.
   return {ReduceLog(y), lost * (2.0 - y)};
 }
 CANDSAMP_FORMULA double Log1pOf(const Log1pReduction& reduced) {

@@ -137,7 +137,7 @@ void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* posi
   SlotTable table;
   table.places = static_cast<uint64_t>(blocks_ * block_places_);
   table.shift = shift_;
-  // At most 3 * 2^62: there are at most 1.25 * 1.5 places for each full slot.
+  // At most 3 * 2^62: there are at most 1.25 * 1.66 places for each full slot.
   table.units = (table.places + static_cast<uint64_t>(range())) << shift_;
   table.unfair = (~table.units + 1) % table.units;
   table.block_shift = blocks_ == 1 ? 63 : kBlockShift;

@@ -27,9 +27,10 @@ constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 // - and one slot filled to 1 + count mod t units, which needs no table: the count itself says how
 //   far.
 // A draw proposes a unit of one of the table's places or of one of the range's partial slots, and
-// takes 1 to 4 proposals on average: the table is built for a quarter more slots than there are at
-// most, and its blocks are 70% full then. The table is built anew when it is full, and with t
-// doubled when N = 4 range * t. For N updates this takes O(range + N) time.
+// takes 1 to 2.2 proposals on average, near the largest totals up to 4.2: the table is built for a
+// quarter more slots than there are at most, and its blocks are 70% full then. The table is built
+// anew when it is full, and with t doubled when N = 4 range * t. For N updates this takes O(range +
+// N) time.
 class LearnedUnigram : public Distribution {
  public:
   // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts
@@ -56,7 +57,7 @@ class LearnedUnigram : public Distribution {
 
  private:
   // Places of a block of the table, and how many of them are taken at most on average. The chance
-  // that a block of random slots overflows is below 1e-8; then all are hashed differently. A small
+  // that a block of random slots overflows is below 5e-8; then all are hashed differently. A small
   // table is a single block, without a place to spare.
   static constexpr int kBlockShift = 8;
   static constexpr int64_t kBlockPlaces = 1 << kBlockShift;

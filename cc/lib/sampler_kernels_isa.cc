@@ -254,7 +254,7 @@ struct Log1pReductions {
 };
 
 // The draw is floor(exp(x)) - 1. Where an integer lies so near exp that its rounding decides, the
-// slow exact form is taken instead. So it is at the upper end of the range, and from 2^50 on.
+// slow exact form is taken instead. So it is at the upper end of the range, and from 2^49 on.
 template <typename Exp>
 CANDSAMP_FORMULA void LogUniformLoop(const uint64_t* bits, int64_t count,
                                      const LogUniformRange& range, int64_t* out) {
