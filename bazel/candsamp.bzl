@@ -57,6 +57,8 @@ def candsamp_isa_library(name, srcs, hdrs = [], deps = [], **kwargs):
                 "-fno-trapping-math",
                 # Vector types stay inside a file.
                 "-Wno-psabi",
+                # GCC's own AVX-512 headers.
+                "-Wno-maybe-uninitialized",
                 "-DCANDSAMP_ISA=" + isa,
                 "-DEigen=CandsampEigen_" + isa,
             ],

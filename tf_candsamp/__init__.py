@@ -16,6 +16,7 @@ from tf_candsamp.ragged_losses import (
     ragged_nce_loss,
     ragged_sampled_softmax_loss,
 )
+from tf_candsamp.sampled_losses import nce_loss, sampled_softmax_loss
 from tf_candsamp.samplers import (
     FixedUnigramSampler,
     LearnedUnigramSampler,
@@ -43,9 +44,11 @@ __all__ = [
     "fixed_unigram_candidate_sampler",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
+    "nce_loss",
     "ragged_candidate_logits",
     "ragged_nce_loss",
     "ragged_sampled_softmax_loss",
+    "sampled_softmax_loss",
     "stateless_fixed_unigram_candidate_sampler",
     "stateless_log_uniform_candidate_sampler",
     "stateless_uniform_candidate_sampler",

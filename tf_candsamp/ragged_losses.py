@@ -4,10 +4,16 @@ import tensorflow as tf
 
 from tf_candsamp import _ragged
 from tf_candsamp._library import ops
-from tf_candsamp._tables import open_table, to_tensor
-
-_HALF_TYPES = (tf.bfloat16, tf.float16)
-_INPUT_TYPES = (tf.float32, tf.float64, *_HALF_TYPES)
+from tf_candsamp._loss_ops import (
+    first_order,
+    gradients,
+    inputs_by_name,
+    no_second_derivative,
+    op_for,
+    sum_type,
+    tables_and_inputs,
+    type_attributes,
+)
 
 
 def ragged_sampled_softmax_loss(
@@ -162,15 +168,15 @@ def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
     <tf.RaggedTensor [[1.0, 0.0], [2.0]]>
     """
     with tf.name_scope(name or "RaggedCandidateLogits"):
-        weights, biases, inputs = _tables_and_inputs(weights, biases, inputs)
+        weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
         rows = _ragged.class_ids("candidates", candidates)
-        logits = _op_for("ragged_candidate_logits", weights, biases)(
+        logits = op_for("ragged_candidate_logits", weights, biases)(
             weights=weights.entries,
             biases=biases.entries,
             inputs=inputs,
             candidates=rows.values,
             candidate_splits=rows.splits,
-            **_type_attributes(weights, biases),
+            **type_attributes(weights, biases),
         ).logits
         if isinstance(candidates, tf.RaggedTensor):
             return candidates.with_flat_values(logits)
@@ -188,14 +194,14 @@ def _ragged_loss(
     candidate_log_q,
     remove_accidental_hits,
 ):
-    weights, biases, inputs = _tables_and_inputs(weights, biases, inputs)
+    weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
     labels = _ragged.class_ids("labels", labels, vector=True)
     candidates = _ragged.class_ids("candidates", candidates)
     label_log_q, label_log_q_splits = _ragged.log_q("label_log_q", label_log_q, labels, vector=True)
     candidate_log_q, candidate_log_q_splits = _ragged.log_q(
         "candidate_log_q", candidate_log_q, candidates
     )
-    return _op_for(op_name, weights, biases)(
+    return op_for(op_name, weights, biases)(
         weights=weights.entries,
         biases=biases.entries,
         inputs=inputs,
@@ -208,42 +214,9 @@ def _ragged_loss(
         candidate_log_q=candidate_log_q,
         candidate_log_q_splits=candidate_log_q_splits,
         remove_accidental_hits=remove_accidental_hits,
-        A=tf.float64 if inputs.dtype == tf.float64 else tf.float32,
-        **_type_attributes(weights, biases),
+        A=sum_type(inputs),
+        **type_attributes(weights, biases),
     ).loss
-
-
-def _tables_and_inputs(weights, biases, inputs):
-    if weights is None:
-        raise ValueError("weights must be a table of classes, got None.")
-    weights = open_table("weights", weights, rank=2)
-    biases = open_table("biases", biases, rank=1, dtype=weights.dtype)
-    inputs = to_tensor(inputs, weights.dtype)
-    if inputs.dtype not in _INPUT_TYPES:
-        raise TypeError(
-            f"inputs must be float32, float64, bfloat16 or float16, got {inputs.dtype.name}."
-        )
-    half = inputs.dtype in _HALF_TYPES
-    if weights.dtype != inputs.dtype and not (half and weights.dtype == tf.float32):
-        expected = inputs.dtype.name + (" or float32" if half else "")
-        raise TypeError(
-            f"weights must be of type {expected} for inputs of type {inputs.dtype.name}, got "
-            f"{weights.dtype.name}."
-        )
-    return weights, biases, inputs
-
-
-def _op_for(name, weights, biases):
-    """The op that takes handles, if there are any, or the stateless one of the same function."""
-    resource = "resource_" if weights.has_variable or biases.has_variable else ""
-    return getattr(ops, f"candsamp_{resource}{name}")
-
-
-def _type_attributes(weights, biases):
-    return {
-        "W": weights.dtype,
-        "Tshape": tf.int64 if tf.int64 in (weights.shape_dtype, biases.shape_dtype) else tf.int32,
-    }
 
 
 # The arguments of the differentiable ops in order; of lists, the attribute that gives the length.
@@ -269,71 +242,13 @@ _LOGITS_ARGUMENTS = (
 )
 
 
-def _inputs_by_name(op, arguments):
-    """Maps the names of an op's arguments to its input tensors, lists to lists."""
-    names, position = {}, 0
-    for name, length in arguments:
-        if length is None:
-            names[name] = op.inputs[position]
-            position += 1
-            continue
-        size = op.get_attr(length)
-        size = size if isinstance(size, int) else len(size)
-        names[name] = list(op.inputs[position : position + size])
-        position += size
-    return names
-
-
-def _gradients(given, slices):
-    """The gradient of each input, in order, from the outputs of a gradient op."""
-
-    def shards(indices, values, shapes):
-        # tf.identity: the tape loses sight of an index tensor that is an op's own output.
-        return [
-            tf.IndexedSlices(v, tf.identity(i), s)
-            for i, v, s in zip(indices, values, shapes, strict=True)
-        ]
-
-    known = {
-        "weights": shards(slices.weight_indices, slices.weight_values, slices.weight_shapes),
-        "biases": shards(slices.bias_indices, slices.bias_values, slices.bias_shapes),
-        "inputs": slices.inputs_grad,
-    }
-    gradients = []
-    for argument, value in given.items():
-        gradient = known.get(argument, [None] * len(value) if isinstance(value, list) else None)
-        gradients.extend(gradient if isinstance(value, list) else [gradient])
-    return gradients
-
-
-# What a graph holds as the gradient of an output that nothing differentiates.
-_ZEROS = ("ZerosLike", "Fill", "Const", "BroadcastTo")
-
-
-def _unless_differentiated(op, value, grads):
-    """`value`, or an error at run time if any of `grads` is not zero.
-
-    An error when the graph is built would break a first-order step that is merely traced under an
-    outer tape.
-    """
-    return ops.candsamp_not_twice_differentiable(value, grads, op_name=op.type)
-
-
-def _first_order(op, grad, grads_of_kept):
-    """The op's `grad`, unless what it keeps for its gradient op is differentiated, too."""
-    if tf.executing_eagerly():  # the gradient of the gradient op has failed already
-        return grad
-    grads = [g for g in grads_of_kept if g is not None and g.op.type not in _ZEROS]
-    return _unless_differentiated(op, grad, grads) if grads else grad
-
-
 def _ragged_loss_gradient(op, grad, *grads_of_kept):
-    given = _inputs_by_name(op, _LOSS_ARGUMENTS)
+    given = inputs_by_name(op, _LOSS_ARGUMENTS)
     _, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad, weight_rows, bias_rows = (
         op.outputs
     )
     slices = ops.candsamp_ragged_loss_grad(
-        grad=_first_order(op, grad, grads_of_kept[:3]),
+        grad=first_order(op, grad, grads_of_kept[:3]),
         inputs=given["inputs"],
         labels=given["labels"],
         label_splits=given["label_splits"],
@@ -349,7 +264,7 @@ def _ragged_loss_gradient(op, grad, *grads_of_kept):
         num_weights=len(given["weights"]),
         num_biases=len(given["biases"]),
     )
-    return _gradients(given, slices)
+    return gradients(given, slices)
 
 
 for _name in (
@@ -362,11 +277,11 @@ for _name in (
 
 
 def _ragged_logits_gradient(op, grad, grad_of_rows, *_):
-    given = _inputs_by_name(op, _LOGITS_ARGUMENTS)
+    given = inputs_by_name(op, _LOGITS_ARGUMENTS)
     _, rows, row_ids, weight_rows, bias_rows = op.outputs
     keeps_rows = any(shard.dtype == tf.resource for shard in given["weights"])
     slices = ops.candsamp_ragged_candidate_logits_grad(
-        grad=_first_order(op, grad, [grad_of_rows]),
+        grad=first_order(op, grad, [grad_of_rows]),
         inputs=given["inputs"],
         candidates=given["candidates"],
         candidate_splits=given["candidate_splits"],
@@ -378,21 +293,10 @@ def _ragged_logits_gradient(op, grad, grad_of_rows, *_):
         num_weights=len(given["weights"]),
         num_biases=len(given["biases"]),
     )
-    return _gradients(given, slices)
+    return gradients(given, slices)
 
 
 tf.RegisterGradient("Candsamp>RaggedCandidateLogits")(_ragged_logits_gradient)
 tf.RegisterGradient("Candsamp>ResourceRaggedCandidateLogits")(_ragged_logits_gradient)
-
-
-def _no_second_derivative(op, *grads):
-    grads = [g for g in grads if g is not None and g.dtype.is_floating]
-    return [
-        _unless_differentiated(op, tf.zeros_like(x), grads) if x.dtype.is_floating else None
-        for x in op.inputs
-    ]
-
-
-tf.RegisterGradient("Candsamp>RaggedLossGrad")(_no_second_derivative)
-tf.RegisterGradient("Candsamp>RaggedCandidateLogitsGrad")(_no_second_derivative)
-tf.no_gradient("Candsamp>NotTwiceDifferentiable")
+tf.RegisterGradient("Candsamp>RaggedLossGrad")(no_second_derivative)
+tf.RegisterGradient("Candsamp>RaggedCandidateLogitsGrad")(no_second_derivative)

@@ -1,10 +1,11 @@
 // Backward kernels of the ragged losses: dense gradients of inputs, slices for the tables.
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cc/kernels/loss_inputs.h"
 #include "cc/kernels/ragged_inputs.h"
+#include "cc/kernels/table_slices.h"
 #include "cc/lib/ragged_gradients.h"
 
 namespace candsamp {
@@ -22,23 +23,6 @@ absl::Status CheckSize(const char* name, const Tensor& tensor, int64_t expected)
   if (tensor.dims() == 1 && tensor.NumElements() == expected) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, " must have shape [", expected,
                                                  "], got shape ", tensor.shape().DebugString()));
-}
-
-// The first row of each shard, and the number of all rows, of the table `name`.
-absl::Status ReadShardStarts(OpKernelContext* context, const std::string& name,
-                             std::vector<int64_t>* starts) {
-  const Tensor* rows;
-  TF_RETURN_IF_ERROR(context->input(name, &rows));
-  *starts = {0};
-  for (int64_t k = 0; k < rows->NumElements(); ++k) {
-    const int64_t count = rows->flat<int64_t>()(k);
-    if (count < 0 || count > kMostClasses - starts->back()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, " must be numbers of rows, got ", count));
-    }
-    starts->push_back(starts->back() + count);
-  }
-  return absl::OkStatus();
 }
 
 // The slices of every shard of one table.
@@ -80,25 +64,8 @@ class SlicesOutput {
         SumClassBiases(host, groups, first, last, MutableData<W>(values));
       }
       TF_RETURN_IF_ERROR(shapes_list.allocate(k, TensorShape({values_shape.dims()}), &shape));
-      TF_RETURN_IF_ERROR(WriteShape(prefix, shard_starts[k + 1] - shard_starts[k], depth, shape));
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  static absl::Status WriteShape(const std::string& prefix, int64_t rows, int64_t depth,
-                                 Tensor* shape) {
-    const int64_t sizes[] = {rows, depth};
-    for (int64_t d = 0; d < shape->NumElements(); ++d) {
-      if (shape->dtype() == tensorflow::DT_INT64) {
-        shape->vec<int64_t>()(d) = sizes[d];
-      } else if (sizes[d] <= std::numeric_limits<int32_t>::max()) {
-        shape->vec<int32_t>()(d) = static_cast<int32_t>(sizes[d]);
-      } else {
-        return absl::InvalidArgumentError(
-            absl::StrCat(prefix, "_shapes of type int32 cannot hold ", sizes[d],
-                         ": the table needs a static shape, or Tshape int64"));
-      }
+      TF_RETURN_IF_ERROR(
+          WriteSliceShape(prefix, shard_starts[k + 1] - shard_starts[k], depth, shape));
     }
     return absl::OkStatus();
   }
@@ -226,40 +193,6 @@ class RaggedLogitsGradOp : public OpKernel {
   }
 };
 
-class NotTwiceDifferentiableOp : public OpKernel {
- public:
-  explicit NotTwiceDifferentiableOp(OpKernelConstruction* context) : OpKernel(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("op_name", &op_name_));
-  }
-
-  void Compute(OpKernelContext* context) override {
-    OpInputList grads;
-    OP_REQUIRES_OK(context, context->input_list("grads", &grads));
-    for (const Tensor& grad : grads) {
-      OP_REQUIRES(context, IsZero(grad),
-                  absl::UnimplementedError(absl::StrCat(
-                      "the gradient of ", op_name_,
-                      " has no gradient itself: second derivatives of tf_candsamp's losses are not "
-                      "implemented")));
-    }
-    context->set_output(0, context->input(0));
-  }
-
- private:
-  // Whatever the float type: all bits but the sign, in an element's last byte, are 0.
-  static bool IsZero(const Tensor& tensor) {
-    const size_t size = tensorflow::DataTypeSize(tensor.dtype());
-    const unsigned char* bytes = static_cast<const unsigned char*>(tensor.data());
-    unsigned char set = 0;
-    for (size_t k = 0; k < tensor.TotalBytes(); ++k) {
-      set |= (k + 1) % size == 0 ? bytes[k] & 0x7f : bytes[k];
-    }
-    return set == 0;
-  }
-
-  std::string op_name_;
-};
-
 }  // namespace
 
 #define CANDSAMP_REGISTER(T, W)                                                              \
@@ -270,8 +203,5 @@ class NotTwiceDifferentiableOp : public OpKernel {
                           RaggedLogitsGradOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
-
-REGISTER_KERNEL_BUILDER(Name("Candsamp>NotTwiceDifferentiable").Device(tensorflow::DEVICE_CPU),
-                        NotTwiceDifferentiableOp);
 
 }  // namespace candsamp

@@ -2,24 +2,14 @@
 #include "cc/kernels/ragged_inputs.h"
 
 #include "absl/strings/str_cat.h"
+#include "cc/kernels/compute.h"
+#include "cc/kernels/types.h"
 
 namespace candsamp {
 
 using tensorflow::OpInputList;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-
-absl::Status CheckInputs(const Tensor& inputs, int64_t depth) {
-  if (inputs.dims() != 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("inputs must have rank 2, got shape ", inputs.shape().DebugString()));
-  }
-  if (inputs.dim_size(1) != depth) {
-    return absl::InvalidArgumentError(absl::StrCat("inputs must have the depth of weights, ", depth,
-                                                   ", got shape ", inputs.shape().DebugString()));
-  }
-  return absl::OkStatus();
-}
 
 absl::Status ReadRaggedIds(OpKernelContext* context, const std::string& name, int64_t rows,
                            RaggedIds* ids) {

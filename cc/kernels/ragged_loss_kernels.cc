@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "cc/kernels/loss_inputs.h"
 #include "cc/kernels/ragged_inputs.h"
-#include "cc/kernels/table_inputs.h"
 #include "cc/lib/ragged_gradients.h"
 #include "cc/lib/ragged_losses.h"
 
@@ -16,51 +16,7 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
-// `weights`, `biases` and `inputs` of an op, opened, locked and checked.
-template <typename W>
-class Arguments {
- public:
-  absl::Status Open(OpKernelContext* context) {
-    TF_RETURN_IF_ERROR(weights_.Open(context, "weights", DataTypeOf<W>(), &locks_));
-    TF_RETURN_IF_ERROR(biases_.Open(context, "biases", DataTypeOf<W>(), &locks_));
-    locks_.Lock();
-    TF_RETURN_IF_ERROR(weights_.Check(2));
-    TF_RETURN_IF_ERROR(biases_.Check(1));
-    weights = weights_.Rows<W>();
-    biases = biases_.Rows<W>();
-    if (!biases.empty() && biases.rows() != weights.rows()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("biases must have as many values as weights has rows, ", weights.rows(),
-                       ", got ", biases.rows()));
-    }
-    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
-    return CheckInputs(*inputs, weights.depth());
-  }
-
-  bool weights_in_variable() const { return weights_.has_variable(); }
-
-  RowTable<W> weights{0};
-  RowTable<W> biases{1};
-  const Tensor* inputs = nullptr;
-
- private:
-  VariableLocks locks_;
-  TableInput weights_;
-  TableInput biases_;
-};
-
-// The output that says how many rows each shard of a table has.
-template <typename W>
-absl::Status OutputShardRows(OpKernelContext* context, const char* name, const RowTable<W>& table) {
-  Tensor* output;
-  TF_RETURN_IF_ERROR(context->allocate_output(name, TensorShape({table.shards()}), &output));
-  for (int64_t k = 0; k < table.shards(); ++k) {
-    output->vec<int64_t>()(k) = table.first_row()[k + 1] - table.first_row()[k];
-  }
-  return absl::OkStatus();
-}
-
-template <typename T, typename W, RaggedLoss kKind>
+template <typename T, typename W, LossKind kKind>
 class RaggedLossOp : public OpKernel {
  public:
   using A = Accumulator<W>;
@@ -75,7 +31,7 @@ class RaggedLossOp : public OpKernel {
 
  private:
   absl::Status Run(OpKernelContext* context, TfHost& host) const {
-    Arguments<W> arguments;
+    LossArguments<W> arguments;
     TF_RETURN_IF_ERROR(arguments.Open(context));
     const RowTable<W>& weights = arguments.weights;
     const RowTable<W>& biases = arguments.biases;
@@ -92,7 +48,7 @@ class RaggedLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("labels", batch.labels, batch.rows, weights.rows())));
     TF_RETURN_IF_ERROR(
         ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
-    if (kKind == RaggedLoss::kSoftmax) {
+    if (kKind == LossKind::kSoftmax) {
       TF_RETURN_IF_ERROR(ToStatus(CheckNoEmptyRow("labels", batch.labels, batch.rows)));
     }
 
@@ -131,7 +87,7 @@ class RaggedLogitsOp : public OpKernel {
 
  private:
   absl::Status Run(OpKernelContext* context, TfHost& host) const {
-    Arguments<W> arguments;
+    LossArguments<W> arguments;
     TF_RETURN_IF_ERROR(arguments.Open(context));
     const RowTable<W>& weights = arguments.weights;
     const RowTable<W>& biases = arguments.biases;
@@ -183,14 +139,14 @@ class RaggedLogitsOp : public OpKernel {
   REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER(name, T, W).TypeConstraint<Accumulator<W>>("A"), \
                           RaggedLossOp<T, W, kind>);
 
-#define CANDSAMP_REGISTER(T, W)                                                                   \
-  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedSampledSoftmaxLoss", T, W, RaggedLoss::kSoftmax)         \
-  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedSampledSoftmaxLoss", T, W, RaggedLoss::kSoftmax) \
-  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedNceLoss", T, W, RaggedLoss::kNce)                        \
-  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedNceLoss", T, W, RaggedLoss::kNce)                \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogits", T, W),               \
-                          RaggedLogitsOp<T, W>);                                                  \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceRaggedCandidateLogits", T, W),       \
+#define CANDSAMP_REGISTER(T, W)                                                                 \
+  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedSampledSoftmaxLoss", T, W, LossKind::kSoftmax)         \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedSampledSoftmaxLoss", T, W, LossKind::kSoftmax) \
+  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedNceLoss", T, W, LossKind::kNce)                        \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedNceLoss", T, W, LossKind::kNce)                \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogits", T, W),             \
+                          RaggedLogitsOp<T, W>);                                                \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceRaggedCandidateLogits", T, W),     \
                           RaggedLogitsOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

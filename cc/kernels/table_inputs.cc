@@ -57,7 +57,7 @@ absl::Status TableInput::Open(OpKernelContext* context, const std::string& name,
   return absl::OkStatus();
 }
 
-absl::Status TableInput::Check(int rank) const {
+absl::Status TableInput::Check(int rank, Partition partition) const {
   int64_t rows = 0;
   for (size_t k = 0; k < shards_.size(); ++k) {
     if (shards_[k].variable && !shards_[k].variable->is_initialized) {
@@ -86,6 +86,15 @@ absl::Status TableInput::Check(int rank) const {
                                                      tensor.shape().DebugString()));
     }
     rows += tensor.dim_size(0);
+  }
+  const int64_t count = static_cast<int64_t>(shards_.size());
+  for (int64_t k = 0; partition == Partition::kInTurn && k < count; ++k) {
+    const int64_t expected = (rows - k + count - 1) / count;
+    if (shards_[k].tensor().dim_size(0) != expected) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          NameOf(k), " must have ", expected, " of the ", rows, " rows that are dealt out in turn ",
+          "(partition_strategy 'mod'), got shape ", shards_[k].tensor().shape().DebugString()));
+    }
   }
   return absl::OkStatus();
 }

@@ -32,18 +32,19 @@ class TableInput {
   absl::Status Open(tensorflow::OpKernelContext* context, const std::string& name,
                     tensorflow::DataType type, VariableLocks* locks);
 
-  // Checks type and shape of each shard: of rank 2, or 1 when the table is a vector.
+  // Checks type and shape of each shard: of rank 2, or 1 when the table is a vector. Shards whose
+  // rows were dealt out in turn differ by at most one row.
   // REQUIRES: the locks are held, and stay held as long as the table is read.
-  absl::Status Check(int rank) const;
+  absl::Status Check(int rank, Partition partition = Partition::kConsecutive) const;
 
   bool has_variable() const { return has_variable_; }
 
   // REQUIRES: Check succeeded.
   template <typename W>
-  RowTable<W> Rows() const {
+  RowTable<W> Rows(Partition partition = Partition::kConsecutive) const {
     const int64_t depth =
         shards_.empty() || shards_[0].tensor().dims() < 2 ? 1 : shards_[0].tensor().dim_size(1);
-    RowTable<W> table(depth);
+    RowTable<W> table(depth, partition);
     for (const Shard& shard : shards_) {
       table.AddShard(Data<W>(shard.tensor()), shard.tensor().dim_size(0));
     }

@@ -187,7 +187,7 @@ class RaggedForward {
  public:
   using A = Accumulator<W>;
 
-  RaggedForward(Host& host, RaggedLoss kind, const RaggedBatch& batch, const A* inputs,
+  RaggedForward(Host& host, LossKind kind, const RaggedBatch& batch, const A* inputs,
                 const RowTable<W>& weights, const RowTable<W>& biases, bool remove_accidental_hits,
                 const RaggedLossOutput<A>& output)
       : host_(host),
@@ -242,7 +242,7 @@ class RaggedForward {
     A logits[kSegmentLength];
     const Partial<A> partial =
         RunTiles(row, batch_.labels.size(row), classes, first, end, logits, InputsGrad(row));
-    if (kind_ == RaggedLoss::kSoftmax) {
+    if (kind_ == LossKind::kSoftmax) {
       logit_kernels_.scaled_exp_minus(logits, end - first, Reference(partial.max),
                                       A(1) / partial.sum, logits);
     }
@@ -271,13 +271,13 @@ class RaggedForward {
     std::fill_n(inputs_grad, depth_, A(0));
     for (int64_t s = 0; s < group.segments; ++s) {
       const A factor =
-          kind_ == RaggedLoss::kSoftmax ? std::exp(partials[s].max - Reference(merged.max)) : A(1);
+          kind_ == LossKind::kSoftmax ? std::exp(partials[s].max - Reference(merged.max)) : A(1);
       merged.sum += factor * partials[s].sum;
       merged.label_logits += partials[s].label_logits;
       const A* part = sums + s * depth_;
       accumulator_kernels_.add_weighted(&part, &factor, 1, depth_, inputs_grad);
     }
-    if (kind_ == RaggedLoss::kSoftmax) {
+    if (kind_ == LossKind::kSoftmax) {
       const auto normalise = [&](A* logits, int64_t count) {
         logit_kernels_.scaled_exp_minus(logits, count, Reference(merged.max), A(1) / merged.sum,
                                         logits);
@@ -299,7 +299,7 @@ class RaggedForward {
     }
     // What is left in place of a dropped candidate's gradient ends up as 0: a long row's softmax
     // takes it for a logit.
-    const A dropped = segment.slot >= 0 && kind_ == RaggedLoss::kSoftmax
+    const A dropped = segment.slot >= 0 && kind_ == LossKind::kSoftmax
                           ? -std::numeric_limits<A>::infinity()
                           : A(0);
     const int64_t origin = candidates.begin(row) - labels.size(row);
@@ -328,7 +328,7 @@ class RaggedForward {
       A* z = logits + (tile - first);
       classes.Logits(tile, count, Input(row), z);
       const int64_t labels = std::clamp<int64_t>(num_labels - (tile - first), 0, count);
-      if (kind_ == RaggedLoss::kSoftmax) {
+      if (kind_ == LossKind::kSoftmax) {
         for (int64_t k = 0; k < labels; ++k) partial.label_logits += z[k];
         A coefficients[kTile];
         AddExponentials(z, count, coefficients, sum, &partial);
@@ -365,7 +365,7 @@ class RaggedForward {
   void FinishRow(int64_t row, const Partial<A>& partial) const {
     const RaggedIds& labels = batch_.labels;
     const int64_t num_labels = labels.size(row);
-    const bool softmax = kind_ == RaggedLoss::kSoftmax;
+    const bool softmax = kind_ == LossKind::kSoftmax;
     A* inputs_grad = InputsGrad(row);
     if (softmax)
       accumulator_kernels_.scale_and_narrow(inputs_grad, A(1) / partial.sum, depth_, inputs_grad);
@@ -387,7 +387,7 @@ class RaggedForward {
   }
 
   Host& host_;
-  const RaggedLoss kind_;
+  const LossKind kind_;
   const RaggedBatch& batch_;
   const A* const inputs_;
   const RowTable<W>& weights_;
@@ -403,7 +403,7 @@ class RaggedForward {
 }  // namespace
 
 template <typename W>
-void RaggedLossForward(Host& host, RaggedLoss kind, const RaggedBatch& batch,
+void RaggedLossForward(Host& host, LossKind kind, const RaggedBatch& batch,
                        const Accumulator<W>* inputs, const RowTable<W>& weights,
                        const RowTable<W>& biases, bool remove_accidental_hits,
                        const RaggedLossOutput<Accumulator<W>>& output) {
@@ -432,11 +432,11 @@ void RaggedLogits(Host& host, const RaggedBatch& batch, const Accumulator<W>* in
                         [&] { return BlockWorker(weights, biases, gather, run); });
 }
 
-#define CANDSAMP_INSTANTIATE(W)                                                                    \
-  template void RaggedLossForward<W>(Host&, RaggedLoss, const RaggedBatch&, const Accumulator<W>*, \
-                                     const RowTable<W>&, const RowTable<W>&, bool,                 \
-                                     const RaggedLossOutput<Accumulator<W>>&);                     \
-  template void RaggedLogits<W>(Host&, const RaggedBatch&, const Accumulator<W>*,                  \
+#define CANDSAMP_INSTANTIATE(W)                                                                  \
+  template void RaggedLossForward<W>(Host&, LossKind, const RaggedBatch&, const Accumulator<W>*, \
+                                     const RowTable<W>&, const RowTable<W>&, bool,               \
+                                     const RaggedLossOutput<Accumulator<W>>&);                   \
+  template void RaggedLogits<W>(Host&, const RaggedBatch&, const Accumulator<W>*,                \
                                 const RowTable<W>&, const RowTable<W>&, Accumulator<W>*);
 CANDSAMP_INSTANTIATE(float)
 CANDSAMP_INSTANTIATE(double)

@@ -1,4 +1,4 @@
-// Losses over the classes that each row brings along: sampled softmax and NCE.
+// Losses over the classes that each row brings along, its labels and its candidates.
 #ifndef TF_CANDSAMP_CC_LIB_RAGGED_LOSSES_H_
 #define TF_CANDSAMP_CC_LIB_RAGGED_LOSSES_H_
 
@@ -6,16 +6,11 @@
 
 #include "cc/lib/half.h"
 #include "cc/lib/host.h"
+#include "cc/lib/loss_kind.h"
 #include "cc/lib/ragged_batch.h"
 #include "cc/lib/row_table.h"
 
 namespace candsamp {
-
-// Row i has labels t_1 .. t_T and candidates n_1 .. n_S, with z(c) = <w_c, x_i> + b_c - log q(c).
-enum class RaggedLoss {
-  kSoftmax,  // logsumexp(all z) - mean_k z(t_k)
-  kNce,      // sum over all z of softplus(z) - mean_k z(t_k)
-};
 
 // What the forward pass computes, and all that the backward pass needs: the gradients are those of
 // the row's own loss.
@@ -31,7 +26,7 @@ struct RaggedLossOutput {
 // of its row's labels is dropped. REQUIRES: splits and ids checked; biases empty or of one column
 // and as many rows as weights; for softmax, a label in every row.
 template <typename W>
-void RaggedLossForward(Host& host, RaggedLoss kind, const RaggedBatch& batch,
+void RaggedLossForward(Host& host, LossKind kind, const RaggedBatch& batch,
                        const Accumulator<W>* inputs, const RowTable<W>& weights,
                        const RowTable<W>& biases, bool remove_accidental_hits,
                        const RaggedLossOutput<Accumulator<W>>& output);

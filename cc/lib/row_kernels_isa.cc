@@ -344,6 +344,33 @@ A SigmoidSoftplus(const A* z, int64_t count, A* out) {
   });
 }
 
+template <typename A>
+void ScaledSigmoid(const A* z, int64_t count, A factor, A* out) {
+  for (int64_t k = 0; k < count; ++k) out[k] = factor * Sigmoid(z[k]);
+}
+
+template <typename A>
+A Add(const A* a, const A* b, int64_t count, A* out) {
+  constexpr int64_t kLanes = Lanes<A>::kCount;
+  Vector<A> largest = Vector<A>{} - __builtin_inff();
+  int64_t k = 0;
+  for (; k + kLanes <= count; k += kLanes) {
+    Vector<A> x, y;
+    Load(a + k, &x);
+    Load(b + k, &y);
+    x += y;
+    memcpy(out + k, &x, sizeof x);
+    largest = x > largest ? x : largest;
+  }
+  A max = -__builtin_inff();
+  for (int64_t l = 0; l < kLanes; ++l) max = largest[l] > max ? largest[l] : max;
+  for (; k < count; ++k) {
+    out[k] = a[k] + b[k];
+    max = out[k] > max ? out[k] : max;
+  }
+  return max;
+}
+
 template <typename W>
 constexpr RowKernels<W> MakeRowKernels() {
   return {DotRows<W>,           AddWeighted<W>, WeightedSum<W>,
@@ -352,7 +379,7 @@ constexpr RowKernels<W> MakeRowKernels() {
 
 template <typename A>
 constexpr LogitKernels<A> MakeLogitKernels() {
-  return {ExpMinus<A>, ScaledExpMinus<A>, SigmoidSoftplus<A>};
+  return {ExpMinus<A>, ScaledExpMinus<A>, SigmoidSoftplus<A>, ScaledSigmoid<A>, Add<A>};
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// A table of rows that may be cut into shards of consecutive rows.
+// A table of rows that may be cut into shards, of consecutive rows or dealt out in turn.
 #ifndef TF_CANDSAMP_CC_LIB_ROW_TABLE_H_
 #define TF_CANDSAMP_CC_LIB_ROW_TABLE_H_
 
@@ -8,11 +8,16 @@
 
 namespace candsamp {
 
+// How rows are shared out among shards: row i is in the shard where it falls if the shards are laid
+// one after the other, or in shard i mod their number.
+enum class Partition { kConsecutive, kInTurn };
+
 template <typename W>
 class RowTable {
  public:
   // A table without rows, as for biases that are absent.
-  explicit RowTable(int64_t depth) : depth_(depth) {}
+  explicit RowTable(int64_t depth, Partition partition = Partition::kConsecutive)
+      : depth_(depth), partition_(partition) {}
 
   void AddShard(const W* rows, int64_t count) {
     whole_ = shards_.empty() ? rows : nullptr;
@@ -29,6 +34,7 @@ class RowTable {
   // REQUIRES: 0 <= id < rows().
   const W* Row(int64_t id) const {
     if (whole_) return whole_ + id * depth_;
+    if (partition_ == Partition::kInTurn) return shards_[id % shards()] + id / shards() * depth_;
     const int64_t shard =
         std::upper_bound(first_row_.begin() + 1, first_row_.end(), id) - first_row_.begin() - 1;
     return shards_[shard] + (id - first_row_[shard]) * depth_;
@@ -36,6 +42,7 @@ class RowTable {
 
  private:
   int64_t depth_;
+  Partition partition_;
   const W* whole_ = nullptr;  // the only shard, if there is just one
   std::vector<const W*> shards_;
   std::vector<int64_t> first_row_ = {0};

@@ -1,31 +1,23 @@
-// Ops of the losses over per-row classes, and of their gradients.
-//
-// Tables (`weights`, `biases`) are lists: one entry, or shards of consecutive rows. An entry is a
-// dense tensor, or in the ops named Resource... perhaps the handle of a variable, which is read in
-// place under its lock. Optional arguments are lists of at most one entry.
+// Ops of the losses over per-row classes, and of their gradients. Optional arguments are lists of
+// at most one entry.
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "tensorflow/core/framework/common_shape_fns.h"
+#include "cc/ops/loss_shapes.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/shape_inference.h"
 
 namespace tensorflow {
 namespace {
 
-using shape_inference::DimensionHandle;
-using shape_inference::InferenceContext;
-using shape_inference::ShapeHandle;
-
-absl::Status Input(InferenceContext* c, const char* name, int rank, ShapeHandle* shape) {
-  std::vector<ShapeHandle> shapes;
-  TF_RETURN_IF_ERROR(c->input(name, &shapes));
-  if (c->WithRank(shapes[0], rank, shape).ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(name, " must have rank ", rank, ", got shape ", c->DebugString(shapes[0])));
-}
+using candsamp::DimensionHandle;
+using candsamp::InferenceContext;
+using candsamp::Input;
+using candsamp::MergeDepth;
+using candsamp::ShapeHandle;
+using candsamp::TableRowsShapes;
 
 // Merges the number of rows of the ragged argument `name` into *rows, that of inputs.
 absl::Status MergeRows(InferenceContext* c, const char* name, const char* splits_name,
@@ -38,42 +30,6 @@ absl::Status MergeRows(InferenceContext* c, const char* name, const char* splits
   if (c->Merge(*rows, count, rows).ok()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, " must have as many rows as inputs, ",
                                                  expected, ", got ", c->DebugString(count)));
-}
-
-// Merges the depth of the dense shards of `weights` into *depth, that of inputs.
-absl::Status MergeDepth(InferenceContext* c, const ShapeHandle& inputs, DimensionHandle* depth) {
-  std::vector<DataType> types;
-  TF_RETURN_IF_ERROR(c->GetAttr("weight_types", &types));
-  std::vector<ShapeHandle> shards;
-  TF_RETURN_IF_ERROR(c->input("weights", &shards));
-  DimensionHandle first = c->UnknownDim();
-  for (size_t k = 0; k < shards.size(); ++k) {
-    if (types[k] == DT_RESOURCE) continue;
-    ShapeHandle shard;
-    const std::string name = shards.size() > 1 ? absl::StrCat("weights[", k, "]") : "weights";
-    const std::string shape = c->DebugString(shards[k]);
-    if (!c->WithRank(shards[k], 2, &shard).ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(name, " must have rank 2, got shape ", shape));
-    }
-    const std::string expected = c->DebugString(first);
-    if (!c->Merge(first, c->Dim(shard, 1), &first).ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          name, " must have the depth of the first shard, ", expected, ", got shape ", shape));
-    }
-  }
-  if (c->Merge(*depth, first, depth).ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("inputs must have the depth of weights, ",
-                                                 c->DebugString(first), ", got shape ",
-                                                 c->DebugString(inputs)));
-}
-
-absl::Status TableRowsShapes(InferenceContext* c, int first_output) {
-  for (const char* attr : {"weight_types", "bias_types"}) {
-    std::vector<DataType> types;
-    TF_RETURN_IF_ERROR(c->GetAttr(attr, &types));
-    c->set_output(first_output++, c->Vector(types.size()));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status LossShapes(InferenceContext* c) {
@@ -103,32 +59,6 @@ absl::Status LogitsShapes(InferenceContext* c) {
   c->set_output(1, c->Matrix(InferenceContext::kUnknownDim, depth));
   c->set_output(2, c->Vector(InferenceContext::kUnknownDim));
   return TableRowsShapes(c, 3);
-}
-
-// Outputs of both gradient ops: inputs_grad, then indices, values and shapes of the slices of each
-// shard of weights and of biases.
-absl::Status GradShapes(InferenceContext* c) {
-  ShapeHandle inputs;
-  TF_RETURN_IF_ERROR(Input(c, "inputs", 2, &inputs));
-  int num_weights, num_biases;
-  TF_RETURN_IF_ERROR(c->GetAttr("num_weights", &num_weights));
-  TF_RETURN_IF_ERROR(c->GetAttr("num_biases", &num_biases));
-  const DimensionHandle depth = c->Dim(inputs, 1);
-  c->set_output(0, inputs);
-  for (int k = 0; k < num_weights; ++k) {
-    const DimensionHandle classes = c->UnknownDim();
-    c->set_output(1 + k, c->Vector(classes));
-    c->set_output(1 + num_weights + k, c->Matrix(classes, depth));
-    c->set_output(1 + 2 * num_weights + k, c->Vector(2));
-  }
-  for (int k = 0; k < num_biases; ++k) {
-    const int first = 1 + 3 * num_weights;
-    const DimensionHandle classes = c->UnknownDim();
-    c->set_output(first + k, c->Vector(classes));
-    c->set_output(first + num_biases + k, c->Vector(classes));
-    c->set_output(first + 2 * num_biases + k, c->Vector(1));
-  }
-  return absl::OkStatus();
 }
 
 constexpr char kLossDoc[] = R"doc(
@@ -166,14 +96,6 @@ row_ids: [N], where in `rows` each candidate's row is; empty when `rows` is.
 )doc";
 
 }  // namespace
-
-#define CANDSAMP_TABLE_ATTRS(table_types)                 \
-  Attr("T: {float, double, bfloat16, half}")              \
-      .Attr("W: {float, double, bfloat16, half}")         \
-      .Attr("weight_types: list({" table_types "}) >= 1") \
-      .Attr("bias_types: list({" table_types "}) >= 0")
-#define CANDSAMP_DENSE "float, double, bfloat16, half"
-#define CANDSAMP_DENSE_OR_VARIABLE "resource, " CANDSAMP_DENSE
 
 #define CANDSAMP_RAGGED_LOSS_OP(name, table_types, formula)           \
   REGISTER_OP(name)                                                   \
@@ -215,21 +137,6 @@ CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedSampledSoftmaxLoss", CANDSAMP_DE
 CANDSAMP_RAGGED_LOSS_OP("Candsamp>RaggedNceLoss", CANDSAMP_DENSE, kNceFormula);
 CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedNceLoss", CANDSAMP_DENSE_OR_VARIABLE, kNceFormula)
     .SetIsStateful();
-
-#define CANDSAMP_GRAD_OUTPUTS                        \
-  Output("inputs_grad: T")                           \
-      .Output("weight_indices: num_weights * int64") \
-      .Output("weight_values: num_weights * W")      \
-      .Output("weight_shapes: num_weights * Tshape") \
-      .Output("bias_indices: num_biases * int64")    \
-      .Output("bias_values: num_biases * W")         \
-      .Output("bias_shapes: num_biases * Tshape")    \
-      .Attr("T: {float, double, bfloat16, half}")    \
-      .Attr("W: {float, double, bfloat16, half}")    \
-      .Attr("Tshape: {int32, int64} = DT_INT32")     \
-      .Attr("num_weights: int >= 1")                 \
-      .Attr("num_biases: int >= 0")                  \
-      .SetShapeFn(GradShapes)
 
 REGISTER_OP("Candsamp>RaggedLossGrad")
     .Input("grad: T")
@@ -287,19 +194,6 @@ REGISTER_OP("Candsamp>RaggedCandidateLogitsGrad")
 Gradient of the scores of each row's candidates.
 
 rows: the class rows, in shards; row_ids: [N], which of them each candidate's is.
-)doc");
-
-REGISTER_OP("Candsamp>NotTwiceDifferentiable")
-    .Input("value: T")
-    .Input("grads: grad_types")
-    .Output("output: T")
-    .Attr("T: {float, double, bfloat16, half}")
-    .Attr("grad_types: list({float, double, bfloat16, half}) >= 0")
-    .Attr("op_name: string")
-    .SetShapeFn(shape_inference::UnchangedShape)
-    .Doc(R"doc(
-Passes `value` on if all of `grads` are zero; otherwise fails and names the op whose gradient was to
-be differentiated. A first-order gradient that is taken under an outer tape brings zeros here.
 )doc");
 
 }  // namespace tensorflow

@@ -47,7 +47,7 @@ struct Result {
 };
 
 struct Options {
-  RaggedLoss kind = RaggedLoss::kSoftmax;
+  LossKind kind = LossKind::kSoftmax;
   bool remove_accidental_hits = true;
   bool with_log_q = true;
   bool with_biases = true;
@@ -120,9 +120,9 @@ class Reference {
     for (const Class& k : classes) max = std::max(max, k.logit);
     Exact sum = 0;
     for (const Class& k : classes) sum += std::exp(k.logit - max);
-    Exact total = options_.kind == RaggedLoss::kSoftmax ? max + std::log(sum) : 0;
+    Exact total = options_.kind == LossKind::kSoftmax ? max + std::log(sum) : 0;
     for (const Class& k : classes) {
-      if (options_.kind == RaggedLoss::kSoftmax) {
+      if (options_.kind == LossKind::kSoftmax) {
         *k.gradient = std::exp(k.logit - max) / sum;
       } else {
         total += std::max(k.logit, Exact(0)) + std::log1p(std::exp(-std::fabs(k.logit)));
@@ -186,7 +186,7 @@ void ExpectNearReference(const Result<Accumulator<W>>& result, const RaggedCase<
 
 std::vector<Options> AllOptions() {
   std::vector<Options> all;
-  for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+  for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
     for (const bool remove : {false, true}) {
       for (const bool log_q : {false, true}) {
         for (const bool biases : {false, true}) all.push_back({kind, remove, log_q, biases});
@@ -197,7 +197,7 @@ std::vector<Options> AllOptions() {
 }
 
 std::string NameOf(const Options& options) {
-  return std::string(options.kind == RaggedLoss::kSoftmax ? "softmax" : "nce") +
+  return std::string(options.kind == LossKind::kSoftmax ? "softmax" : "nce") +
          (options.remove_accidental_hits ? ", hits removed" : "") +
          (options.with_log_q ? ", log q" : "") + (options.with_biases ? ", biases" : "");
 }
@@ -235,7 +235,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForManyShortRows) {
           {1 + static_cast<int64_t>(random() % 2), static_cast<int64_t>(random() % (most + 1))});
     }
     const RaggedCase<TypeParam> c(sizes, 300, 9, 1.0, 11);
-    for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+    for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
       const Options options = {kind, true, true, true};
       SCOPED_TRACE(NameOf(options) + ", at most " + std::to_string(most));
       TestHost whole = TestHost::Whole();
@@ -251,7 +251,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForManyShortRows) {
 TYPED_TEST(RaggedLossesTest, EqualTheDefinitionAtVariousDepths) {
   for (const int64_t depth : {1, 16, 64, 100, 257}) {
     const RaggedCase<TypeParam> c({{1, 20}, {2, 600}, {10, 5}}, 50, depth, 1.0, depth);
-    for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+    for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
       SCOPED_TRACE(depth);
       TestHost host = TestHost::Whole();
       const Options options = {kind, true, true, true};
@@ -263,7 +263,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinitionAtVariousDepths) {
 // Logits hundreds apart: the largest so far changes often, and most exponentials vanish.
 TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForLargeLogits) {
   const RaggedCase<TypeParam> c(MixedSizes(), 300, 19, 60.0, 2);
-  for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+  for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
     const Options options = {kind, true, true, true};
     SCOPED_TRACE(NameOf(options));
     TestHost host = TestHost::Whole();
@@ -273,7 +273,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForLargeLogits) {
 
 TYPED_TEST(RaggedLossesTest, NceAllowsRowsWithoutLabelsAndWithoutAnything) {
   const RaggedCase<TypeParam> c({{0, 0}, {0, 5}, {0, 1200}, {1, 3}, {0, 0}}, 40, 10, 1.0, 3);
-  const Options options = {RaggedLoss::kNce, true, true, true};
+  const Options options = {LossKind::kNce, true, true, true};
   TestHost host = TestHost::RandomCuts(2);
   const auto result = LossesOf(host, c, options);
   ExpectNearReference(result, c, options);
@@ -289,7 +289,7 @@ TYPED_TEST(RaggedLossesTest, NoRowsNoLoss) {
 
 TYPED_TEST(RaggedLossesTest, BitsDoNotDependOnTheCutting) {
   const RaggedCase<TypeParam> c(MixedSizes(), 300, 33, 3.0, 4);
-  for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+  for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
     const Options options = {kind, true, true, true};
     SCOPED_TRACE(NameOf(options));
     TestHost whole = TestHost::Whole();
@@ -326,7 +326,7 @@ TYPED_TEST(RaggedLossesTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
     for (const int64_t num_candidates : {30, 3000}) {
       RaggedCase<TypeParam> c({{1, 4}, {num_labels, num_candidates}, {1, 4}}, 100000, 8, 1.0, 6);
       c.candidates[c.candidate_splits[1] + 20] = c.labels[c.label_splits[1] + num_labels / 2];
-      for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+      for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
         SCOPED_TRACE(std::to_string(num_labels) + " labels, " + std::to_string(num_candidates));
         const Options options = {kind, true, true, true};
         TestHost host = TestHost::Whole();
@@ -357,7 +357,7 @@ TYPED_TEST(RaggedLossesTest, OneNanLogitMakesTheLossNan) {
       RaggedCase<TypeParam> c({{1, num_candidates}, {1, 5}}, 100000, 8, 1.0, 6);
       c.candidates[at] = (c.labels[0] + 1) % c.num_classes;
       c.candidate_log_q[at] = std::numeric_limits<float>::quiet_NaN();
-      for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+      for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
         TestHost host = TestHost::Whole();
         const auto result = LossesOf(host, c, {kind, true, true, true});
         EXPECT_TRUE(std::isnan(result.loss[0])) << at << " of " << num_candidates;
@@ -376,7 +376,7 @@ TYPED_TEST(RaggedLossesTest, LogitsOfMinusInfinityWeighNothing) {
     RaggedCase<TypeParam> c({{1, num_candidates + 1200}}, 100000, 8, 1.0, 7);
     std::fill_n(c.candidate_log_q.begin() + num_candidates, 1200,
                 std::numeric_limits<float>::infinity());
-    for (const RaggedLoss kind : {RaggedLoss::kSoftmax, RaggedLoss::kNce}) {
+    for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
       const Options options = {kind, true, true, true};
       SCOPED_TRACE(NameOf(options));
       TestHost host = TestHost::Whole();

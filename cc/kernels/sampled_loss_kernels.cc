@@ -1,0 +1,207 @@
+// Forward kernels of the losses whose rows share their candidates.
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "cc/kernels/loss_inputs.h"
+#include "cc/kernels/table_slices.h"
+#include "cc/lib/distinct_classes.h"
+#include "cc/lib/matrix_kernels.h"
+#include "cc/lib/sampled_losses.h"
+
+namespace candsamp {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+// Every id must be in [0, num_classes). A matrix's are named by row, a vector's by position.
+absl::Status CheckIds(const char* name, const Tensor& ids, int64_t num_classes) {
+  const int64_t* values = Data<int64_t>(ids);
+  const uint64_t limit = static_cast<uint64_t>(num_classes);
+  bool valid = true;
+  for (int64_t k = 0; k < ids.NumElements(); ++k) valid &= static_cast<uint64_t>(values[k]) < limit;
+  if (valid) return absl::OkStatus();
+  int64_t k = 0;
+  while (static_cast<uint64_t>(values[k]) < limit) ++k;
+  const bool matrix = ids.dims() == 2;
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, " must hold class ids in [0, ", num_classes, "), the rows of weights, got ", values[k],
+      matrix ? " in row " : " at position ", matrix ? k / ids.dim_size(1) : k));
+}
+
+// Checks that the expected counts are positive and have the shape of their classes; writes their
+// logs.
+template <typename A>
+absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, const Tensor& classes,
+                      A* logs) {
+  if (counts.shape() != classes.shape()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, " must have the shape of ", of, ", ",
+                                                   classes.shape().DebugString(), ", got ",
+                                                   counts.shape().DebugString()));
+  }
+  const A* values = Data<A>(counts);
+  for (int64_t k = 0; k < counts.NumElements(); ++k) {
+    if (!(values[k] > A(0) && values[k] <= std::numeric_limits<A>::max())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " must be positive and finite, got ", values[k], " for class ",
+                       Data<int64_t>(classes)[k], " at position ", k));
+    }
+    logs[k] = std::log(values[k]);
+  }
+  return absl::OkStatus();
+}
+
+template <typename T, typename W, LossKind kKind>
+class SampledLossOp : public OpKernel {
+ public:
+  using A = Accumulator<W>;
+
+  explicit SampledLossOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("num_classes", &num_classes_));
+    OP_REQUIRES_OK(context, context->GetAttr("num_sampled", &num_sampled_));
+    OP_REQUIRES_OK(context, context->GetAttr("num_true", &num_true_));
+    OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
+    OP_REQUIRES_OK(context, context->GetAttr("recompute", &recompute_));
+    OP_REQUIRES_OK(context, ReadPartition(context, &partition_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost& host) { return Run(context, host); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, TfHost& host) const {
+    LossArguments<W> arguments;
+    TF_RETURN_IF_ERROR(arguments.Open(context, partition_));
+    const RowTable<W>& weights = arguments.weights;
+    const RowTable<W>& biases = arguments.biases;
+    const Tensor& inputs = *arguments.inputs;
+    const Tensor *labels, *candidates, *true_counts, *sampled_counts;
+    TF_RETURN_IF_ERROR(context->input("labels", &labels));
+    TF_RETURN_IF_ERROR(context->input("sampled_candidates", &candidates));
+    TF_RETURN_IF_ERROR(context->input("true_expected_count", &true_counts));
+    TF_RETURN_IF_ERROR(context->input("sampled_expected_count", &sampled_counts));
+    TF_RETURN_IF_ERROR(CheckShapes(inputs.dim_size(0), weights.rows(), *labels, *candidates));
+    TF_RETURN_IF_ERROR(CheckIds("labels", *labels, weights.rows()));
+    TF_RETURN_IF_ERROR(CheckIds("sampled_candidates", *candidates, weights.rows()));
+    A* label_log_q = host.Allocate<A>(labels->NumElements());
+    TF_RETURN_IF_ERROR(
+        ReadLogs("true_expected_count", *true_counts, "labels", *labels, label_log_q));
+    Tensor* sample_offsets;
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("sample_offsets", candidates->shape(), &sample_offsets));
+    A* offsets = MutableData<A>(sample_offsets);
+    TF_RETURN_IF_ERROR(ReadLogs("sampled_expected_count", *sampled_counts, "sampled_candidates",
+                                *candidates, offsets));
+    for (int64_t k = 0; k < candidates->NumElements(); ++k) {
+      const A bias = biases.empty() ? A(0) : Widen(*biases.Row(Data<int64_t>(*candidates)[k]));
+      offsets[k] = bias - offsets[k];
+    }
+
+    SampledBatch batch = {};
+    batch.kind = kKind;
+    batch.remove_accidental_hits = remove_accidental_hits_;
+    batch.rows = inputs.dim_size(0);
+    batch.num_true = num_true_;
+    batch.num_sampled = candidates->NumElements();
+    const int64_t* class_ids;
+    TF_RETURN_IF_ERROR(NumberClasses(context, host, *labels, *candidates, &batch, &class_ids));
+    const SampledLogits<A> logits(host, batch, offsets);
+    Tensor *loss, *class_rows, *label_logit_grad, *row_max, *row_sum, *dots;
+    const TensorShape stored({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});
+    TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("label_logit_grad", labels->shape(), &label_logit_grad));
+    TF_RETURN_IF_ERROR(context->allocate_output("row_max", TensorShape({batch.rows}), &row_max));
+    TF_RETURN_IF_ERROR(context->allocate_output("row_sum", TensorShape({batch.rows}), &row_sum));
+    TF_RETURN_IF_ERROR(context->allocate_output("dots", stored, &dots));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
+
+    NarrowedOutput<T> narrowed_loss(host, loss);
+    SampledLossForward<W>(
+        host, logits, ChosenMatrixKernels<A>(), class_ids, label_log_q, Widened<T>(host, inputs),
+        weights, biases,
+        SampledLossOutput<W>{narrowed_loss.values(), MutableData<W>(class_rows),
+                             MutableData<A>(label_logit_grad), MutableData<A>(row_max),
+                             MutableData<A>(row_sum), recompute_ ? nullptr : MutableData<A>(dots)});
+    narrowed_loss.Store();
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckShapes(int64_t rows, int64_t num_classes, const Tensor& labels,
+                           const Tensor& candidates) const {
+    if (num_classes_ >= 0 && num_classes != num_classes_) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "weights must have num_classes = ", num_classes_, " rows, got ", num_classes));
+    }
+    if (labels.dims() != 2 || labels.dim_size(0) != rows || labels.dim_size(1) != num_true_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("labels must have a row for each of inputs and num_true columns, [", rows,
+                       ", ", num_true_, "], got shape ", labels.shape().DebugString()));
+    }
+    if (candidates.dims() != 1) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "sampled_candidates must be a vector, got shape ", candidates.shape().DebugString()));
+    }
+    if (num_sampled_ >= 0 && candidates.NumElements() != num_sampled_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("sampled_candidates must hold num_sampled = ", num_sampled_,
+                       " classes, got ", candidates.NumElements()));
+    }
+    return absl::OkStatus();
+  }
+
+  // Writes class_ids, label_classes and sample_columns, and into `batch` what they are.
+  static absl::Status NumberClasses(OpKernelContext* context, TfHost& host, const Tensor& labels,
+                                    const Tensor& candidates, SampledBatch* batch,
+                                    const int64_t** class_ids) {
+    Tensor *label_classes, *sample_columns, *ids;
+    TF_RETURN_IF_ERROR(context->allocate_output("label_classes", labels.shape(), &label_classes));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("sample_columns", candidates.shape(), &sample_columns));
+    DistinctClasses distinct(host, candidates.NumElements() + labels.NumElements());
+    const auto number = [&](const Tensor& from, Tensor* to) {
+      int64_t* numbers = MutableData<int64_t>(to);
+      for (int64_t k = 0; k < from.NumElements(); ++k) {
+        numbers[k] = distinct.Insert(Data<int64_t>(from)[k]);
+      }
+      return numbers;
+    };
+    batch->sample_columns = number(candidates, sample_columns);
+    batch->columns = distinct.size();
+    batch->label_classes = number(labels, label_classes);
+    batch->classes = distinct.size();
+    TF_RETURN_IF_ERROR(context->allocate_output("class_ids", TensorShape({distinct.size()}), &ids));
+    std::copy_n(distinct.ids(), distinct.size(), MutableData<int64_t>(ids));
+    *class_ids = Data<int64_t>(*ids);
+    return absl::OkStatus();
+  }
+
+  int64_t num_classes_, num_sampled_, num_true_;
+  bool remove_accidental_hits_, recompute_;
+  Partition partition_;
+};
+
+}  // namespace
+
+#define CANDSAMP_REGISTER_LOSS(name, T, W, kind)                                            \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER(name, T, W).TypeConstraint<Accumulator<W>>("A"), \
+                          SampledLossOp<T, W, kind>);
+
+#define CANDSAMP_REGISTER(T, W)                                                           \
+  CANDSAMP_REGISTER_LOSS("Candsamp>SampledSoftmaxLoss", T, W, LossKind::kSoftmax)         \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceSampledSoftmaxLoss", T, W, LossKind::kSoftmax) \
+  CANDSAMP_REGISTER_LOSS("Candsamp>NceLoss", T, W, LossKind::kNce)                        \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceNceLoss", T, W, LossKind::kNce)
+
+CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
+
+}  // namespace candsamp

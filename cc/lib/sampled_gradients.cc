@@ -1,0 +1,273 @@
+// The backward pass of the losses with shared candidates.
+//
+// Panel by panel of columns: the gradients of a block's logits are computed from its dot products,
+// which were kept or are computed again, multiplied with the candidates' rows into the gradient of
+// the inputs, and packed; then the panel's columns are multiplied with the inputs into gradients of
+// candidates' rows. Those may take the place of the rows, which are not needed any more.
+//
+// A label that is among the candidates adds its gradient to the matrix. The other labels' rows are
+// summed apart.
+#include "cc/lib/sampled_gradients.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <vector>
+
+#include "cc/lib/packed_blocks.h"
+#include "cc/lib/ragged_gradients.h"
+#include "cc/lib/row_kernels.h"
+
+namespace candsamp {
+namespace {
+
+// The occurrences of labels that are no candidates.
+template <typename A>
+class OtherLabels {
+ public:
+  OtherLabels(const SampledBatch& batch, const A* gradient, const A* row_factor)
+      : batch_(batch), gradient_(gradient), row_factor_(row_factor) {
+    for (int64_t k = 0; k < batch.num_labels(); ++k) {
+      if (batch.label_classes[k] >= batch.columns) labels_.push_back(k);
+    }
+  }
+
+  int64_t size() const { return static_cast<int64_t>(labels_.size()); }
+
+  // Among the classes that are no candidates.
+  int64_t Id(int64_t position) const {
+    return batch_.label_classes[labels_[position]] - batch_.columns;
+  }
+
+  template <typename Emit>
+  void ForEach(int64_t begin, int64_t end, Emit emit) const {
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t row = labels_[k] / batch_.num_true;
+      emit(Id(k), Occurrence<A>{0, row_factor_[row] * gradient_[labels_[k]], row});
+    }
+  }
+
+ private:
+  const SampledBatch& batch_;
+  const A* gradient_;
+  const A* row_factor_;
+  std::vector<int64_t> labels_;
+};
+
+template <typename W>
+class SampledBackward {
+ public:
+  using A = Accumulator<W>;
+
+  SampledBackward(Host& host, const SampledLogits<A>& logits, const MatrixKernels<A>& matrices,
+                  const SampledLossKept<W>& kept, const SampledLossGradients<W>& gradients)
+      : host_(host), logits_(logits), matrices_(matrices), kept_(kept), gradients_(gradients) {}
+
+  void Run() {
+    AddOtherLabels();
+    const PackedBlocks<A> left_inputs = PackInputsLeft();
+    const PackedBlocks<A> right_inputs = PackInputsRight();
+    const int64_t blocks = std::min(columns_.count(), kPanelBlocks);
+    const int64_t columns = std::min(columns_.size, kPanelBlocks * kColumnBlock);
+    const PackedBlocks<A> candidates(host_, blocks, matrices_.right_size(kColumnBlock, depth_));
+    const PackedBlocks<A> transposed(host_, recompute_ ? blocks : 0,
+                                     matrices_.right_size(depth_, kColumnBlock));
+    const PackedBlocks<A> slopes(host_, rows_.count() * blocks,
+                                 matrices_.left_size(kColumnBlock, kRowBlock));
+    A* column_sums = host_.Allocate<A>(rows_.count() * columns);
+    const WidenedRows<W> widened(host_, columns, depth_);
+    A* sums = kInPlace ? nullptr : host_.Allocate<A>(columns * depth_);
+
+    ForEachPanel(columns_, [&](int64_t first, int64_t count) {
+      host_.ParallelFor(
+          count, kColumnBlock * depth_ * (recompute_ ? 2 : 1), [&](int64_t b, int64_t end) {
+            for (; b < end; ++b) {
+              const int64_t length = columns_.length(first + b);
+              const A* rows = widened.Widen(ClassRows(first + b), length, b * kColumnBlock);
+              matrices_.pack_right(rows, depth_, Layout::kRows, length, depth_, candidates[b]);
+              if (!recompute_) continue;
+              matrices_.pack_right(rows, depth_, Layout::kTransposed, depth_, length,
+                                   transposed[b]);
+            }
+          });
+      host_.ParallelFor(rows_.count(), kRowBlock * count * kColumnBlock * (depth_ / 16 + 3),
+                        [&](int64_t r, int64_t end) {
+                          for (; r < end; ++r) {
+                            for (int64_t b = 0; b < count; ++b) {
+                              RunBlock(r, first + b, left_inputs[recompute_ ? r : 0],
+                                       transposed[recompute_ ? b : 0], candidates[b],
+                                       slopes[b * rows_.count() + r],
+                                       column_sums + r * columns + b * kColumnBlock);
+                            }
+                          }
+                        });
+      host_.ParallelFor(count, kColumnBlock * batch_.rows * (depth_ / 16 + 1),
+                        [&](int64_t b, int64_t end) {
+                          for (; b < end; ++b) {
+                            SumRows(first + b, slopes, b * rows_.count(), right_inputs,
+                                    sums + b * kColumnBlock * depth_);
+                            SumBiases(first + b, column_sums + b * kColumnBlock, columns);
+                          }
+                        });
+    });
+  }
+
+ private:
+  static constexpr bool kInPlace = std::is_same_v<W, A>;
+
+  const W* ClassRows(int64_t b) const { return kept_.class_rows + columns_.begin(b) * depth_; }
+
+  // What labels that are no candidates add: to the gradient of inputs, which starts with it, and
+  // to the rows and biases of their own.
+  void AddOtherLabels() {
+    const RowKernels<W>& kernels = ChosenRowKernels<W>();
+    host_.ParallelFor(batch_.rows, depth_, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        A* sum = gradients_.inputs + i * depth_;
+        std::fill_n(sum, depth_, A(0));
+        for (int64_t k = i * batch_.num_true; k < (i + 1) * batch_.num_true; ++k) {
+          if (batch_.label_classes[k] < batch_.columns) continue;
+          const W* row = kept_.class_rows + batch_.label_classes[k] * depth_;
+          const A factor = kept_.grad[i] * kept_.label_logit_grad[k];
+          kernels.add_weighted(&row, &factor, 1, depth_, sum);
+        }
+      }
+    });
+    const int64_t others = batch_.classes - batch_.columns;
+    const OtherLabels<A> labels(batch_, kept_.label_logit_grad, kept_.grad);
+    const ClassGroups<Occurrence<A>> groups(host_, labels.size(), std::max<int64_t>(others, 1),
+                                            labels);
+    SumClassRows(host_, groups, 0, groups.size(), kept_.inputs, depth_,
+                 gradients_.class_rows + batch_.columns * depth_);
+    if (gradients_.class_biases == nullptr) return;
+    SumClassBiases(host_, groups, 0, groups.size(), gradients_.class_biases + batch_.columns);
+  }
+
+  template <typename Pack>
+  PackedBlocks<A> PackInputs(int64_t size, Pack pack) const {
+    const PackedBlocks<A> packed(host_, size > 0 ? rows_.count() : 0, size);
+    if (size == 0) return packed;
+    host_.ParallelFor(rows_.count(), kRowBlock * depth_, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        pack(kept_.inputs + rows_.begin(r) * depth_, rows_.length(r), packed[r]);
+      }
+    });
+    return packed;
+  }
+
+  PackedBlocks<A> PackInputsLeft() const {
+    return PackInputs(recompute_ ? matrices_.left_size(kRowBlock, depth_) : 0,
+                      [&](const A* inputs, int64_t rows, A* packed) {
+                        matrices_.pack_left(inputs, depth_, Layout::kRows, rows, depth_, packed);
+                      });
+  }
+
+  PackedBlocks<A> PackInputsRight() const {
+    return PackInputs(matrices_.right_size(kRowBlock, depth_),
+                      [&](const A* inputs, int64_t rows, A* packed) {
+                        matrices_.pack_right(inputs, depth_, Layout::kRows, rows, depth_, packed);
+                      });
+  }
+
+  // Gradients of the logits of a block: into those of the inputs, packed, and summed by column.
+  void RunBlock(int64_t r, int64_t b, const A* inputs, const A* transposed, const A* candidates,
+                A* packed_slopes, A* column_sums) const {
+    const int64_t rows = rows_.length(r), columns = columns_.length(b);
+    alignas(64) A tile[kRowBlock * kColumnBlock];
+    alignas(64) A packed[kRowBlock * kColumnBlock];
+    const A* dots = tile;
+    int64_t stride = columns;
+    if (recompute_) {
+      std::fill_n(tile, rows * columns, A(0));
+      matrices_.multiply_add(inputs, transposed, rows, depth_, columns, tile, columns);
+    } else {
+      stride = batch_.columns;
+      dots = kept_.dots + rows_.begin(r) * stride + columns_.begin(b);
+    }
+    std::fill_n(column_sums, columns, A(0));
+    for (int64_t i = 0; i < rows; ++i) {
+      Slopes(rows_.begin(r) + i, b, columns, dots + i * stride, tile + i * columns);
+      kernels_.add(column_sums, tile + i * columns, columns, column_sums);
+    }
+    matrices_.pack_left(tile, columns, Layout::kRows, rows, columns, packed);
+    matrices_.multiply_add(packed, candidates, rows, columns, depth_,
+                           gradients_.inputs + rows_.begin(r) * depth_, depth_);
+    matrices_.pack_left(tile, columns, Layout::kTransposed, columns, rows, packed_slopes);
+  }
+
+  // The gradients of a row's logits in a block. `slopes` may be `dots`.
+  void Slopes(int64_t row, int64_t b, int64_t columns, const A* dots, A* slopes) const {
+    A z[kColumnBlock];
+    const A grad = kept_.grad[row];
+    logits_.OfRow(row, b, dots, z);
+    if (batch_.kind == LossKind::kSoftmax) {
+      kernels_.scaled_exp_minus(z, columns, kept_.row_max[row], grad / kept_.row_sum[row], slopes);
+    } else {
+      kernels_.scaled_sigmoid(z, columns, grad, slopes);
+      logits_.ForRepeats(b, z, [&](int64_t count, const int64_t* of, A* repeats) {
+        kernels_.scaled_sigmoid(repeats, count, grad, repeats);
+        for (int64_t k = 0; k < count; ++k) slopes[of[k]] += repeats[k];
+      });
+    }
+    logits_.ForLabels(row, b, [&](int64_t label, int64_t column) {
+      slopes[column] += grad * kept_.label_logit_grad[label];
+    });
+  }
+
+  // `sums` is scratch where the gradients are of another type than their sums.
+  void SumRows(int64_t b, const PackedBlocks<A>& slopes, int64_t first,
+               const PackedBlocks<A>& inputs, A* sums) const {
+    const int64_t columns = columns_.length(b);
+    W* out = gradients_.class_rows + columns_.begin(b) * depth_;
+    if constexpr (kInPlace) sums = out;
+    std::fill_n(sums, columns * depth_, A(0));
+    for (int64_t r = 0; r < rows_.count(); ++r) {
+      matrices_.multiply_add(slopes[first + r], inputs[r], columns, rows_.length(r), depth_, sums,
+                             depth_);
+    }
+    if constexpr (!kInPlace) {
+      ChosenRowKernels<W>().scale_and_narrow(sums, A(1), columns * depth_, out);
+    }
+  }
+
+  void SumBiases(int64_t b, const A* column_sums, int64_t stride) const {
+    if (gradients_.class_biases == nullptr) return;
+    for (int64_t c = 0; c < columns_.length(b); ++c) {
+      double sum = 0;
+      for (int64_t r = 0; r < rows_.count(); ++r) sum += column_sums[r * stride + c];
+      Narrow(static_cast<A>(sum), &gradients_.class_biases[columns_.begin(b) + c]);
+    }
+  }
+
+  Host& host_;
+  const SampledLogits<A>& logits_;
+  const MatrixKernels<A>& matrices_;
+  const SampledLossKept<W>& kept_;
+  const SampledLossGradients<W>& gradients_;
+  const int64_t depth_ = kept_.depth;
+  const bool recompute_ = kept_.dots == nullptr;
+  const SampledBatch& batch_ = logits_.batch();
+  const Blocks columns_ = logits_.columns();
+  const Blocks rows_ = {batch_.rows, kRowBlock};
+  const LogitKernels<A>& kernels_ = ChosenLogitKernels<A>();
+};
+
+}  // namespace
+
+template <typename W>
+void SampledLossBackward(Host& host, const SampledLogits<Accumulator<W>>& logits,
+                         const MatrixKernels<Accumulator<W>>& matrices,
+                         const SampledLossKept<W>& kept, const SampledLossGradients<W>& gradients) {
+  SampledBackward<W>(host, logits, matrices, kept, gradients).Run();
+}
+
+#define CANDSAMP_INSTANTIATE(W)                                                     \
+  template void SampledLossBackward<W>(Host&, const SampledLogits<Accumulator<W>>&, \
+                                       const MatrixKernels<Accumulator<W>>&,        \
+                                       const SampledLossKept<W>&, const SampledLossGradients<W>&);
+CANDSAMP_INSTANTIATE(float)
+CANDSAMP_INSTANTIATE(double)
+CANDSAMP_INSTANTIATE(Bfloat16)
+CANDSAMP_INSTANTIATE(Half)
+#undef CANDSAMP_INSTANTIATE
+
+}  // namespace candsamp

@@ -1,0 +1,44 @@
+// The backward pass of the losses with shared candidates.
+#ifndef TF_CANDSAMP_CC_LIB_SAMPLED_GRADIENTS_H_
+#define TF_CANDSAMP_CC_LIB_SAMPLED_GRADIENTS_H_
+
+#include <cstdint>
+
+#include "cc/lib/half.h"
+#include "cc/lib/host.h"
+#include "cc/lib/matrix_kernels.h"
+#include "cc/lib/sampled_batch.h"
+#include "cc/lib/sampled_logits.h"
+
+namespace candsamp {
+
+// What the forward pass kept, and the gradient with respect to its losses.
+template <typename W>
+struct SampledLossKept {
+  using A = Accumulator<W>;
+  const A* grad;    // [rows]
+  const A* inputs;  // [rows, depth]
+  int64_t depth;
+  const W* class_rows;        // [classes, depth]
+  const A* label_logit_grad;  // [rows, num_true]
+  const A* row_max;           // softmax: [rows]
+  const A* row_sum;           // softmax: [rows]
+  const A* dots;              // [rows, columns]; nullptr: to be computed again
+};
+
+template <typename W>
+struct SampledLossGradients {
+  Accumulator<W>* inputs;  // [rows, depth]
+  // By number of class. The rows may be in the place of the kept class_rows.
+  W* class_rows;    // [classes, depth]
+  W* class_biases;  // [classes], or nullptr
+};
+
+template <typename W>
+void SampledLossBackward(Host& host, const SampledLogits<Accumulator<W>>& logits,
+                         const MatrixKernels<Accumulator<W>>& matrices,
+                         const SampledLossKept<W>& kept, const SampledLossGradients<W>& gradients);
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_SAMPLED_GRADIENTS_H_

@@ -1,0 +1,41 @@
+// Losses over true classes of each row and candidates that all rows share: sampled softmax and NCE.
+#ifndef TF_CANDSAMP_CC_LIB_SAMPLED_LOSSES_H_
+#define TF_CANDSAMP_CC_LIB_SAMPLED_LOSSES_H_
+
+#include <cstdint>
+
+#include "cc/lib/half.h"
+#include "cc/lib/host.h"
+#include "cc/lib/matrix_kernels.h"
+#include "cc/lib/row_table.h"
+#include "cc/lib/sampled_batch.h"
+#include "cc/lib/sampled_logits.h"
+
+namespace candsamp {
+
+// What the forward pass computes, and keeps for the backward pass.
+template <typename W>
+struct SampledLossOutput {
+  using A = Accumulator<W>;
+  A* loss;              // [rows]
+  W* class_rows;        // [classes, depth]
+  A* label_logit_grad;  // [rows, num_true]: the derivative of the row's loss
+  // Softmax: the largest logit of a row and the sum of all exp(z - largest). [rows], or nullptr.
+  A* row_max;
+  A* row_sum;
+  A* dots;  // [rows, columns]: products of inputs and candidates' rows; nullptr: not kept
+};
+
+// class_ids: [classes], by number. label_log_q: [rows, num_true]. One matrix product, whose blocks
+// become terms of the loss while they are in the cache. REQUIRES: ids are rows of weights; biases
+// empty or of one column and as many rows; for softmax a label in every row.
+template <typename W>
+void SampledLossForward(Host& host, const SampledLogits<Accumulator<W>>& logits,
+                        const MatrixKernels<Accumulator<W>>& matrices, const int64_t* class_ids,
+                        const Accumulator<W>* label_log_q, const Accumulator<W>* inputs,
+                        const RowTable<W>& weights, const RowTable<W>& biases,
+                        const SampledLossOutput<W>& output);
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_SAMPLED_LOSSES_H_
