@@ -30,6 +30,9 @@ _ISAS = {
     ],
 }
 
+_ISAS["avx512bf16"] = _ISAS["avx512"] + ["-mavx512bf16"]
+_ISAS["amx"] = _ISAS["avx512bf16"] + ["-mamx-tile", "-mamx-bf16"]
+
 def candsamp_cc_library(name, **kwargs):
     """A library of cc/lib: free of TensorFlow."""
     native.cc_library(
@@ -39,18 +42,24 @@ def candsamp_cc_library(name, **kwargs):
         **kwargs
     )
 
-def candsamp_isa_library(name, srcs, hdrs = [], deps = [], **kwargs):
+def candsamp_isa_library(
+        name,
+        srcs,
+        hdrs = [],
+        deps = [],
+        isas = ["baseline", "avx2", "avx512"],
+        **kwargs):
     """The same sources compiled for each instruction set, and linked together.
 
     CANDSAMP_ISA is the namespace the source puts itself in. Eigen is renamed too: the linker
     merges weak symbols of one name, whatever they were compiled for. NAME_symbols_test checks it.
     """
-    for isa, flags in _ISAS.items():
+    for isa in isas:
         native.cc_library(
             name = name + "_" + isa,
             srcs = srcs,
             hdrs = hdrs,
-            copts = _COPTS + flags + [
+            copts = _COPTS + _ISAS[isa] + [
                 "-fno-exceptions",
                 # Else selects stay branches and loops scalar. Values do not change.
                 "-fno-math-errno",
@@ -66,7 +75,7 @@ def candsamp_isa_library(name, srcs, hdrs = [], deps = [], **kwargs):
             deps = deps,
             **kwargs
         )
-    objects = [name + "_" + isa for isa in _ISAS]
+    objects = [name + "_" + isa for isa in isas]
     native.cc_library(
         name = name,
         hdrs = hdrs,
@@ -83,7 +92,7 @@ def candsamp_isa_library(name, srcs, hdrs = [], deps = [], **kwargs):
         name = name + "_symbols_test",
         size = "small",
         srcs = ["//tests/cc:isa_symbols_test.sh"],
-        args = ["$(locations :%s_objects)" % name],
+        args = [",".join(isas), "$(locations :%s_objects)" % name],
         data = [name + "_objects"],
     )
 

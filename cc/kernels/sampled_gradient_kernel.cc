@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "cc/kernels/loss_inputs.h"
+#include "cc/kernels/matrix_kernels_for.h"
 #include "cc/kernels/table_slices.h"
-#include "cc/lib/matrix_kernels.h"
 #include "cc/lib/sampled_gradients.h"
 
 namespace candsamp {
@@ -161,7 +161,7 @@ class SampledLossGradOp : public OpKernel {
     NarrowedOutput<T> narrowed(host, inputs_grad);
     const SampledLogits<A> logits(host, batch, Data<A>(*sample_offsets));
     SampledLossBackward<W>(
-        host, logits, ChosenMatrixKernels<A>(),
+        host, logits, MatrixKernelsFor<T, A>(),
         SampledLossKept<W>{Widened<T>(host, *grad), Widened<T>(host, *inputs), depth,
                            Data<W>(*class_rows), Data<A>(*label_logit_grad), Data<A>(*row_max),
                            Data<A>(*row_sum), recompute_ ? nullptr : Data<A>(*dots)},

@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "cc/kernels/loss_inputs.h"
+#include "cc/kernels/matrix_kernels_for.h"
 #include "cc/kernels/table_slices.h"
 #include "cc/lib/distinct_classes.h"
-#include "cc/lib/matrix_kernels.h"
 #include "cc/lib/sampled_losses.h"
 
 namespace candsamp {
@@ -127,7 +127,7 @@ class SampledLossOp : public OpKernel {
 
     NarrowedOutput<T> narrowed_loss(host, loss);
     SampledLossForward<W>(
-        host, logits, ChosenMatrixKernels<A>(), class_ids, label_log_q, Widened<T>(host, inputs),
+        host, logits, MatrixKernelsFor<T, A>(), class_ids, label_log_q, Widened<T>(host, inputs),
         weights, biases,
         SampledLossOutput<W>{narrowed_loss.values(), MutableData<W>(class_rows),
                              MutableData<A>(label_logit_grad), MutableData<A>(row_max),

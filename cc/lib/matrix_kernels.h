@@ -27,9 +27,11 @@ struct MatrixKernels {
                        int64_t stride);
 };
 
-// Sums of products in the type A, as exact as it gets.
 template <typename A>
 const MatrixKernels<A>& ChosenMatrixKernels();
+
+// The same, but what is packed may be rounded to bfloat16 where the machine multiplies that faster.
+const MatrixKernels<float>& ChosenBfloat16MatrixKernels();
 
 }  // namespace candsamp
 

@@ -24,13 +24,6 @@ struct SampledBatch {
   int64_t num_labels() const { return rows * num_true; }
 };
 
-// The matrix of logits is worked on in blocks, and the blocks in panels of some columns, so that
-// what belongs to a panel stays in the caches. Sizes are constants: results do not depend on the
-// machine's number of threads.
-constexpr int64_t kRowBlock = 64;
-constexpr int64_t kColumnBlock = 96;
-constexpr int64_t kPanelBlocks = 8;
-
 // A range cut into blocks of at most `block`.
 struct Blocks {
   int64_t size, block;
@@ -38,7 +31,20 @@ struct Blocks {
   int64_t count() const { return (size + block - 1) / block; }
   int64_t begin(int64_t b) const { return b * block; }
   int64_t length(int64_t b) const { return b + 1 < count() ? block : size - b * block; }
+  int64_t longest() const { return size < block ? size : block; }
 };
+
+// The matrix of logits is worked on in blocks, and the blocks in panels of some columns, so that
+// what belongs to a panel stays in the caches. How it is cut depends on the shape alone, so results
+// do not depend on the machine's number of threads.
+constexpr int64_t kRowBlock = 128;
+constexpr int64_t kColumnBlock = 192;
+constexpr int64_t kPanelBlocks = 4;
+
+// Small batches are cut smaller, so that there is work for several threads.
+inline Blocks RowBlocks(int64_t rows) {
+  return {rows, rows < 4 * kRowBlock ? kRowBlock / 2 : kRowBlock};
+}
 
 }  // namespace candsamp
 

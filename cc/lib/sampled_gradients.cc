@@ -68,18 +68,19 @@ class SampledBackward {
     const PackedBlocks<A> right_inputs = PackInputsRight();
     const int64_t blocks = std::min(columns_.count(), kPanelBlocks);
     const int64_t columns = std::min(columns_.size, kPanelBlocks * kColumnBlock);
-    const PackedBlocks<A> candidates(host_, blocks, matrices_.right_size(kColumnBlock, depth_));
+    const PackedBlocks<A> candidates(host_, blocks,
+                                     matrices_.right_size(columns_.longest(), depth_));
     const PackedBlocks<A> transposed(host_, recompute_ ? blocks : 0,
-                                     matrices_.right_size(depth_, kColumnBlock));
+                                     matrices_.right_size(depth_, columns_.longest()));
     const PackedBlocks<A> slopes(host_, rows_.count() * blocks,
-                                 matrices_.left_size(kColumnBlock, kRowBlock));
+                                 matrices_.left_size(columns_.longest(), rows_.longest()));
     A* column_sums = host_.Allocate<A>(rows_.count() * columns);
     const WidenedRows<W> widened(host_, columns, depth_);
     A* sums = kInPlace ? nullptr : host_.Allocate<A>(columns * depth_);
 
     ForEachPanel(columns_, [&](int64_t first, int64_t count) {
       host_.ParallelFor(
-          count, kColumnBlock * depth_ * (recompute_ ? 2 : 1), [&](int64_t b, int64_t end) {
+          count, columns_.longest() * depth_ * (recompute_ ? 2 : 1), [&](int64_t b, int64_t end) {
             for (; b < end; ++b) {
               const int64_t length = columns_.length(first + b);
               const A* rows = widened.Widen(ClassRows(first + b), length, b * kColumnBlock);
@@ -89,7 +90,8 @@ class SampledBackward {
                                    transposed[b]);
             }
           });
-      host_.ParallelFor(rows_.count(), kRowBlock * count * kColumnBlock * (depth_ / 16 + 3),
+      host_.ParallelFor(rows_.count(),
+                        rows_.longest() * count * columns_.longest() * (depth_ / 16 + 3),
                         [&](int64_t r, int64_t end) {
                           for (; r < end; ++r) {
                             for (int64_t b = 0; b < count; ++b) {
@@ -100,7 +102,7 @@ class SampledBackward {
                             }
                           }
                         });
-      host_.ParallelFor(count, kColumnBlock * batch_.rows * (depth_ / 16 + 1),
+      host_.ParallelFor(count, columns_.longest() * batch_.rows * (depth_ / 16 + 1),
                         [&](int64_t b, int64_t end) {
                           for (; b < end; ++b) {
                             SumRows(first + b, slopes, b * rows_.count(), right_inputs,
@@ -146,7 +148,7 @@ class SampledBackward {
   PackedBlocks<A> PackInputs(int64_t size, Pack pack) const {
     const PackedBlocks<A> packed(host_, size > 0 ? rows_.count() : 0, size);
     if (size == 0) return packed;
-    host_.ParallelFor(rows_.count(), kRowBlock * depth_, [&](int64_t begin, int64_t end) {
+    host_.ParallelFor(rows_.count(), rows_.longest() * depth_, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         pack(kept_.inputs + rows_.begin(r) * depth_, rows_.length(r), packed[r]);
       }
@@ -155,14 +157,14 @@ class SampledBackward {
   }
 
   PackedBlocks<A> PackInputsLeft() const {
-    return PackInputs(recompute_ ? matrices_.left_size(kRowBlock, depth_) : 0,
+    return PackInputs(recompute_ ? matrices_.left_size(rows_.longest(), depth_) : 0,
                       [&](const A* inputs, int64_t rows, A* packed) {
                         matrices_.pack_left(inputs, depth_, Layout::kRows, rows, depth_, packed);
                       });
   }
 
   PackedBlocks<A> PackInputsRight() const {
-    return PackInputs(matrices_.right_size(kRowBlock, depth_),
+    return PackInputs(matrices_.right_size(rows_.longest(), depth_),
                       [&](const A* inputs, int64_t rows, A* packed) {
                         matrices_.pack_right(inputs, depth_, Layout::kRows, rows, depth_, packed);
                       });
@@ -247,7 +249,7 @@ class SampledBackward {
   const bool recompute_ = kept_.dots == nullptr;
   const SampledBatch& batch_ = logits_.batch();
   const Blocks columns_ = logits_.columns();
-  const Blocks rows_ = {batch_.rows, kRowBlock};
+  const Blocks rows_ = RowBlocks(batch_.rows);
   const LogitKernels<A>& kernels_ = ChosenLogitKernels<A>();
 };
 

@@ -56,20 +56,22 @@ class SampledForward {
   void Run() {
     const PackedBlocks<A> inputs = PackInputs();
     const PackedBlocks<A> panel(host_, std::min(columns_.count(), kPanelBlocks),
-                                matrices_.right_size(depth_, kColumnBlock));
+                                matrices_.right_size(depth_, columns_.longest()));
     const WidenedRows<W> widened(host_, std::min(columns_.size, kPanelBlocks * kColumnBlock),
                                  depth_);
     ForEachPanel(columns_, [&](int64_t first, int64_t count) {
-      host_.ParallelFor(count, kColumnBlock * (depth_ + kCostOfRow), [&](int64_t b, int64_t end) {
-        for (; b < end; ++b) {
-          const int64_t length = columns_.length(first + b);
-          GatherRows(columns_.begin(first + b), length);
-          const A* wide =
-              widened.Widen(ClassRow(columns_.begin(first + b)), length, b * kColumnBlock);
-          matrices_.pack_right(wide, depth_, Layout::kTransposed, depth_, length, panel[b]);
-        }
-      });
-      host_.ParallelFor(rows_.count() * count, kRowBlock * kColumnBlock * (depth_ / 16 + 2),
+      host_.ParallelFor(
+          count, columns_.longest() * (depth_ + kCostOfRow), [&](int64_t b, int64_t end) {
+            for (; b < end; ++b) {
+              const int64_t length = columns_.length(first + b);
+              GatherRows(columns_.begin(first + b), length);
+              const A* wide =
+                  widened.Widen(ClassRow(columns_.begin(first + b)), length, b * kColumnBlock);
+              matrices_.pack_right(wide, depth_, Layout::kTransposed, depth_, length, panel[b]);
+            }
+          });
+      host_.ParallelFor(rows_.count() * count,
+                        rows_.longest() * columns_.longest() * (depth_ / 16 + 2),
                         [&](int64_t unit, int64_t end) {
                           for (; unit < end; ++unit) {
                             const int64_t r = unit / count, b = unit % count;
@@ -104,8 +106,9 @@ class SampledForward {
   }
 
   PackedBlocks<A> PackInputs() const {
-    const PackedBlocks<A> packed(host_, rows_.count(), matrices_.left_size(kRowBlock, depth_));
-    host_.ParallelFor(rows_.count(), kRowBlock * depth_, [&](int64_t begin, int64_t end) {
+    const PackedBlocks<A> packed(host_, rows_.count(),
+                                 matrices_.left_size(rows_.longest(), depth_));
+    host_.ParallelFor(rows_.count(), rows_.longest() * depth_, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         matrices_.pack_left(inputs_ + rows_.begin(r) * depth_, depth_, Layout::kRows,
                             rows_.length(r), depth_, packed[r]);
@@ -197,7 +200,7 @@ class SampledForward {
   const int64_t depth_;
   const SampledBatch& batch_ = logits_.batch();
   const Blocks columns_ = logits_.columns();
-  const Blocks rows_ = {batch_.rows, kRowBlock};
+  const Blocks rows_ = RowBlocks(batch_.rows);
   Partial<A>* partials_;  // [column blocks, rows]
   A* label_dots_;         // [rows, num_true], of labels that are candidates
   const RowKernels<W>& row_kernels_ = ChosenRowKernels<W>();

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Fails if a weak symbol of an AVX object could be merged with another object's: the linker keeps one
 # copy for all, and the baseline would run it. So each must name its own instruction set.
-# Usage: isa_symbols_test.sh libX_baseline.a libX_avx2.a libX_avx512.a
+# Usage: isa_symbols_test.sh baseline,avx2,avx512 libX_baseline.a libX_avx2.a libX_avx512.a
 set -euo pipefail
 
+IFS=, read -ra isas <<<"$1"
+shift
 status=0
-for isa in baseline avx2 avx512; do
+for isa in "${isas[@]}"; do
   for library in "$@"; do
     [[ $library == *_$isa.* ]] || continue
     symbols=$(nm --demangle --defined-only "$library")
@@ -21,7 +23,7 @@ for isa in baseline avx2 avx512; do
     seen+=("$isa")
   done
 done
-if [[ ${seen[*]:-} != "baseline avx2 avx512" ]]; then
+if [[ ${seen[*]:-} != "${isas[*]}" ]]; then
   echo "expected one library for each instruction set, got: $*" >&2
   status=1
 fi
