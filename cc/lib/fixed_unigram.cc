@@ -111,10 +111,12 @@ void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* positi
                         int64_t* out, const DrawCounts* counts) const {
   const SamplerKernels& kernels = ChosenSamplerKernels();
   const ColumnRange column_range = MakeColumnRange(static_cast<uint32_t>(range()));
+  // What follows a rejection is drawn anew, so that a batch ends where one is expected.
+  const int64_t batch = (int64_t{1} << 32) / std::max<int64_t>(column_range.rejected, 1);
   Words words(stream, *position);
   for (int64_t k = 0; k < count;) {
     if (words.left() < 2) words.Fill();
-    const int64_t most = std::min(words.left() / 2, count - k);
+    const int64_t most = std::min({words.left() / 2, count - k, batch});
     const uint32_t* next = words.next();
     if (!kernels.columns(next, most, column_range, out + k)) {
       words.Skip(2 * most);

@@ -158,11 +158,12 @@ void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* posi
 // choose between the two kinds of slots: which one comes next, no branch could predict.
 void LearnedUnigram::DrawBlock(const SlotTable& table, const PhiloxStream& stream, uint64_t first,
                                int64_t count, const uint64_t* bits, int64_t* out) const {
+  static_assert(kDrawBlock <= Proposals::kMost);
   const SamplerKernels& kernels = ChosenSamplerKernels();
   const uint64_t full = (uint64_t{1} << shift_) - 1;
   const auto in_table = [&](uint64_t index) { return index < table.places ? ~uint64_t{0} : 0; };
   uint64_t more_bits[Proposals::kMost];
-  uint64_t draws[Proposals::kRoom];  // that have nothing yet
+  uint64_t draws[Proposals::kMost];  // that have nothing yet
   Proposals proposals;
   for (int64_t k = 0; k < count; ++k) draws[k] = first + k;
   int64_t pending = kernels.propose(bits, draws, count, table, &proposals);

@@ -137,9 +137,8 @@ CANDSAMP_FORMULA bool Propose(uint64_t bits, const SlotTable& table, uint64_t* u
 // What up to kMost draws were proposed.
 struct Proposals {
   static constexpr int64_t kMost = 512;
-  static constexpr int64_t kRoom = kMost + 8;  // vectors are written whole
   int64_t size;
-  uint64_t unit[kRoom], draw[kRoom];
+  uint64_t unit[kMost], draw[kMost];
 };
 
 struct SamplerKernels {
@@ -167,7 +166,7 @@ struct SamplerKernels {
 
   // The proposals of draws[0 .. count), from bits[k]; the classes and the counts they lead to are
   // on their way into the cache. Moves the draws that are proposed nothing to the front and returns
-  // how many. draws has room for Proposals::kRoom.
+  // how many. draws has room for Proposals::kMost.
   int64_t (*propose)(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
                      Proposals* proposals);
 

@@ -252,7 +252,7 @@ TEST_P(SamplerKernelsTest, Propose) {
       table.last_block = blocks - 1;
       for (int64_t count = 0; count <= kMostCount; ++count) {
         const std::vector<uint64_t> bits = RandomBits(count);
-        std::vector<uint64_t> draws(Proposals::kRoom, 7);
+        std::vector<uint64_t> draws(Proposals::kMost, 7);
         std::vector<uint64_t> units, proposed, rejected;
         for (int64_t k = 0; k < count; ++k) {
           draws[k] = random_();
