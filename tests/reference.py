@@ -103,9 +103,9 @@ def _ragged_loss(
 
 
 def _sampled_loss(row_loss, weights, biases, labels, inputs, sampled_values, **options):
-    sampled, true_expected_count, sampled_expected_count = map(np.asarray, sampled_values)
+    sampled, *expected_counts = sampled_values
+    true_log_q, sampled_log_q = (np.log(np.asarray(q, np.float64)) for q in expected_counts)
     rows = len(inputs)
-    true_expected_count = np.broadcast_to(true_expected_count, np.shape(labels))
     return _ragged_loss(
         row_loss,
         weights,
@@ -113,8 +113,8 @@ def _sampled_loss(row_loss, weights, biases, labels, inputs, sampled_values, **o
         labels,
         inputs,
         [sampled] * rows,
-        label_log_q=np.log(true_expected_count),
-        candidate_log_q=[np.log(sampled_expected_count)] * rows,
+        label_log_q=np.broadcast_to(true_log_q, np.shape(labels)),
+        candidate_log_q=[np.broadcast_to(sampled_log_q, np.shape(sampled))] * rows,
         **options,
     )
 
