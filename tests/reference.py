@@ -1,8 +1,10 @@
-"""The ragged losses in plain NumPy and float64: what they compute, as a program.
+"""The losses in plain NumPy and float64: what they compute, as a program.
 
-Class ids come as one sequence for each row, and `log_q` likewise; `biases`, `label_log_q` and
-`candidate_log_q` may be None. Each function returns its value and, for the gradient `grad` of some
-total with respect to that value (None: ones), the total's `Gradients`, all of them dense.
+In the ragged functions class ids come as one sequence for each row, and `log_q` likewise;
+`label_log_q` and `candidate_log_q` may be None. In the others all rows share their candidates:
+`labels` is [B, T], and `sampled_values` what a candidate sampler returns. `biases` may be None.
+Each function returns its value and, for the gradient `grad` of some total with respect to that
+value (None: ones), the total's `Gradients`, all of them dense.
 """
 
 import collections
@@ -34,6 +36,17 @@ def ragged_candidate_logits(weights, biases, inputs, candidates, *, grad=None):
         logits.append(weights[classes] @ inputs[i] + biases[classes])
         _add_row(gradients, i, classes, row_grad, weights, inputs)
     return np.concatenate([np.zeros(0), *logits]), gradients
+
+
+def sampled_softmax_loss(weights, biases, labels, inputs, sampled_values, **options):
+    """The ragged softmax loss in which every row has the same candidates."""
+    return _sampled_loss(_softmax_row, weights, biases, labels, inputs, sampled_values, **options)
+
+
+def nce_loss(weights, biases, labels, inputs, sampled_values, **options):
+    """The ragged NCE loss in which every row has the same candidates."""
+    options = {"remove_accidental_hits": False} | options
+    return _sampled_loss(_nce_row, weights, biases, labels, inputs, sampled_values, **options)
 
 
 def _softmax_row(z, num_labels):
@@ -87,6 +100,23 @@ def _ragged_loss(
         row_grad = 1.0 if grad is None else grad[i]
         _add_row(gradients, i, classes, row_grad * slope, weights, inputs)
     return losses, gradients
+
+
+def _sampled_loss(row_loss, weights, biases, labels, inputs, sampled_values, **options):
+    sampled, *expected_counts = sampled_values
+    true_log_q, sampled_log_q = (np.log(np.asarray(q, np.float64)) for q in expected_counts)
+    rows = len(inputs)
+    return _ragged_loss(
+        row_loss,
+        weights,
+        biases,
+        labels,
+        inputs,
+        [sampled] * rows,
+        label_log_q=np.broadcast_to(true_log_q, np.shape(labels)),
+        candidate_log_q=[np.broadcast_to(sampled_log_q, np.shape(sampled))] * rows,
+        **options,
+    )
 
 
 def _add_row(gradients, i, classes, logit_gradients, weights, inputs):

@@ -97,7 +97,22 @@ def sampled_softmax_loss(
     TensorShape([2])
     """
     with tf.name_scope(name or "sampled_softmax_loss"):
-        return _sampled_loss("sampled_softmax_loss", **_arguments(locals()))
+        return _sampled_loss(
+            "sampled_softmax_loss",
+            weights,
+            biases,
+            labels,
+            inputs,
+            num_sampled,
+            num_classes,
+            num_true,
+            sampled_values,
+            remove_accidental_hits,
+            seed,
+            sampler,
+            partition_strategy,
+            recompute,
+        )
 
 
 def nce_loss(
@@ -139,11 +154,22 @@ def nce_loss(
     TensorShape([2])
     """
     with tf.name_scope(name or "nce_loss"):
-        return _sampled_loss("nce_loss", **_arguments(locals()))
-
-
-def _arguments(given):
-    return {key: value for key, value in given.items() if key != "name"}
+        return _sampled_loss(
+            "nce_loss",
+            weights,
+            biases,
+            labels,
+            inputs,
+            num_sampled,
+            num_classes,
+            num_true,
+            sampled_values,
+            remove_accidental_hits,
+            seed,
+            sampler,
+            partition_strategy,
+            recompute,
+        )
 
 
 def _sampled_loss(

@@ -1,0 +1,141 @@
+"""Arguments for the losses of either family, and what the losses make of them: shared by the tests.
+
+A case holds arguments as NumPy arrays. Beside `weights`, `biases` and `inputs` it has
+
+    rounded(input_type, weight_type)         the case with floats that these types hold exactly
+    grad(kind)                               a gradient of the value, exact in every type
+    apply(kind, weights, biases, inputs)     the value of a function of the package
+    reference(kind, grad)                    the value and gradients by reference.py
+"""
+
+import collections
+
+import numpy as np
+import reference
+import tensorflow as tf
+
+LOSSES = ("softmax", "nce")
+# (inputs, weights)
+TYPE_PAIRS = [
+    (tf.float32, tf.float32),
+    (tf.float64, tf.float64),
+    (tf.bfloat16, tf.bfloat16),
+    (tf.float16, tf.float16),
+    (tf.bfloat16, tf.float32),
+    (tf.float16, tf.float32),
+]
+EPSILON = {dtype: np.finfo(dtype.as_numpy_dtype).eps for dtype in (tf.float32, tf.float64)}
+
+# value: [B] losses or [N] logits. The gradients are dense, float64.
+Result = collections.namedtuple("Result", "value gradients")
+
+
+class Subject(collections.namedtuple("Subject", "kind case")):
+    """A function with arguments of its family."""
+
+    def apply(self, weights, biases, inputs):
+        return self.case.apply(self.kind, weights, biases, inputs)
+
+    def expected(self):
+        return expected(self.kind, self.case)
+
+    @property
+    def grad(self):
+        return self.case.grad(self.kind)
+
+
+def apply(kind, case, weights, biases, inputs):
+    """The function's value, [B] or [N], for tables and inputs that may be variables or tensors."""
+    return case.apply(kind, weights, biases, inputs)
+
+
+def expected(kind, case):
+    """What `evaluate` should return, without a gradient of absent biases."""
+    value, gradients = case.reference(kind, case.grad(kind))
+    if case.biases is None:
+        gradients = gradients._replace(biases=None)
+    return Result(value, gradients)
+
+
+def evaluate(kind, case, input_type=tf.float32, weight_type=None, table=tf.Variable):
+    """The function's `Result`; `table` makes the argument out of a tensor."""
+    weight_type = weight_type or input_type
+    weights = table(tf.constant(case.weights, weight_type))
+    biases = None if case.biases is None else table(tf.constant(case.biases, weight_type))
+    inputs = tf.constant(case.inputs, input_type)
+    with tf.GradientTape() as tape:
+        tape.watch([x for x in (weights, biases, inputs) if isinstance(x, tf.Tensor)])
+        value = case.apply(kind, weights, biases, inputs)
+    # An absent table is asked for as something that has no gradient.
+    sources = [weights, tf.zeros([]) if biases is None else biases, inputs]
+    gradients = tape.gradient(value, sources, tf.constant(case.grad(kind), input_type))
+    assert value.dtype == input_type
+    for gradient, source in zip(gradients, sources, strict=True):
+        assert gradient is None or gradient.dtype == source.dtype
+    return Result(as_float64(value), reference.Gradients(*map(as_dense, gradients)))
+
+
+def parts(result):
+    """(name, array) of the value and of every gradient."""
+    return [("value", result.value), *result.gradients._asdict().items()]
+
+
+def as_float64(tensor):
+    return tf.cast(tensor, tf.float64).numpy()
+
+
+def as_dense(gradient):
+    """A gradient as a dense float64 array; slices must have distinct rows inside of the shape."""
+    if gradient is None:
+        return None
+    if not isinstance(gradient, tf.IndexedSlices):
+        return as_float64(gradient)
+    assert_distinct(gradient)
+    dense = np.zeros(gradient.dense_shape.numpy())
+    dense[gradient.indices.numpy()] = as_float64(gradient.values)
+    return dense
+
+
+def assert_distinct(gradient):
+    """The gradient is IndexedSlices whose indices are distinct and in range."""
+    assert isinstance(gradient, tf.IndexedSlices)
+    indices = gradient.indices.numpy()
+    assert len(np.unique(indices)) == len(indices) == len(gradient.values)
+    assert ((indices >= 0) & (indices < gradient.dense_shape.numpy()[0])).all()
+
+
+def assert_close(actual, expected, tolerance, scale=None):
+    """|actual - expected| <= tolerance * scale, by default the largest finite |expected|.
+
+    Infinities must be equal, and NaNs in the same places.
+    """
+    assert (actual is None) == (expected is None)
+    if expected is None:
+        return
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    assert actual.shape == expected.shape
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(actual[~finite], expected[~finite])
+    if scale is None:
+        scale = np.abs(expected[finite]).max(initial=0)
+    error = np.abs(np.where(finite, actual, 0) - np.where(finite, expected, 0))
+    assert error.max(initial=0) <= tolerance * scale, (
+        f"error {error.max()} > {tolerance} * {scale}: {error.max() / scale} of the scale"
+    )
+
+
+def assert_result(actual, expected, tolerance, floor=0):
+    """Each part within `tolerance` of its largest value, or `floor`; the value's floor is 1."""
+    for (name, got), (_, want) in zip(parts(actual), parts(expected), strict=True):
+        scale = None
+        if want is not None:
+            largest = np.abs(want[np.isfinite(want)]).max(initial=0)
+            scale = max(largest, 1 if name == "value" else floor)
+        try:
+            assert_close(got, want, tolerance, scale)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from None
+
+
+def rounded(values, dtype):
+    return np.asarray(values).astype(dtype.as_numpy_dtype).astype(np.float64)

@@ -1,0 +1,125 @@
+"""Random arguments, right and wrong, in one process: results are right, mistakes are errors."""
+
+import dataclasses
+
+import loss_cases as lc
+import numpy as np
+import pytest
+import sampled_cases as sc
+import tensorflow as tf
+
+CASES_PER_SEED = 30
+# Of a part's largest value, or 1.
+TOLERANCE = {
+    tf.float32: 3e-5,
+    tf.float64: 5e-14,
+    tf.bfloat16: 1.5 * 2.0**-8,
+    tf.float16: 1.5 * 2.0**-11,
+}
+ERRORS = (ValueError, TypeError, tf.errors.InvalidArgumentError)
+
+
+def draw_case(rng):
+    num_sampled = int(rng.choice([0, 1, 3, 20, 97, 800]))
+    classes = int(rng.choice([1, 2, 5, 300, 20_000]))
+    return sc.random_case(
+        int(rng.integers(2**31)),
+        rows=int(rng.choice([0, 1, 3, 7, 65])),
+        classes=classes,
+        depth=int(rng.choice([0, 1, 2, 7, 16, 33])),
+        num_true=int(rng.choice([1, 2, 8])),
+        num_sampled=num_sampled,
+        unique=bool(rng.integers(2)) and classes >= num_sampled,
+        biases=bool(rng.integers(2)),
+        scale=float(rng.choice([0.1, 1.0])),
+        remove_accidental_hits=bool(rng.integers(2)),
+        recompute=bool(rng.integers(2)),
+    )
+
+
+def deal(rng, table, strategy):
+    """The table in one piece or shards, each a variable or a tensor."""
+    count = int(rng.integers(1, 5))
+    cuts = np.sort(rng.integers(0, len(table) + 1, count - 1))
+    parts = np.split(table, cuts) if strategy == "div" else [table[k::count] for k in range(count)]
+    return [tf.Variable(part) if rng.integers(2) else tf.constant(part) for part in parts]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_right_arguments(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(CASES_PER_SEED):
+        kind = rng.choice(lc.LOSSES)
+        input_type, weight_type = lc.TYPE_PAIRS[rng.integers(len(lc.TYPE_PAIRS))]
+        case = draw_case(rng).rounded(input_type, weight_type)
+        tolerance = max(TOLERANCE[input_type], TOLERANCE[weight_type])
+        want = lc.expected(kind, case)
+        table = tf.Variable if rng.integers(2) else tf.identity
+        got = lc.evaluate(kind, case, input_type, weight_type, table)
+        lc.assert_result(got, want, tolerance, floor=1)
+        strategy = str(rng.choice(["div", "mod"]))
+        weights, biases = (
+            None if x is None else deal(rng, x.astype(weight_type.as_numpy_dtype), strategy)
+            for x in (case.weights, case.biases)
+        )
+        sharded = dataclasses.replace(case, partition_strategy=strategy)
+        value = sharded.apply(kind, weights, biases, tf.constant(case.inputs, input_type))
+        np.testing.assert_array_equal(lc.as_float64(value), got.value)
+
+
+def good_case(rng):
+    return sc.random_case(
+        int(rng.integers(2**31)),
+        rows=int(rng.integers(1, 7)),
+        classes=int(rng.integers(5, 30)),
+        num_sampled=int(rng.integers(1, 6)),
+        depth=3,
+        biases=True,
+    )
+
+
+def break_id(rng, case):
+    name = rng.choice(["labels", "sampled"])
+    ids = getattr(case, name).copy()
+    classes = len(case.weights)
+    bad = [-(2**63), -(2**31), -1, classes, classes + 1, 2**31, 2**32, 2**63 - 1]
+    ids.flat[rng.integers(ids.size)] = bad[rng.integers(len(bad))]
+    return {name: ids}
+
+
+def break_count(rng, case):
+    name = rng.choice(["true_expected_count", "sampled_expected_count"])
+    counts = getattr(case, name).copy()
+    counts.flat[rng.integers(counts.size)] = rng.choice([0, -1, np.nan, np.inf, -np.inf])
+    return {name: counts}
+
+
+def break_size(rng, case):
+    name = rng.choice(["biases", "inputs", "labels", "true_expected_count"])
+    value = getattr(case, name)
+    axis = rng.integers(value.ndim)
+    return {name: np.concatenate([value, *[value.take([0], axis)] * 6], axis)}
+
+
+def break_rank(rng, case):
+    name = rng.choice(["weights", "biases", "inputs", "labels", "sampled"])
+    return {name: getattr(case, name)[..., None, None]}
+
+
+@pytest.mark.parametrize(
+    "change", [break_id, break_count, break_size, break_rank], ids=lambda change: change.__name__
+)
+def test_wrong_arguments(change):
+    rng = np.random.default_rng(0)
+    for _ in range(CASES_PER_SEED):
+        kind = rng.choice(lc.LOSSES)
+        case = good_case(rng)
+
+        def loss(case, kind=kind):
+            variable = tf.Variable(case.weights, dtype=tf.float32)
+            inputs = tf.constant(case.inputs, tf.float32)
+            return case.apply(kind, variable, tf.constant(case.biases, tf.float32), inputs)
+
+        assert np.isfinite(loss(case)).all()
+        with pytest.raises(ERRORS):
+            loss(dataclasses.replace(case, **change(rng, case)))

@@ -1,0 +1,53 @@
+"""Losses with shared candidates: tables are read in place, and one [B, S] buffer is kept, or none.
+
+TensorFlow's own count of allocated bytes, which sees buffers of some 300 KB and more.
+"""
+
+import dataclasses
+
+import loss_cases as lc
+import pytest
+import sampled_cases as sc
+import tensorflow as tf
+from test_ragged_memory import CLASSES, DEPTH, ROWS, SMALL, peak_of, sparse_update
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("kind", lc.LOSSES)
+def test_tables_are_read_in_place_after_a_sparse_update(kind, shards, mode):
+    tables = [tf.Variable(tf.zeros([CLASSES // shards, DEPTH])) for _ in range(shards)]
+    for table in tables:
+        sparse_update(table)
+    case = sc.random_case(0, rows=ROWS, classes=CLASSES, depth=1, num_sampled=200)
+    inputs = tf.ones([ROWS, DEPTH])
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = case.apply(kind, tables if shards > 1 else tables[0], None, inputs)
+        for table, slices in zip(tables, tape.gradient(loss, tables), strict=True):
+            table.scatter_sub(slices)
+
+    assert peak_of(step if mode == "eager" else tf.function(step)) < SMALL
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("kind", lc.LOSSES)
+def test_at_most_one_buffer_of_logits(kind, mode):
+    rows, num_sampled, depth = 2048, 4096, 16
+    logits = rows * num_sampled * 4
+    case = sc.random_case(0, rows=rows, classes=5000, depth=depth, num_sampled=num_sampled)
+    weights, inputs = tf.Variable(tf.zeros([5000, depth])), tf.ones([rows, depth])
+    peaks = []
+    for recompute in (False, True):
+        loss_case = dataclasses.replace(case, recompute=recompute)
+
+        def step(loss_case=loss_case):
+            with tf.GradientTape() as tape:
+                tape.watch(inputs)
+                loss = loss_case.apply(kind, weights, None, inputs)
+            return tape.gradient(loss, [weights, inputs])
+
+        peaks.append(peak_of(step if mode == "eager" else tf.function(step)))
+    assert logits <= peaks[0] < 1.5 * logits
+    assert peaks[1] < 0.5 * logits
