@@ -93,7 +93,10 @@ def floats(*shape):
 
 # The name of a mistake; a pattern of the message; the arguments that make it.
 MISTAKES = {
-    "label_rows": (r"labels must have .*rows? .*(3|\?)", {"labels": np.zeros([2, 2], np.int64)}),
+    "label_rows": (
+        r"labels must have .*rows? .*(3|\?)",
+        {"labels": np.zeros([2, 2], np.int64), "true_count": floats(2, 2)},
+    ),
     "label_columns": (r"labels must have .*num_true", {"labels": np.zeros([3, 3], np.int64)}),
     "label_rank_1": (r"labels must have .*num_true", {"labels": np.zeros([3], np.int64)}),
     "label_rank_3": (r"labels must have .*num_true", {"labels": np.zeros([3, 2, 1], np.int64)}),
@@ -134,7 +137,10 @@ MISTAKES = {
         {"true_count": np.ones([3, 2], np.int64)},
     ),
     "true_count_none": (r"true_expected_count must be .*None", {"true_count": None}),
-    "weights_type": (r"weights must be of type float32", {"weights": np.ones([5, 2])}),
+    "weights_type": (
+        r"weights must be of type float32",
+        {"weights": np.ones([5, 2]), "biases": None},
+    ),
     "biases_type": (r"biases must be of type float32.*got float64", {"biases": np.ones([5])}),
     "inputs_type": (r"inputs must be float32.*got int64", {"inputs": np.ones([3, 2], np.int64)}),
     "no_shards": (r"weights must hold at least one shard", {"weights": []}),
