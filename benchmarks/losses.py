@@ -56,7 +56,12 @@ def make_step(count, loss, weights, biases, labels, inputs, sampled):
     def loop(labels, inputs):
         def body(k, total):
             value, (for_weights, for_biases, for_inputs) = loss_and_gradients(
-                loss, weights, biases, labels, inputs + tf.cast(1e-30 * total, inputs.dtype), sampled
+                loss,
+                weights,
+                biases,
+                labels,
+                inputs + tf.cast(1e-30 * total, inputs.dtype),
+                sampled,
             )
             # Every result is looked at, so that none is left out.
             parts = (value, for_weights.values[0, 0], for_biases.values[0], for_inputs[0, 0])

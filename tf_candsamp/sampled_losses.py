@@ -270,15 +270,12 @@ def _candidates(
 
 
 def _expected_count(name, count, of, classes, dtype):
-    """Expected counts of `classes`, broadcast to their shape."""
+    """Expected counts of `classes`, of their shape or one that broadcasts to it."""
     if count is None:
         raise TypeError(f"{name} must be a tensor, got None.")
     count = to_tensor(count, dtype)
     if not count.dtype.is_floating:
         raise TypeError(f"{name} must be a float type, got {count.dtype.name}.")
-    count = tf.cast(count, dtype)
-    if count.shape.is_fully_defined() and count.shape == classes.shape:
-        return count
     try:
         fits = tf.broadcast_static_shape(count.shape, classes.shape).is_compatible_with(
             classes.shape
@@ -290,7 +287,7 @@ def _expected_count(name, count, of, classes, dtype):
             f"{name} must have the shape of {of}, {classes.shape}, or broadcast to it, got "
             f"{count.shape}."
         )
-    return tf.broadcast_to(count, tf.shape(classes))
+    return tf.cast(count, dtype)
 
 
 # The arguments of the ops in order; of lists, the attribute that gives the length.

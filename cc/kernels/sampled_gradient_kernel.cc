@@ -116,8 +116,8 @@ class SampledLossGradOp : public OpKernel {
     TF_RETURN_IF_ERROR(CheckShape("row_sum", *row_sum, {batch.rows}));
     if (!recompute_) TF_RETURN_IF_ERROR(CheckShape("dots", *dots, {batch.rows, batch.columns}));
     std::vector<int64_t> weight_starts, bias_starts;
-    TF_RETURN_IF_ERROR(ReadShardStarts(context, "weight_rows", &weight_starts));
-    TF_RETURN_IF_ERROR(ReadShardStarts(context, "bias_rows", &bias_starts));
+    TF_RETURN_IF_ERROR(ReadShardStarts(context, "weight_rows", &weight_starts, partition_));
+    TF_RETURN_IF_ERROR(ReadShardStarts(context, "bias_rows", &bias_starts, partition_));
     TF_RETURN_IF_ERROR(CheckNumbers("class_ids", *class_ids, weight_starts.back()));
     if (bias_starts.size() > 1) {
       TF_RETURN_IF_ERROR(CheckNumbers("class_ids", *class_ids, bias_starts.back()));

@@ -34,24 +34,33 @@ absl::Status CheckIds(const char* name, const Tensor& ids, int64_t num_classes) 
       matrix ? " in row " : " at position ", matrix ? k / ids.dim_size(1) : k));
 }
 
-// Checks that the expected counts are positive and have the shape of their classes; writes their
-// logs.
+// Writes the logs of the expected counts of `classes`, which must be positive and have the shape of
+// the classes or broadcast to it.
 template <typename A>
 absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, const Tensor& classes,
                       A* logs) {
-  if (counts.shape() != classes.shape()) {
-    return absl::InvalidArgumentError(absl::StrCat(name, " must have the shape of ", of, ", ",
-                                                   classes.shape().DebugString(), ", got ",
-                                                   counts.shape().DebugString()));
+  // Where the count of a class is: a stride is 0 along what is broadcast.
+  int64_t strides[2] = {0, 0}, step = 1;
+  const int missing = classes.dims() - counts.dims();
+  bool fits = missing >= 0;
+  for (int d = counts.dims() - 1; fits && d >= 0; step *= counts.dim_size(d--)) {
+    fits = counts.dim_size(d) == classes.dim_size(d + missing) || counts.dim_size(d) == 1;
+    if (counts.dim_size(d) != 1) strides[d + missing] = step;
   }
-  const A* values = Data<A>(counts);
-  for (int64_t k = 0; k < counts.NumElements(); ++k) {
-    if (!(values[k] > A(0) && values[k] <= std::numeric_limits<A>::max())) {
+  if (!fits) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " must have the shape of ", of, ", ", classes.shape().DebugString(),
+                     ", or broadcast to it, got shape ", counts.shape().DebugString()));
+  }
+  const int64_t columns = classes.dims() == 2 ? classes.dim_size(1) : 1;
+  for (int64_t k = 0; k < classes.NumElements(); ++k) {
+    const A count = Data<A>(counts)[k / columns * strides[0] + k % columns * strides[1]];
+    if (!(count > A(0) && count <= std::numeric_limits<A>::max())) {
       return absl::InvalidArgumentError(
-          absl::StrCat(name, " must be positive and finite, got ", values[k], " for class ",
+          absl::StrCat(name, " must be positive and finite, got ", count, " for class ",
                        Data<int64_t>(classes)[k], " at position ", k));
     }
-    logs[k] = std::log(values[k]);
+    logs[k] = std::log(count);
   }
   return absl::OkStatus();
 }

@@ -89,7 +89,7 @@ absl::Status TableInput::Check(int rank, Partition partition) const {
   }
   const int64_t count = static_cast<int64_t>(shards_.size());
   for (int64_t k = 0; partition == Partition::kInTurn && k < count; ++k) {
-    const int64_t expected = (rows - k + count - 1) / count;
+    const int64_t expected = RowsInTurn(rows, count, k);
     if (shards_[k].tensor().dim_size(0) != expected) {
       return absl::InvalidArgumentError(absl::StrCat(
           NameOf(k), " must have ", expected, " of the ", rows, " rows that are dealt out in turn ",

@@ -11,17 +11,27 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 
 absl::Status ReadShardStarts(OpKernelContext* context, const std::string& name,
-                             std::vector<int64_t>* starts) {
+                             std::vector<int64_t>* starts, Partition partition) {
   const Tensor* rows;
   TF_RETURN_IF_ERROR(context->input(name, &rows));
+  if (rows->dims() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " must be a vector, got shape ", rows->shape().DebugString()));
+  }
+  const int64_t shards = rows->NumElements();
+  const int64_t* counts = static_cast<const int64_t*>(rows->data());
   *starts = {0};
-  for (int64_t k = 0; k < rows->NumElements(); ++k) {
-    const int64_t count = rows->flat<int64_t>()(k);
-    if (count < 0 || count > kMostClasses - starts->back()) {
+  for (int64_t k = 0; k < shards; ++k) {
+    if (counts[k] < 0 || counts[k] > kMostClasses - starts->back()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(name, " must be numbers of rows, got ", count));
+          absl::StrCat(name, " must be numbers of rows, got ", counts[k]));
     }
-    starts->push_back(starts->back() + count);
+    starts->push_back(starts->back() + counts[k]);
+  }
+  for (int64_t k = 0; partition == Partition::kInTurn && k < shards; ++k) {
+    if (counts[k] == RowsInTurn(starts->back(), shards, k)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, " must be those of shards that rows are dealt out to in turn, got ", counts[k]));
   }
   return absl::OkStatus();
 }

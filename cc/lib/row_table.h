@@ -12,6 +12,11 @@ namespace candsamp {
 // one after the other, or in shard i mod their number.
 enum class Partition { kConsecutive, kInTurn };
 
+// How many of `rows` rows the shard gets when they are dealt out in turn.
+inline int64_t RowsInTurn(int64_t rows, int64_t shards, int64_t shard) {
+  return (rows - shard + shards - 1) / shards;
+}
+
 template <typename W>
 class RowTable {
  public:
