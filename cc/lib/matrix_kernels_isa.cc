@@ -55,6 +55,7 @@ struct Products {
 
   static void MultiplyAdd(const A* left, const A* right, int64_t m, int64_t k, int64_t n, A* c,
                           int64_t stride) {
+    if (k == 0) return;  // by which the kernel divides
     Kernel()(Result(c, stride), right, left, n, k, m, A(1));
   }
 
