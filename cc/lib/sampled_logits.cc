@@ -7,6 +7,16 @@
 #include "cc/lib/row_kernels.h"
 
 namespace candsamp {
+namespace {
+
+// log(exp(a) + exp(b)); minus infinity for two of them.
+template <typename A>
+A LogAddExp(A a, A b) {
+  if (a == b) return a + std::log(A(2));
+  return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)));
+}
+
+}  // namespace
 
 template <typename A>
 SampledLogits<A>::SampledLogits(Host& host, const SampledBatch& batch, const A* sample_offsets)
@@ -21,9 +31,7 @@ SampledLogits<A>::SampledLogits(Host& host, const SampledBatch& batch, const A* 
     if (column == seen) {
       offsets_[seen++] = sample_offsets[k];
     } else if (batch.kind == LossKind::kSoftmax) {
-      const A larger = std::max(offsets_[column], sample_offsets[k]);
-      const A smaller = std::min(offsets_[column], sample_offsets[k]);
-      offsets_[column] = larger + std::log1p(std::exp(smaller - larger));
+      offsets_[column] = LogAddExp(offsets_[column], sample_offsets[k]);
     }
   }
   if (batch.kind == LossKind::kNce && batch.columns < batch.num_sampled) {
@@ -41,7 +49,9 @@ void SampledLogits<A>::FindRepeats(Host& host, const A* sample_offsets) {
       if (column == seen) {
         ++seen;
       } else {
-        use(column, sample_offsets[k] - offsets_[column]);
+        // Infinities have no difference.
+        const A offset = sample_offsets[k], of_first = offsets_[column];
+        use(column, offset == of_first ? A(0) : offset - of_first);
       }
     }
   };
