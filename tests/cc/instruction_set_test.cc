@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "cc/lib/matrix_kernels.h"
+#include "cc/lib/matrix_kernels_isa.h"
 #include "cc/lib/row_kernels.h"
 #include "cc/lib/row_kernels_isa.h"
 
@@ -49,7 +51,11 @@ bool IsOf(InstructionSet set, const Kernels& chosen, const Kernels& baseline, co
                      IsOf(expected, ChosenLogitKernels<float>(), baseline::kFloatLogits,
                           avx2::kFloatLogits, avx512::kFloatLogits) &&
                      IsOf(expected, ChosenLogitKernels<double>(), baseline::kDoubleLogits,
-                          avx2::kDoubleLogits, avx512::kDoubleLogits);
+                          avx2::kDoubleLogits, avx512::kDoubleLogits) &&
+                     IsOf(expected, ChosenMatrixKernels<float>(), baseline::kFloatMatrices,
+                          avx2::kFloatMatrices, avx512::kFloatMatrices) &&
+                     IsOf(expected, ChosenMatrixKernels<double>(), baseline::kDoubleMatrices,
+                          avx2::kDoubleMatrices, avx512::kDoubleMatrices);
   std::_Exit(right ? 0 : 1);
 }
 

@@ -5,53 +5,13 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
-#include <utility>
 #include <vector>
 
 #include "cc/lib/half.h"
 #include "cc/lib/ragged_batch.h"
-#include "cc/lib/row_table.h"
+#include "tests/cc/test_table.h"
 
 namespace candsamp {
-
-// The rows of a table, each shard in memory of exactly its size.
-template <typename W>
-class TestTable {
- public:
-  TestTable(const std::vector<int64_t>& shard_rows, int64_t depth, double scale,
-            std::mt19937& random)
-      : depth_(depth) {
-    std::normal_distribution<double> normal(0, scale);
-    for (const int64_t rows : shard_rows) {
-      shards_.emplace_back(rows * depth);
-      for (W& value : shards_.back()) {
-        Narrow(static_cast<Accumulator<W>>(normal(random)), &value);
-      }
-    }
-  }
-
-  RowTable<W> View() const {
-    RowTable<W> table(depth_);
-    for (const std::vector<W>& shard : shards_) {
-      table.AddShard(shard.data(), static_cast<int64_t>(shard.size()) / depth_);
-    }
-    return table;
-  }
-
-  // By walking along the shards, not by RowTable's search.
-  W* Row(int64_t id) {
-    size_t shard = 0;
-    for (; id * depth_ >= static_cast<int64_t>(shards_[shard].size()); ++shard) {
-      id -= static_cast<int64_t>(shards_[shard].size()) / depth_;
-    }
-    return shards_[shard].data() + id * depth_;
-  }
-  const W* Row(int64_t id) const { return const_cast<TestTable*>(this)->Row(id); }
-
- private:
-  int64_t depth_;
-  std::vector<std::vector<W>> shards_;
-};
 
 struct RowSize {
   int64_t labels;

@@ -38,6 +38,40 @@ TEST(RowTableTest, FindsEveryRowOfEveryShard) {
   }
 }
 
+void ExpectDealsRowsInTurn(int64_t rows, int64_t num_shards, int64_t depth) {
+  std::vector<std::vector<float>> shards;
+  for (int64_t s = 0; s < num_shards; ++s) {
+    shards.emplace_back((rows - s + num_shards - 1) / num_shards * depth);
+  }
+  RowTable<float> table(depth, Partition::kInTurn);
+  for (const std::vector<float>& shard : shards) {
+    table.AddShard(shard.data(), static_cast<int64_t>(shard.size()) / depth);
+  }
+  ASSERT_EQ(table.rows(), rows);
+  ASSERT_EQ(table.shards(), num_shards);
+  std::vector<int64_t> next(num_shards);
+  for (int64_t id = 0, s = 0; id < rows; ++id, s = s + 1 < num_shards ? s + 1 : 0) {
+    EXPECT_EQ(table.Row(id), shards[s].data() + next[s]++ * depth)
+        << "row " << id << " of " << rows << " in " << num_shards << " shards";
+  }
+  int64_t first = 0;
+  for (int64_t s = 0; s < num_shards; ++s) {
+    EXPECT_EQ(table.first_row()[s], first);
+    EXPECT_EQ(next[s] * depth, static_cast<int64_t>(shards[s].size()));
+    first += next[s];
+  }
+}
+
+TEST(RowTableTest, DealsRowsInTurn) {
+  for (const int64_t depth : {1, 3}) {
+    for (const int64_t num_shards : {1, 2, 3, 5}) {
+      for (const int64_t rows : {0, 1, 2, 4, 5, 6, 15, 16}) {
+        ExpectDealsRowsInTurn(rows, num_shards, depth);
+      }
+    }
+  }
+}
+
 TEST(RowTableTest, EmptyShardsHoldNoRow) {
   ExpectFindsEveryRow({0}, 2);
   ExpectFindsEveryRow({0, 3}, 2);

@@ -1,0 +1,311 @@
+// From dot products to logits: offsets, repeats and dropped candidates.
+#include "cc/lib/sampled_logits.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <new>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "tests/cc/test_host.h"
+
+namespace candsamp {
+namespace {
+
+template <typename A>
+constexpr A kInfinity = std::numeric_limits<A>::infinity();
+template <typename A>
+constexpr A kNan = std::numeric_limits<A>::quiet_NaN();
+
+// Candidates by column, and labels by class.
+template <typename A>
+struct Case {
+  SampledLogits<A> Logits(Host& host, LossKind kind, bool remove_accidental_hits) const {
+    SampledBatch batch = {};
+    batch.kind = kind;
+    batch.remove_accidental_hits = remove_accidental_hits;
+    batch.num_true = num_true;
+    batch.rows = num_true == 0 ? 0 : static_cast<int64_t>(labels.size()) / num_true;
+    batch.num_sampled = static_cast<int64_t>(samples.size());
+    for (const int64_t column : samples) batch.columns = std::max(batch.columns, column + 1);
+    batch.classes = batch.columns;
+    for (const int64_t k : labels) batch.classes = std::max(batch.classes, k + 1);
+    batch.label_classes = labels.data();
+    batch.sample_columns = samples.data();
+    return SampledLogits<A>(host, batch, offsets.data());
+  }
+
+  std::vector<int64_t> samples;
+  std::vector<A> offsets;
+  int64_t num_true = 0;
+  std::vector<int64_t> labels = {};
+};
+
+// `columns` different candidates and `repeats` of them, in the order of their first occurrences.
+template <typename A>
+Case<A> RandomCase(int64_t columns, int64_t repeats, std::mt19937& random) {
+  std::normal_distribution<A> normal(0, 3);
+  Case<A> c;
+  int64_t seen = 0;
+  while (seen < columns || repeats > 0) {
+    std::uniform_int_distribution<int64_t> any(1, columns - seen + repeats);
+    const bool repeat = seen > 0 && any(random) <= repeats;
+    c.samples.push_back(repeat ? static_cast<int64_t>(random() % seen) : seen);
+    c.offsets.push_back(normal(random));
+    repeat ? --repeats : ++seen;
+  }
+  return c;
+}
+
+// A row's logits of all columns from dot products of its own, and the largest of each block.
+template <typename A>
+struct Row {
+  Row(const SampledLogits<A>& logits, int64_t row, const std::vector<A>& dots) {
+    for (int64_t b = 0; b < logits.columns().count(); ++b) {
+      const int64_t begin = logits.columns().begin(b), length = logits.columns().length(b);
+      // Memory of exactly their size.
+      const std::vector<A> in(dots.begin() + begin, dots.begin() + begin + length);
+      std::vector<A> out(length, kNan<A>);
+      largest.push_back(logits.OfRow(row, b, in.data(), out.data()));
+      z.insert(z.end(), out.begin(), out.end());
+    }
+  }
+  std::vector<A> z, largest;
+};
+
+template <typename A>
+std::vector<A> RandomDots(int64_t count, std::mt19937& random) {
+  std::normal_distribution<A> normal(0, 3);
+  std::vector<A> dots(count);
+  for (A& dot : dots) dot = normal(random);
+  return dots;
+}
+
+template <typename A>
+class SampledLogitsTest : public testing::Test {
+ protected:
+  std::mt19937 random_{1};
+  TestHost host_ = TestHost::Whole();
+};
+using Types = testing::Types<float, double>;
+TYPED_TEST_SUITE(SampledLogitsTest, Types);
+
+constexpr LossKind kKinds[] = {LossKind::kSoftmax, LossKind::kNce};
+
+TYPED_TEST(SampledLogitsTest, AddOffsetsAndFindTheLargest) {
+  for (const LossKind kind : kKinds) {
+    for (const int64_t columns : {0, 1, 2, 95, 96, 97, 192, 200, 1000}) {
+      const Case<TypeParam> c = RandomCase<TypeParam>(columns, 0, this->random_);
+      const SampledLogits<TypeParam> logits = c.Logits(this->host_, kind, false);
+      ASSERT_EQ(logits.columns().size, columns);
+      const std::vector<TypeParam> dots = RandomDots<TypeParam>(columns, this->random_);
+      const Row<TypeParam> row(logits, 0, dots);
+      for (int64_t j = 0; j < columns; ++j) ASSERT_EQ(row.z[j], dots[j] + c.offsets[j]) << j;
+      for (int64_t b = 0; b < logits.columns().count(); ++b) {
+        const auto begin = row.z.begin() + b * kColumnBlock;
+        ASSERT_EQ(row.largest[b],
+                  *std::max_element(begin, begin + std::min(kColumnBlock, columns - b * 96)));
+      }
+    }
+  }
+}
+
+TYPED_TEST(SampledLogitsTest, SoftmaxMergesRepeats) {
+  using A = TypeParam;
+  for (const auto& [columns, repeats] :
+       std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {1, 300}, {97, 5}, {96, 500}, {250, 250}}) {
+    const Case<A> c = RandomCase<A>(columns, repeats, this->random_);
+    std::vector<long double> sums(columns);
+    std::vector<int64_t> counts(columns);
+    for (size_t k = 0; k < c.samples.size(); ++k) {
+      sums[c.samples[k]] += std::exp(static_cast<long double>(c.offsets[k]));
+      ++counts[c.samples[k]];
+    }
+    const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kSoftmax, false);
+    const Row<A> row(logits, 0, std::vector<A>(columns, A(0)));
+    for (int64_t j = 0; j < columns; ++j) {
+      ASSERT_NEAR(
+          row.z[j], std::log(sums[j]),
+          std::numeric_limits<A>::epsilon() * (8 + counts[j]) * (4 + std::fabs(std::log(sums[j]))))
+          << j << " of " << columns;
+    }
+    for (int64_t b = 0; b < logits.columns().count(); ++b) {
+      logits.ForRepeats(b, row.z.data() + b * kColumnBlock,
+                        [&](int64_t count, const int64_t*, A*) { EXPECT_EQ(count, 0); });
+    }
+  }
+}
+
+TYPED_TEST(SampledLogitsTest, SoftmaxMergesOffsetsFarApart) {
+  using A = TypeParam;
+  const A most = std::numeric_limits<A>::max();
+  const Case<A> c = {{0, 1, 0, 1, 2, 2, 3, 3, 4, 4, 4},
+                     {A(-1000), A(1000), A(1000), A(-1000), -most, -most, most, -most,
+                      -kInfinity<A>, A(5), -kInfinity<A>}};
+  const Row<A> row(c.Logits(this->host_, LossKind::kSoftmax, false), 0, std::vector<A>(5, A(0)));
+  EXPECT_EQ(row.z, (std::vector<A>{A(1000), A(1000), -most, most, A(5)}));
+}
+
+// As a bias of minus infinity masks a class.
+TYPED_TEST(SampledLogitsTest, SoftmaxMergesMaskedRepeats) {
+  using A = TypeParam;
+  const Case<A> c = {{0, 1, 0, 0}, {-kInfinity<A>, A(1), -kInfinity<A>, -kInfinity<A>}};
+  const Row<A> row(c.Logits(this->host_, LossKind::kSoftmax, false), 0, std::vector<A>(2, A(0)));
+  EXPECT_EQ(row.z, (std::vector<A>{-kInfinity<A>, A(1)}));
+  EXPECT_EQ(row.largest[0], A(1));
+}
+
+TYPED_TEST(SampledLogitsTest, SoftmaxKeepsNanOfRepeats) {
+  using A = TypeParam;
+  const Case<A> c = {{0, 0, 1, 1, 2, 2}, {kNan<A>, A(1), A(1), kNan<A>, kNan<A>, kNan<A>}};
+  const Row<A> row(c.Logits(this->host_, LossKind::kSoftmax, false), 0, std::vector<A>(3, A(0)));
+  for (int64_t j = 0; j < 3; ++j) EXPECT_TRUE(std::isnan(row.z[j])) << j;
+}
+
+// The logits of all repeats by column, in ascending order.
+template <typename A>
+std::multimap<int64_t, A> Repeats(const SampledLogits<A>& logits, const std::vector<A>& z) {
+  std::multimap<int64_t, A> repeats;
+  for (int64_t b = 0; b < logits.columns().count(); ++b) {
+    const int64_t begin = logits.columns().begin(b);
+    const std::vector<A> in(z.begin() + begin, z.begin() + begin + logits.columns().length(b));
+    logits.ForRepeats(b, in.data(), [&](int64_t count, const int64_t* columns, A* of) {
+      EXPECT_GT(count, 0);
+      EXPECT_LE(count, kColumnBlock);
+      for (int64_t k = 0; k < count; ++k) {
+        EXPECT_GE(columns[k], 0);
+        EXPECT_LT(columns[k], logits.columns().length(b));
+        repeats.emplace(begin + columns[k], of[k]);
+        of[k] = kNan<A>;
+      }
+    });
+  }
+  return repeats;
+}
+
+TYPED_TEST(SampledLogitsTest, NceKeepsRepeatsApart) {
+  using A = TypeParam;
+  for (const auto& [columns, repeats] : std::vector<std::pair<int64_t, int64_t>>{
+           {0, 0}, {97, 0}, {1, 1}, {1, 95}, {1, 96}, {1, 97}, {1, 300}, {97, 5}, {300, 700}}) {
+    const Case<A> c = RandomCase<A>(columns, repeats, this->random_);
+    const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kNce, false);
+    const std::vector<A> dots = RandomDots<A>(columns, this->random_);
+    const Row<A> row(logits, 0, dots);
+    std::vector<bool> seen(columns);
+    std::multimap<int64_t, A> expected;
+    for (size_t k = 0; k < c.samples.size(); ++k) {
+      const int64_t column = c.samples[k];
+      if (seen[column]) {
+        expected.emplace(column, dots[column] + c.offsets[k]);
+      } else {
+        ASSERT_EQ(row.z[column], dots[column] + c.offsets[k]) << column;
+      }
+      seen[column] = true;
+    }
+    const std::multimap<int64_t, A> got = Repeats(logits, row.z);
+    ASSERT_EQ(got.size(), expected.size());
+    for (auto a = got.begin(), b = expected.begin(); a != got.end(); ++a, ++b) {
+      ASSERT_EQ(a->first, b->first);
+      ASSERT_NEAR(a->second, b->second, 100 * std::numeric_limits<A>::epsilon()) << a->first;
+    }
+  }
+}
+
+TYPED_TEST(SampledLogitsTest, MaskedRepeatsStayMasked) {
+  using A = TypeParam;
+  const Case<A> c = {{0, 1, 0, 1}, {-kInfinity<A>, A(1), -kInfinity<A>, A(2)}};
+  const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kNce, false);
+  const Row<A> row(logits, 0, {A(3), A(4)});
+  EXPECT_EQ(row.z, (std::vector<A>{-kInfinity<A>, A(5)}));
+  EXPECT_EQ(Repeats(logits, row.z), (std::multimap<int64_t, A>{{0, -kInfinity<A>}, {1, A(6)}}));
+}
+
+TYPED_TEST(SampledLogitsTest, RepeatsOfWhatIsDroppedAreDropped) {
+  using A = TypeParam;
+  const Case<A> c = {{0, 1, 0, 1, 0}, {A(1), A(2), A(3), A(4), A(5)}, 1, {0, 1}};
+  const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kNce, true);
+  EXPECT_EQ(Repeats(logits, Row<A>(logits, 0, {A(0), A(0)}).z),
+            (std::multimap<int64_t, A>{{0, -kInfinity<A>}, {0, -kInfinity<A>}, {1, A(4)}}));
+  EXPECT_EQ(Repeats(logits, Row<A>(logits, 1, {A(0), A(0)}).z),
+            (std::multimap<int64_t, A>{{0, A(3)}, {0, A(5)}, {1, -kInfinity<A>}}));
+}
+
+// A hit that is the largest logit by far leaves the largest of the rest.
+TYPED_TEST(SampledLogitsTest, DropsHits) {
+  using A = TypeParam;
+  for (const LossKind kind : kKinds) {
+    Case<A> c = RandomCase<A>(200, 0, this->random_);
+    c.num_true = 3;
+    c.labels = {150, 0, 150, 95, 96, 700, 500, 600, 700};
+    for (const bool remove : {false, true}) {
+      const SampledLogits<A> logits = c.Logits(this->host_, kind, remove);
+      std::vector<A> dots = RandomDots<A>(200, this->random_);
+      for (const int64_t hit : {0, 95, 96, 150}) dots[hit] = A(1e30);
+      for (int64_t i = 0; i < 3; ++i) {
+        const Row<A> row(logits, i, dots);
+        std::vector<A> largest(3, -kInfinity<A>);
+        for (int64_t j = 0; j < 200; ++j) {
+          const auto labels = c.labels.begin() + i * 3;
+          const bool dropped = remove && std::count(labels, labels + 3, j) > 0;
+          ASSERT_EQ(row.z[j], dropped ? -kInfinity<A> : dots[j] + c.offsets[j]) << i << ", " << j;
+          largest[j / 96] = std::max(largest[j / 96], row.z[j]);
+        }
+        EXPECT_EQ(row.largest, largest) << i;
+      }
+    }
+  }
+}
+
+TYPED_TEST(SampledLogitsTest, BlocksMayBeDroppedWhole) {
+  using A = TypeParam;
+  Case<A> c = RandomCase<A>(97, 0, this->random_);
+  c.num_true = 97;
+  for (int64_t j = 0; j < 97; ++j) c.labels.push_back(96 - j);
+  const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kSoftmax, true);
+  const Row<A> row(logits, 0, std::vector<A>(97, kNan<A>));
+  EXPECT_EQ(row.z, std::vector<A>(97, -kInfinity<A>));
+  EXPECT_EQ(row.largest, std::vector<A>(2, -kInfinity<A>));
+}
+
+TYPED_TEST(SampledLogitsTest, FindsLabelsAmongColumns) {
+  using A = TypeParam;
+  Case<A> c = RandomCase<A>(200, 30, this->random_);
+  c.num_true = 4;
+  c.labels = {0, 95, 0, 199, 200, 96, 191, 192, 300, 200, 200, 201};
+  const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kSoftmax, false);
+  std::vector<int64_t> found(c.labels.size(), -1);
+  for (int64_t i = 0; i < 3; ++i) {
+    for (int64_t b = 0; b < 3; ++b) {
+      logits.ForLabels(i, b, [&](int64_t label, int64_t column) {
+        EXPECT_EQ(found.at(label), -1);
+        EXPECT_EQ(label / 4, i);
+        EXPECT_LT(column, logits.columns().length(b));
+        found.at(label) = b * kColumnBlock + column;
+      });
+    }
+  }
+  EXPECT_EQ(found, (std::vector<int64_t>{0, 95, 0, 199, -1, 96, 191, 192, -1, -1, -1, -1}));
+}
+
+TYPED_TEST(SampledLogitsTest, ThrowsWhenThereIsNoMemory) {
+  const Case<TypeParam> c = RandomCase<TypeParam>(200, 300, this->random_);
+  for (const LossKind kind : kKinds) {
+    TestHost unlimited = TestHost::Whole();
+    c.Logits(unlimited, kind, true);
+    ASSERT_GT(unlimited.allocations(), 0);
+    for (int64_t limit = 0; limit < unlimited.allocations(); ++limit) {
+      TestHost host = TestHost::Whole();
+      host.LimitAllocations(limit);
+      EXPECT_THROW(c.Logits(host, kind, true), std::bad_alloc);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace candsamp
