@@ -256,7 +256,7 @@ def test_nll_is_that_of_the_softmax_over_all_classes(toy, monkeypatch):
     monkeypatch.setattr(network, "_ROWS_AT_ONCE", 7)
     made = started(toy, FULL)
     rng = np.random.default_rng(1)
-    tables = [rng.normal(size=t.shape, scale=0.5).astype(np.float32) for t in made.tables]
+    tables = [rng.normal(size=t.shape, scale=0.15).astype(np.float32) for t in made.tables]
     for table, value in zip(made.tables, tables, strict=True):
         table.assign(value)
     windows = toy.windows(toy.held_out[:30])
