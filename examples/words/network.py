@@ -15,7 +15,7 @@ import tf_candsamp as tfcs
 
 FULL, STOCK, OURS = "full softmax", "tf.nn", "tf_candsamp"
 WAYS = (FULL, STOCK, OURS)
-EMBEDDING, HIDDEN = 128, 128
+EMBEDDING, HIDDEN = 64, 128
 LEARNING_RATE = 0.07
 _ROWS_AT_ONCE = 256  # positions scored at once over all classes: 250 MB for 250,000 of them
 

@@ -25,7 +25,7 @@ class Setting:
     """What is trained, and how it is judged."""
 
     seeds: tuple[int, ...] = (1, 2, 3)  # of the first values, the batches and the candidates
-    steps: int = 2000  # of each sampled way
+    steps: int = 1600  # of each sampled way
     batch: int = 1024
     num_sampled: int = 2048
     points: int = 5  # of a curve, after its start
