@@ -1,4 +1,5 @@
 # Every command of the project. "make demo" and "make test" are each enough on a fresh machine.
+# So is "make demo-words" where apt-get reaches Debian's packages: its text is in two of them.
 
 # Which Python .venv is made from, and which TensorFlow is installed in it.
 PYTHON ?= python3
@@ -9,7 +10,7 @@ export PYTHON TF_PACKAGE
 
 PY = .venv/bin/python
 
-.PHONY: build demo test lint format benchmark clean venv
+.PHONY: build demo demo-words test lint format benchmark clean venv
 
 build: venv
 	$(BAZEL) build //pip_package:wheel
@@ -18,6 +19,10 @@ build: venv
 demo: build
 	tools/bootstrap.sh examples/requirements.txt
 	$(PY) examples/doudizhu/main.py
+
+demo-words: build
+	tools/bootstrap.sh examples/requirements.txt
+	$(PY) examples/words/main.py
 
 test: build
 	tools/bootstrap.sh examples/requirements.txt
