@@ -2,10 +2,10 @@
 
 Run: .venv/bin/python benchmarks/losses.py [--loss softmax|nce] [--rounds N] [--quick]
 
-Each side draws with its own default sampler, S distinct candidates by log-uniform, inside a compiled
-function that also computes the gradients of weights, biases and inputs. Labels follow Zipf's law.
-The tables are variables that have had a sparse update. In bfloat16 ours has inputs of that type over
-float32 tables; TensorFlow's fails there, so it stays in float32.
+Each side draws with its own default sampler, S distinct candidates by log-uniform, inside a
+compiled function that also computes the gradients of weights, biases and inputs. Labels follow
+Zipf's law. The tables are variables that have had a sparse update. In the bfloat16 column ours has
+inputs of that type over float32 tables; TensorFlow's losses fail there and stay in float32.
 
 The floor is the time of three matrix products of the loss's size, at the rate of the fastest of
 what TensorFlow and this package reach: TensorFlow's own matmul, measured in this run.

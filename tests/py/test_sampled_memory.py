@@ -4,6 +4,7 @@ TensorFlow's own count of allocated bytes, which sees buffers of some 300 KB and
 """
 
 import dataclasses
+import functools
 
 import loss_cases as lc
 import pytest
@@ -39,15 +40,17 @@ def test_at_most_one_buffer_of_logits(kind, mode):
     case = sc.random_case(0, rows=rows, classes=5000, depth=depth, num_sampled=num_sampled)
     weights, inputs = tf.Variable(tf.zeros([5000, depth])), tf.ones([rows, depth])
     peaks = []
+
+    def step(loss_case):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = loss_case.apply(kind, weights, None, inputs)
+        return tape.gradient(loss, [weights, inputs])
+
     for recompute in (False, True):
-        loss_case = dataclasses.replace(case, recompute=recompute)
-
-        def step(loss_case=loss_case):
-            with tf.GradientTape() as tape:
-                tape.watch(inputs)
-                loss = loss_case.apply(kind, weights, None, inputs)
-            return tape.gradient(loss, [weights, inputs])
-
-        peaks.append(peak_of(step if mode == "eager" else tf.function(step)))
-    assert logits <= peaks[0] < 1.5 * logits
+        one = functools.partial(step, dataclasses.replace(case, recompute=recompute))
+        peaks.append(peak_of(one if mode == "eager" else tf.function(lambda one=one: one())))
+    # In eager mode the tape makes zeros for an output that nobody differentiates.
+    buffers = 2 if mode == "eager" else 1
+    assert logits <= peaks[0] < (buffers + 0.5) * logits
     assert peaks[1] < 0.5 * logits

@@ -1,7 +1,7 @@
-"""Run by test_ragged_threads.py: hashes of all results with a given number of threads, as JSON.
+"""Run by test_loss_threads.py: hashes of all results with a given number of threads, as JSON.
 
-Usage: ragged_bits.py THREADS. The keys of the JSON are "kind shape type"; the values are the hash
-of the bits of value and gradients, or what failed, and the largest error beside the reference.
+Usage: loss_bits.py THREADS. The keys of the JSON are "kind shape type"; the values are the hash of
+the bits of value and gradients, or what failed, and the largest error beside the reference.
 """
 
 import hashlib
@@ -13,19 +13,37 @@ import numpy as np
 import tensorflow as tf
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # reference.py
+import loss_cases as lc  # noqa: E402
 import ragged_cases as rc  # noqa: E402
+import sampled_cases as sc  # noqa: E402
 
-SHAPES = {
+RAGGED = {
     "short_rows": {"rows": 2000, "classes": 5000, "depth": 24, "candidates": (0, 40)},
     "long_rows": {"rows": 5, "classes": 20000, "depth": 64, "candidates": (2000, 6000)},
     "one_long_row": {"rows": 40, "classes": 20000, "depth": 33, "candidates": (0, 5)},
     "hot_class": {"rows": 3000, "classes": 5, "depth": 48, "candidates": (0, 9)},
     "many_labels": {"rows": 50, "classes": 9000, "depth": 16, "labels": (9, 900)},
 }
+# Blocks have 64 or 128 rows and 192 columns, panels 768.
+SAMPLED = {
+    "blocks": {"rows": 600, "classes": 3000, "depth": 40, "num_sampled": 1000},
+    "small_blocks": {"rows": 150, "classes": 900, "depth": 33, "num_sampled": 200, "num_true": 3},
+    "recomputed": {
+        "rows": 300,
+        "classes": 5000,
+        "depth": 16,
+        "num_sampled": 800,
+        "recompute": True,
+    },
+    "repeats": {"rows": 200, "classes": 100, "depth": 24, "num_sampled": 500, "unique": False},
+}
+KINDS = dict.fromkeys(RAGGED, rc.KINDS) | dict.fromkeys(SAMPLED, lc.LOSSES)
 
 
 def case_of(shape):
-    case = rc.random_case(1, scale=0.3, **SHAPES[shape])
+    if shape in SAMPLED:
+        return sc.random_case(1, **SAMPLED[shape])
+    case = rc.random_case(1, scale=0.3, **RAGGED[shape])
     if shape == "one_long_row":
         case.candidates[7] = np.random.default_rng(0).integers(0, 20000, 20000)
         case.candidate_log_q[7] = np.zeros(20000)
@@ -34,7 +52,7 @@ def case_of(shape):
 
 def digest(result):
     bits = hashlib.sha256()
-    for _, part in rc.parts(result):
+    for _, part in lc.parts(result):
         bits.update(part.tobytes())
     return bits.hexdigest()
 
@@ -43,15 +61,15 @@ def error(actual, expected):
     """In the largest value of each part."""
     return max(
         np.abs(got - want).max() / np.abs(want).max()
-        for (_, got), (_, want) in zip(rc.parts(actual), rc.parts(expected), strict=True)
+        for (_, got), (_, want) in zip(lc.parts(actual), lc.parts(expected), strict=True)
     )
 
 
 def bits_and_error(kind, case, *types):
-    results = [rc.evaluate(kind, case, *types) for _ in range(2)]
+    results = [lc.evaluate(kind, case, *types) for _ in range(2)]
     hashes = [digest(result) for result in results]
     assert hashes[0] == hashes[1], "two runs differ"
-    return hashes[0], error(results[0], rc.expected(kind, case))
+    return hashes[0], error(results[0], lc.expected(kind, case))
 
 
 def main():
@@ -59,10 +77,10 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     found = {}
-    for shape in SHAPES:
+    for shape, kinds in KINDS.items():
         for input_type, weight_type in ((tf.float32, tf.float32), (tf.bfloat16, tf.float32)):
             case = case_of(shape).rounded(input_type, weight_type)
-            for kind in rc.KINDS:
+            for kind in kinds:
                 key = f"{kind} {shape} {input_type.name}"
                 try:
                     found[key] = bits_and_error(kind, case, input_type, weight_type)
