@@ -17,7 +17,11 @@ namespace {
 InstructionSet Widest() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
-    return InstructionSet::kAvx512;
+    if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::kAvx512;
+    // Linux lets processes use AMX since 5.16.
+    return __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16")
+               ? InstructionSet::kAmx
+               : InstructionSet::kAvx512Bf16;
   }
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
              ? InstructionSet::kAvx2
@@ -27,7 +31,7 @@ InstructionSet Widest() {
 template <typename Kernels>
 bool IsOf(InstructionSet set, const Kernels& chosen, const Kernels& baseline, const Kernels& avx2,
           const Kernels& avx512) {
-  return &chosen == (set == InstructionSet::kAvx512 ? &avx512
+  return &chosen == (set >= InstructionSet::kAvx512 ? &avx512
                      : set == InstructionSet::kAvx2 ? &avx2
                                                     : &baseline);
 }
@@ -65,7 +69,11 @@ TEST(InstructionSetDeathTest, IsTheWidestUnlessLowered) {
   EXPECT_EXIT(ExitWithWhetherChosen(nullptr, widest), success, "");
   EXPECT_EXIT(ExitWithWhetherChosen("baseline", InstructionSet::kBaseline), success, "");
   EXPECT_EXIT(ExitWithWhetherChosen("avx2", std::min(widest, InstructionSet::kAvx2)), success, "");
-  EXPECT_EXIT(ExitWithWhetherChosen("avx512", widest), success, "");
+  EXPECT_EXIT(ExitWithWhetherChosen("avx512", std::min(widest, InstructionSet::kAvx512)), success,
+              "");
+  EXPECT_EXIT(ExitWithWhetherChosen("avx512bf16", std::min(widest, InstructionSet::kAvx512Bf16)),
+              success, "");
+  EXPECT_EXIT(ExitWithWhetherChosen("amx", widest), success, "");
   EXPECT_EXIT(ExitWithWhetherChosen("sse9", widest), success, "");
   EXPECT_EXIT(ExitWithWhetherChosen("", widest), success, "");
 }
@@ -74,6 +82,8 @@ TEST(InstructionSetTest, NamesAreThoseOfTheVariable) {
   EXPECT_STREQ(InstructionSetName(InstructionSet::kBaseline), "baseline");
   EXPECT_STREQ(InstructionSetName(InstructionSet::kAvx2), "avx2");
   EXPECT_STREQ(InstructionSetName(InstructionSet::kAvx512), "avx512");
+  EXPECT_STREQ(InstructionSetName(InstructionSet::kAvx512Bf16), "avx512bf16");
+  EXPECT_STREQ(InstructionSetName(InstructionSet::kAmx), "amx");
 }
 
 }  // namespace

@@ -155,7 +155,8 @@ TYPED_TEST(SampledGradientsTest, EqualTheDefinitionForVariousShapes) {
                                                              {65, 1, 768, 0, 2},
                                                              {3, 2, 769, 50, 17},
                                                              {2, 1, 1537, 9, 4},
-                                                             {2, 130, 300, 20, 6}}) {
+                                                             {2, 130, 300, 20, 6},
+                                                             {513, 1, 200, 3, 4}}) {
     SCOPED_TRACE(NameOf(shape));
     const SampledCase<TypeParam> c(shape, 1.0, 2);
     for (const LossKind kind : kKinds) {

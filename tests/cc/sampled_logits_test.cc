@@ -100,7 +100,9 @@ constexpr LossKind kKinds[] = {LossKind::kSoftmax, LossKind::kNce};
 
 TYPED_TEST(SampledLogitsTest, AddOffsetsAndFindTheLargest) {
   for (const LossKind kind : kKinds) {
-    for (const int64_t columns : {0, 1, 2, 95, 96, 97, 192, 200, 1000}) {
+    for (const int64_t columns :
+         {int64_t{0}, int64_t{1}, int64_t{2}, kColumnBlock - 1, kColumnBlock, kColumnBlock + 1,
+          2 * kColumnBlock, int64_t{1000}}) {
       const Case<TypeParam> c = RandomCase<TypeParam>(columns, 0, this->random_);
       const SampledLogits<TypeParam> logits = c.Logits(this->host_, kind, false);
       ASSERT_EQ(logits.columns().size, columns);
@@ -109,8 +111,9 @@ TYPED_TEST(SampledLogitsTest, AddOffsetsAndFindTheLargest) {
       for (int64_t j = 0; j < columns; ++j) ASSERT_EQ(row.z[j], dots[j] + c.offsets[j]) << j;
       for (int64_t b = 0; b < logits.columns().count(); ++b) {
         const auto begin = row.z.begin() + b * kColumnBlock;
-        ASSERT_EQ(row.largest[b],
-                  *std::max_element(begin, begin + std::min(kColumnBlock, columns - b * 96)));
+        ASSERT_EQ(
+            row.largest[b],
+            *std::max_element(begin, begin + std::min(kColumnBlock, columns - b * kColumnBlock)));
       }
     }
   }
@@ -118,8 +121,8 @@ TYPED_TEST(SampledLogitsTest, AddOffsetsAndFindTheLargest) {
 
 TYPED_TEST(SampledLogitsTest, SoftmaxMergesRepeats) {
   using A = TypeParam;
-  for (const auto& [columns, repeats] :
-       std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {1, 300}, {97, 5}, {96, 500}, {250, 250}}) {
+  for (const auto& [columns, repeats] : std::vector<std::pair<int64_t, int64_t>>{
+           {1, 1}, {1, 300}, {kColumnBlock + 1, 5}, {kColumnBlock, 500}, {250, 250}}) {
     const Case<A> c = RandomCase<A>(columns, repeats, this->random_);
     std::vector<long double> sums(columns);
     std::vector<int64_t> counts(columns);
@@ -191,8 +194,16 @@ std::multimap<int64_t, A> Repeats(const SampledLogits<A>& logits, const std::vec
 
 TYPED_TEST(SampledLogitsTest, NceKeepsRepeatsApart) {
   using A = TypeParam;
-  for (const auto& [columns, repeats] : std::vector<std::pair<int64_t, int64_t>>{
-           {0, 0}, {97, 0}, {1, 1}, {1, 95}, {1, 96}, {1, 97}, {1, 300}, {97, 5}, {300, 700}}) {
+  for (const auto& [columns, repeats] :
+       std::vector<std::pair<int64_t, int64_t>>{{0, 0},
+                                                {97, 0},
+                                                {1, 1},
+                                                {1, kColumnBlock - 1},
+                                                {1, kColumnBlock},
+                                                {1, kColumnBlock + 1},
+                                                {1, 500},
+                                                {kColumnBlock + 1, 5},
+                                                {300, 700}}) {
     const Case<A> c = RandomCase<A>(columns, repeats, this->random_);
     const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kNce, false);
     const std::vector<A> dots = RandomDots<A>(columns, this->random_);
@@ -239,22 +250,23 @@ TYPED_TEST(SampledLogitsTest, RepeatsOfWhatIsDroppedAreDropped) {
 // A hit that is the largest logit by far leaves the largest of the rest.
 TYPED_TEST(SampledLogitsTest, DropsHits) {
   using A = TypeParam;
+  constexpr int64_t columns = 2 * kColumnBlock + 8, last = kColumnBlock - 1;
   for (const LossKind kind : kKinds) {
-    Case<A> c = RandomCase<A>(200, 0, this->random_);
+    Case<A> c = RandomCase<A>(columns, 0, this->random_);
     c.num_true = 3;
-    c.labels = {150, 0, 150, 95, 96, 700, 500, 600, 700};
+    c.labels = {last + 50, 0, last + 50, last, last + 1, 700, 500, 600, 700};
     for (const bool remove : {false, true}) {
       const SampledLogits<A> logits = c.Logits(this->host_, kind, remove);
-      std::vector<A> dots = RandomDots<A>(200, this->random_);
-      for (const int64_t hit : {0, 95, 96, 150}) dots[hit] = A(1e30);
+      std::vector<A> dots = RandomDots<A>(columns, this->random_);
+      for (const int64_t hit : {int64_t{0}, last, last + 1, last + 50}) dots[hit] = A(1e30);
       for (int64_t i = 0; i < 3; ++i) {
         const Row<A> row(logits, i, dots);
         std::vector<A> largest(3, -kInfinity<A>);
-        for (int64_t j = 0; j < 200; ++j) {
+        for (int64_t j = 0; j < columns; ++j) {
           const auto labels = c.labels.begin() + i * 3;
           const bool dropped = remove && std::count(labels, labels + 3, j) > 0;
           ASSERT_EQ(row.z[j], dropped ? -kInfinity<A> : dots[j] + c.offsets[j]) << i << ", " << j;
-          largest[j / 96] = std::max(largest[j / 96], row.z[j]);
+          largest[j / kColumnBlock] = std::max(largest[j / kColumnBlock], row.z[j]);
         }
         EXPECT_EQ(row.largest, largest) << i;
       }
@@ -264,20 +276,23 @@ TYPED_TEST(SampledLogitsTest, DropsHits) {
 
 TYPED_TEST(SampledLogitsTest, BlocksMayBeDroppedWhole) {
   using A = TypeParam;
-  Case<A> c = RandomCase<A>(97, 0, this->random_);
-  c.num_true = 97;
-  for (int64_t j = 0; j < 97; ++j) c.labels.push_back(96 - j);
+  constexpr int64_t columns = kColumnBlock + 1;
+  Case<A> c = RandomCase<A>(columns, 0, this->random_);
+  c.num_true = columns;
+  for (int64_t j = 0; j < columns; ++j) c.labels.push_back(columns - 1 - j);
   const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kSoftmax, true);
-  const Row<A> row(logits, 0, std::vector<A>(97, kNan<A>));
-  EXPECT_EQ(row.z, std::vector<A>(97, -kInfinity<A>));
+  const Row<A> row(logits, 0, std::vector<A>(columns, kNan<A>));
+  EXPECT_EQ(row.z, std::vector<A>(columns, -kInfinity<A>));
   EXPECT_EQ(row.largest, std::vector<A>(2, -kInfinity<A>));
 }
 
 TYPED_TEST(SampledLogitsTest, FindsLabelsAmongColumns) {
   using A = TypeParam;
-  Case<A> c = RandomCase<A>(200, 30, this->random_);
+  constexpr int64_t last = kColumnBlock - 1, columns = 2 * kColumnBlock + 8;
+  Case<A> c = RandomCase<A>(columns, 30, this->random_);
   c.num_true = 4;
-  c.labels = {0, 95, 0, 199, 200, 96, 191, 192, 300, 200, 200, 201};
+  c.labels = {0,   last,    0,       columns - 1, columns, last + 1, 2 * last + 1, 2 * last + 2,
+              700, columns, columns, columns + 1};
   const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kSoftmax, false);
   std::vector<int64_t> found(c.labels.size(), -1);
   for (int64_t i = 0; i < 3; ++i) {
@@ -290,7 +305,8 @@ TYPED_TEST(SampledLogitsTest, FindsLabelsAmongColumns) {
       });
     }
   }
-  EXPECT_EQ(found, (std::vector<int64_t>{0, 95, 0, 199, -1, 96, 191, 192, -1, -1, -1, -1}));
+  EXPECT_EQ(found, (std::vector<int64_t>{0, last, 0, columns - 1, -1, last + 1, 2 * last + 1,
+                                         2 * last + 2, -1, -1, -1, -1}));
 }
 
 TYPED_TEST(SampledLogitsTest, ThrowsWhenThereIsNoMemory) {
