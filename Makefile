@@ -42,6 +42,7 @@ format: venv
 benchmark: build
 	$(PY) benchmarks/ragged.py
 	$(PY) benchmarks/samplers.py
+	$(PY) benchmarks/losses.py
 
 clean:
 	@if [ -n "$(BAZEL)" ]; then $(BAZEL) clean; fi
