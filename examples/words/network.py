@@ -81,7 +81,7 @@ class Network(tf.Module):
     def hidden(self, windows: tf.Tensor) -> tf.Tensor:
         """What the output layer is given, [B, HIDDEN]."""
         rows = tf.nn.embedding_lookup(self.embeddings, windows[:, :WINDOW])
-        return tf.nn.relu(tf.reshape(rows, [-1, WINDOW * EMBEDDING]) @ self.kernel + self.offset)
+        return tf.tanh(tf.reshape(rows, [-1, WINDOW * EMBEDDING]) @ self.kernel + self.offset)
 
     def losses(self, inputs: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
         """The loss of each example, [B], as this way computes it."""
