@@ -66,6 +66,14 @@ bool SameBits(const std::vector<T>& a, const std::vector<T>& b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
+// What no result may be left as.
+template <typename T>
+void FillWithGarbage(std::vector<T>& values) {
+  if (!values.empty()) {
+    std::memset(static_cast<void*>(values.data()), 0x5a, values.size() * sizeof(T));
+  }
+}
+
 template <typename W>
 struct SampledCase {
   using A = Accumulator<W>;
@@ -178,7 +186,7 @@ struct SampledForward {
         row_sum(row_max),
         dots(options.keep_dots ? c.rows * c.columns : 0, kUnwritten),
         class_rows(c.classes * c.depth) {
-    std::memset(static_cast<void*>(class_rows.data()), 0x5a, class_rows.size() * sizeof(W));
+    FillWithGarbage(class_rows);
     const RowTable<W> no_biases(1);
     SampledLossForward<W>(host, c.Logits(host, options), matrices, c.class_ids.data(),
                           c.label_log_q.data(), c.inputs.data(), c.weights.View(),

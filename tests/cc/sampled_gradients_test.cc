@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <new>
 #include <random>
@@ -42,8 +41,8 @@ struct Gradients {
       : inputs(c.inputs.size(), A(-12345)),
         class_rows(c.classes * c.depth),
         class_biases(with_biases ? c.classes : 0) {
-    Fill(class_rows);
-    Fill(class_biases);
+    FillWithGarbage(class_rows);
+    FillWithGarbage(class_biases);
     if (where == Rows::kInPlace) class_rows = forward.class_rows;
     const std::vector<A> grad = RowGradients(c);
     const W* kept_rows = where == Rows::kInPlace ? class_rows.data() : forward.class_rows.data();
@@ -71,11 +70,6 @@ struct Gradients {
 
   std::vector<A> inputs;
   std::vector<W> class_rows, class_biases;
-
- private:
-  static void Fill(std::vector<W>& values) {
-    std::memset(static_cast<void*>(values.data()), 0x5a, values.size() * sizeof(W));
-  }
 };
 
 template <typename W>
