@@ -1,4 +1,5 @@
 // Forward kernels of the losses whose rows share their candidates.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -131,6 +132,10 @@ class SampledLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(context->allocate_output("row_max", TensorShape({batch.rows}), &row_max));
     TF_RETURN_IF_ERROR(context->allocate_output("row_sum", TensorShape({batch.rows}), &row_sum));
     TF_RETURN_IF_ERROR(context->allocate_output("dots", stored, &dots));
+    if (kKind == LossKind::kNce) {  // NCE has none; what watches outputs for NaN is to see numbers
+      std::fill_n(MutableData<A>(row_max), batch.rows, A(0));
+      std::fill_n(MutableData<A>(row_sum), batch.rows, A(0));
+    }
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 

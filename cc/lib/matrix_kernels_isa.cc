@@ -37,6 +37,7 @@ struct Products {
 
   static void PackLeft(const A* left, int64_t stride, Layout layout, int64_t m, int64_t k,
                        A* packed) {
+    if (k == 0) return;
     if (layout == Layout::kRows) {
       PackRhs<Eigen::ColMajor>()(packed, Source<Eigen::ColMajor>(left, stride), k, m);
     } else {
@@ -46,6 +47,7 @@ struct Products {
 
   static void PackRight(const A* right, int64_t stride, Layout layout, int64_t k, int64_t n,
                         A* packed) {
+    if (k == 0) return;
     if (layout == Layout::kRows) {
       PackLhs<Eigen::ColMajor>()(packed, Source<Eigen::ColMajor>(right, stride), k, n);
     } else {

@@ -68,8 +68,8 @@ label_classes: [B, T], which of these each label is.
 sample_columns: [S], which each candidate is.
 sample_offsets: [S], what is added to each candidate's dot products.
 label_logit_grad: [B, T], the derivative of the row's loss with respect to the label's logit.
-row_max: [B], of softmax: the largest logit of the row.
-row_sum: [B], of softmax: the sum of exp(z - row_max).
+row_max: [B], of softmax: the largest logit of the row. 0 of NCE.
+row_sum: [B], of softmax: the sum of exp(z - row_max). 0 of NCE.
 dots: [B, C], products of inputs and the candidates' rows; [0, 0] with recompute.
 weight_rows: how many rows each shard of weights has.
 bias_rows: likewise.
