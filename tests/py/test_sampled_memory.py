@@ -34,7 +34,7 @@ def test_tables_are_read_in_place_after_a_sparse_update(kind, shards, mode):
 
 @pytest.mark.parametrize("mode", ["eager", "function"])
 @pytest.mark.parametrize("kind", lc.LOSSES)
-def test_at_most_one_buffer_of_logits(kind, mode):
+def test_one_buffer_of_logits_or_none(kind, mode):
     rows, num_sampled, depth = 2048, 4096, 16
     logits = rows * num_sampled * 4
     case = sc.random_case(0, rows=rows, classes=5000, depth=depth, num_sampled=num_sampled)
@@ -50,7 +50,9 @@ def test_at_most_one_buffer_of_logits(kind, mode):
     for recompute in (False, True):
         one = functools.partial(step, dataclasses.replace(case, recompute=recompute))
         peaks.append(peak_of(one if mode == "eager" else tf.function(lambda one=one: one())))
-    # In eager mode the tape makes zeros for an output that nobody differentiates.
+    # In eager mode the tape makes zeros for an output that nobody differentiates. TensorFlow counts
+    # whole chunks of its allocator, which may be nearly twice what was asked for; tf.nn's losses
+    # hold more than three of these buffers in a function, ten in eager mode.
     buffers = 2 if mode == "eager" else 1
-    assert logits <= peaks[0] < (buffers + 0.5) * logits
-    assert peaks[1] < 0.5 * logits
+    assert logits <= peaks[0] < 2 * (buffers + 0.5) * logits
+    assert peaks[1] < logits
