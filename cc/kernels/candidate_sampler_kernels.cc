@@ -7,6 +7,7 @@
 #include "cc/kernels/sampling.h"
 #include "cc/kernels/types.h"
 #include "cc/kernels/vocabulary_file.h"
+#include "cc/lib/draw_rules.h"
 #include "cc/lib/fixed_unigram.h"
 #include "cc/lib/log_uniform.h"
 #include "cc/lib/uniform.h"

@@ -54,9 +54,6 @@ class Distribution {
   int64_t range_;
 };
 
-// How many blocks of a stream TensorFlow sets aside for each candidate asked for.
-constexpr uint64_t kBlocksPerSample = 512;
-
 }  // namespace candsamp
 
 #endif  // TF_CANDSAMP_CC_LIB_DISTRIBUTION_H_

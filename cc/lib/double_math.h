@@ -85,7 +85,7 @@ CANDSAMP_FORMULA double ReducedExpm1(double r) {
 // everywhere.
 struct PreciseExp {
   static constexpr double error = 0x1p-51;
-  CANDSAMP_FORMULA double Of(const ExpReduction& reduced) {
+  static CANDSAMP_METHOD double Of(const ExpReduction& reduced) {
     const double power = ReducedExpm1<FastMultiplyAdd>(reduced.r) + 1.0;
     return DoubleOf(BitsOfDouble(power) + reduced.exponent);
   }
@@ -93,7 +93,7 @@ struct PreciseExp {
 // The same with Taylor's series to r^10 (remainder 2.2e-13).
 struct ShortExp {
   static constexpr double error = 0x1p-41;
-  CANDSAMP_FORMULA double Of(const ExpReduction& reduced) {
+  static CANDSAMP_METHOD double Of(const ExpReduction& reduced) {
     const double r = reduced.r;
     const double r2 = r * r;
     const double r4 = r2 * r2;

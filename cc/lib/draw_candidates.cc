@@ -12,48 +12,6 @@
 namespace candsamp {
 namespace {
 
-// What else a call needs besides its draws, each keyed by a block of its own, with counters that no
-// draws have.
-enum class Purpose { kClocks, kWaiting, kRest };
-
-PhiloxStream StreamFor(const PhiloxStream& stream, Purpose purpose) {
-  const PhiloxStream apart = {stream.key, stream.high ^ (uint64_t{1} << 63), stream.low};
-  return Child(apart, static_cast<uint64_t>(purpose));
-}
-
-// A uniform double inside (0, 1).
-double OpenUnit(uint64_t bits) {
-  return DoubleOf((bits >> 12) | 0x3ff0000000000000) - (1.0 - 0x1p-53);
-}
-
-// A draw from the gamma distribution of an integer shape >= 1: the time of the shape-th event when
-// one is expected per unit of time. Marsaglia and Tsang (2000), with Marsaglia's polar normals.
-double GammaDraw(const PhiloxStream& stream, double shape) {
-  const double d = shape - 1.0 / 3.0;
-  const double c = 1.0 / std::sqrt(9.0 * d);
-  for (uint64_t block = 0;; block += 2) {
-    const PhiloxBlock first = BlockOf(stream, block), second = BlockOf(stream, block + 1);
-    const double a = 2.0 * OpenUnit(first.bits[0]) - 1.0, b = 2.0 * OpenUnit(first.bits[1]) - 1.0;
-    const double square = a * a + b * b;
-    if (square >= 1.0 || square == 0.0) continue;
-    const double normal = a * std::sqrt(-2.0 * Log(square) / square);
-    const double root = 1.0 + c * normal;
-    if (root <= 0.0) continue;
-    const double v = root * root * root;
-    if (Log(OpenUnit(second.bits[0])) < 0.5 * normal * normal + d - d * v + d * Log(v)) {
-      return d * v;
-    }
-  }
-}
-
-// The number of tries up to the first success of probability p.
-double GeometricDraw(uint64_t bits, double p) {
-  if (p >= 1.0) return 1.0;
-  return 1.0 + std::floor(Log(OpenUnit(bits)) / Log1p(-p));
-}
-
-constexpr int64_t kClassBlock = 1 << 14;
-
 // Calls use(first, n, p) with the probabilities of all classes in order, n at a time.
 template <typename Use>
 void ForEachClass(Host& host, const Distribution& distribution, double* p, Use use) {
@@ -117,8 +75,7 @@ class Drawing {
       mass_ -= p;
       available -= p > 0;
     }
-    // A small difference has few right digits.
-    if (mass_ < 1.0 / 64) mass_ = UnseenMass();
+    if (mass_ < kLeastDifference) mass_ = UnseenMass();
     all_drawn_ = draws.unique && draws.count == available;
     wanted_ = draws.count + (draws.unique && draws.exact_counts && !all_drawn_);
   }
@@ -157,9 +114,7 @@ class Drawing {
 
   // Draws until there are enough, or until it gets tedious.
   void Reject() {
-    // Never more than the blocks set aside have words for, two a draw.
-    const int64_t most =
-        std::min<int64_t>(64 * draws_.count + 1024, kBlocksPerSample * 2 * draws_.count);
+    const int64_t most = MostDraws(draws_.count);
     int64_t* const ids = host_.Allocate<int64_t>(BatchCapacity(draws_.count));
     int64_t tries = 0;
     uint64_t position = 0;
@@ -261,30 +216,48 @@ class Drawing {
     }
     std::sort(marks, marks + missing);
     const double all = UnseenMass();
-    double sum = 0;
     int64_t next = 0, last = 0;
-    ForEachClass(host_, distribution_, Probabilities(), [&](int64_t begin, int64_t n, double* p) {
+    const auto is_below = [&](double sum) {
+      return next < missing && marks[next].first * all < sum;
+    };
+    ForEachUnseenSum([&](int64_t begin, int64_t n, const double* p, double before, double after) {
+      if (before == after) return;
+      double sum = before;
       for (int64_t k = 0; k < n; ++k) {
-        if (p[k] <= 0 || IsExcluded(begin + k)) continue;
+        if (!CanBePicked(begin + k, p[k])) continue;
         sum += p[k];
         last = begin + k;
-        for (; next < missing && marks[next].first * all < sum; ++next) {
-          out_[marks[next].second] = last;
-        }
+        for (; is_below(sum < after ? sum : after); ++next) out_[marks[next].second] = last;
       }
+      for (; is_below(after); ++next) out_[marks[next].second] = last;
     });
     for (; next < missing; ++next) out_[marks[next].second] = last;
     picked_ = wanted_;
   }
 
+  bool CanBePicked(int64_t id, double p) const { return p > 0 && IsUnseen(id); }
+
+  // Calls use(first, n, p, before, after) with the classes [first, first + n), their probabilities,
+  // and the sums of those of all classes before, and up to there, that can be picked.
+  template <typename Use>
+  void ForEachUnseenSum(Use use) {
+    double sum = 0;
+    ForEachClass(host_, distribution_, Probabilities(), [&](int64_t begin, int64_t n, double* p) {
+      double lanes[kMassLanes] = {};
+      for (int64_t k = 0; k < n; ++k) {
+        if (CanBePicked(begin + k, p[k])) lanes[k % kMassLanes] += p[k];
+      }
+      double block = 0;
+      for (const double lane : lanes) block += lane;
+      use(begin, n, p, sum, sum + block);
+      sum += block;
+    });
+  }
+
   // The sum of the probabilities of all classes that are neither excluded nor seen.
   double UnseenMass() {
     double sum = 0;
-    ForEachClass(host_, distribution_, Probabilities(), [&](int64_t begin, int64_t n, double* p) {
-      for (int64_t k = 0; k < n; ++k) {
-        if (p[k] > 0 && IsUnseen(begin + k)) sum += p[k];
-      }
-    });
+    ForEachUnseenSum([&](int64_t, int64_t, const double*, double, double after) { sum = after; });
     return sum;
   }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cc/lib/distribution.h"
+#include "cc/lib/draw_rules.h"
 #include "cc/lib/host.h"
 
 namespace candsamp {
@@ -16,18 +17,6 @@ struct Draws {
   // Classes that are not drawn, each once; the others keep their relative probabilities.
   const int64_t* excluded = nullptr;
   int64_t num_excluded = 0;
-};
-
-// How the expected count of a class in the candidates follows from its probability.
-struct CountRule {
-  enum Kind {
-    kProportional,  // parameter * p
-    kWithinTries,   // 1 - (1 - p)^parameter: TensorFlow's approximation for distinct candidates
-    kClock,         // 1 - exp(-parameter * p): exact for distinct candidates
-  };
-  Kind kind;
-  double parameter;
-  double mass = 1;  // of all classes that are not excluded; p is the probability divided by it
 };
 
 // Writes draws.count classes to `out` and how often each is expected to `expected_count`. Returns

@@ -12,7 +12,7 @@ namespace candsamp {
 // The columns are paired in TensorFlow's order, from the tops of two stacks, since another order is
 // another table and so other draws. Both stacks share one array: from its ends towards the middle.
 FixedUnigram::FixedUnigram(const float* weights, int64_t range)
-    : Distribution(range), weights_(weights), columns_(new Column[range]) {
+    : Distribution(range), weights_(weights), columns_(new AliasColumn[range]) {
   const auto weight = [&](int64_t k) { return CanBeDrawn(weights[k]) ? weights[k] : 0.0f; };
   for (int64_t k = 0; k < range; ++k) {
     total_ += weight(k);
@@ -95,14 +95,6 @@ class Words {
   uint32_t words_[kWords];
 };
 
-// The float in [0, 1) of the low 23 bits.
-inline float UnitFloat(uint32_t word) {
-  const uint32_t bits = (word & 0x7fffff) | 0x3f800000;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value - 1.0f;
-}
-
 }  // namespace
 
 // A draw takes one word for the fraction, then one for the column, again where it is rejected. That
@@ -140,7 +132,7 @@ void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* positi
   *position = words.position();
 
   constexpr int64_t kAhead = 32;
-  const Column* columns = columns_.get();
+  const AliasColumn* columns = columns_.get();
   host.ParallelFor(count, 12, [&](int64_t begin, int64_t end) {
     const auto column_of = [&](int64_t k) { return static_cast<uint64_t>(out[k]) >> 32; };
     for (int64_t at = begin; at < end; at += kDrawBlock) {
@@ -149,10 +141,9 @@ void FixedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* positi
       for (int64_t k = at; k < block_end; ++k) {
         if (k + kAhead < end) __builtin_prefetch(&columns[column_of(k + kAhead)], 0, 2);
         const uint64_t id = column_of(k);
-        const Column& column = columns[id];
-        const bool keep = UnitFloat(static_cast<uint32_t>(out[k])) < column.keep;
-        out[k] = static_cast<int64_t>(keep ? id : column.alias);
-        weights[k - at] = keep ? column.weight : column.alias_weight;
+        const WeightedClass drawn = ChooseOfColumn(columns[id], id, static_cast<uint32_t>(out[k]));
+        out[k] = drawn.id;
+        weights[k - at] = drawn.weight;
       }
       if (counts) {
         const double inverse = 1.0 / total_;

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "cc/lib/alias_column.h"
 #include "cc/lib/distribution.h"
 
 namespace candsamp {
@@ -17,22 +18,17 @@ class FixedUnigram : public Distribution {
   FixedUnigram(const float* weights, int64_t range);
 
   int64_t support() const override { return support_; }
+  double total() const { return total_; }
+  const AliasColumn* columns() const { return columns_.get(); }
   void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count, int64_t* out,
             const DrawCounts* counts = nullptr) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:
-  // A draw that falls on this class is this class with probability `keep`, else `alias`.
-  struct Column {
-    float keep;
-    uint32_t alias;
-    float weight, alias_weight;
-  };
-
   const float* weights_;
   double total_ = 0;
   int64_t support_ = 0;
-  std::unique_ptr<Column[]> columns_;
+  std::unique_ptr<AliasColumn[]> columns_;
 };
 
 }  // namespace candsamp

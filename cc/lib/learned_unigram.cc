@@ -7,16 +7,6 @@
 #include "cc/lib/sampler_kernels.h"
 
 namespace candsamp {
-namespace {
-
-// A mixing function (the finalizer of SplitMix64).
-inline uint64_t Mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
-}  // namespace
 
 LearnedUnigram::LearnedUnigram(int64_t* counts, int64_t range)
     : Distribution(range), counts_(counts) {
@@ -34,16 +24,11 @@ int64_t LearnedUnigram::FirstBadCount(const int64_t* counts, int64_t range) {
   return -1;
 }
 
-inline int64_t LearnedUnigram::BlockOfSlot(uint64_t id, uint64_t slot) const {
-  const uint64_t hash = Mix(id * 0x9e3779b97f4a7c15 + Mix(slot + (salt_ << 40)));
-  return static_cast<int64_t>(HighProduct(hash, static_cast<uint64_t>(blocks_)));
-}
-
 // False when the block is full.
 bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
-  if (taken_[block] == block_places_) return false;
+  if (taken_[block] == blocks_.places) return false;
   // The first place of a greater class, by halving without branches.
-  uint32_t* const places = &places_[block * block_places_];
+  uint32_t* const places = &places_[block * blocks_.places];
   int64_t at = 0;
   for (int64_t left = taken_[block]; left > 0; left /= 2) {
     at += -static_cast<int64_t>(places[at + left / 2] <= id) & (left - left / 2);
@@ -56,13 +41,13 @@ bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
 
 // False when a block is full.
 bool LearnedUnigram::Fill() {
-  std::fill_n(taken_.get(), blocks_, 0);
+  std::fill_n(taken_.get(), blocks_.count, 0);
   for (int64_t id = 0; id < range(); ++id) {
     const uint64_t slots = static_cast<uint64_t>(counts_[id]) >> shift_;
     for (uint64_t slot = 0; slot < slots; ++slot) {
-      const int64_t block = BlockOfSlot(id, slot);
-      if (taken_[block] == block_places_) return false;
-      places_[block * block_places_ + taken_[block]++] = static_cast<uint32_t>(id);
+      const int64_t block = BlockFor(id, slot);
+      if (taken_[block] == blocks_.places) return false;
+      places_[block * blocks_.places + taken_[block]++] = static_cast<uint32_t>(id);
     }
   }
   return true;
@@ -71,21 +56,17 @@ bool LearnedUnigram::Fill() {
 // Everything here is a function of the counts. So is the salt, the first one that fits: while t and
 // the capacity stay, slots are only added, and a salt that did not fit never fits again.
 void LearnedUnigram::Build() {
-  shift_ = 0;
-  while (HasOutgrown(counted())) ++shift_;
+  shift_ = SlotShift(counted(), range());
   slots_ = 0;
   for (int64_t id = 0; id < range(); ++id) slots_ += counts_[id] >> shift_;
-  int64_t capacity = std::max<int64_t>(range() / 4, 1);
-  while (capacity < slots_) capacity += std::max<int64_t>(capacity / 4, 1);
+  const int64_t capacity = SlotCapacity(slots_, range());
   if (capacity != capacity_) {
     capacity_ = capacity;
-    const bool is_single = capacity <= kSingleBlockSlots;
-    blocks_ = is_single ? 1 : (capacity + kBlockSlots - 1) / kBlockSlots;
-    block_places_ = is_single ? capacity : kBlockPlaces;
+    blocks_ = BlocksFor(capacity);
     places_.reset();
-    places_.reset(new uint32_t[blocks_ * block_places_]);
-    places_[0] = 0;                             // is read in place of others
-    taken_.reset(new uint16_t[blocks_ + 1]());  // one more may be read
+    places_.reset(new uint32_t[blocks_.count * blocks_.places]);
+    places_[0] = 0;                                   // is read in place of others
+    taken_.reset(new uint16_t[blocks_.count + 1]());  // one more may be read
   }
   salt_ = 0;
   while (!Fill()) ++salt_;
@@ -93,7 +74,7 @@ void LearnedUnigram::Build() {
 
 void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
   constexpr int64_t kAhead = 16, kBatch = 64;
-  const bool outgrown = HasOutgrown(counted() + count);
+  const bool outgrown = HasOutgrown(counted() + count, shift_, range());
   const uint64_t full = (uint64_t{1} << shift_) - 1;
   bool fits = true;
   struct Slot {
@@ -109,8 +90,8 @@ void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
       const uint64_t id = static_cast<uint64_t>(classes[k]);
       const uint64_t new_count = static_cast<uint64_t>(++counts_[id]);
       if (outgrown || (new_count & full) != 0) continue;
-      const int64_t block = BlockOfSlot(id, (new_count >> shift_) - 1);
-      const uint32_t* const places = &places_[block * block_places_];
+      const int64_t block = BlockFor(id, (new_count >> shift_) - 1);
+      const uint32_t* const places = &places_[block * blocks_.places];
       for (int64_t at = 0; at < taken_[block]; at += 16) __builtin_prefetch(places + at, 1);
       filled[size++] = {static_cast<uint32_t>(id), block};
     }
@@ -128,23 +109,13 @@ void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
   }
 }
 
-// In a stream of their own, the first attempt of draw d is decided by the 64 bits number d, and
-// attempt a after it by the block with counter (high + a, d).
+// What LearnedUnigramDraw gives for each draw, in a stream of their own.
 void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count,
                           int64_t* out, const DrawCounts* counts) const {
   const uint64_t first = *position;
   const PhiloxStream own = Child(stream, 0);
-  SlotTable table;
-  table.places = static_cast<uint64_t>(blocks_ * block_places_);
-  table.shift = shift_;
-  // At most 3 * 2^62: there are at most 1.25 * 1.66 places for each full slot.
-  table.units = (table.places + static_cast<uint64_t>(range())) << shift_;
-  table.unfair = (~table.units + 1) % table.units;
-  table.block_shift = blocks_ == 1 ? 63 : kBlockShift;
-  table.taken = taken_.get();
-  table.last_block = static_cast<uint64_t>(blocks_ - 1);
-  table.classes = places_.get();
-  table.counts = counts_;
+  const SlotTable table =
+      MakeSlotTable(blocks_, shift_, range(), taken_.get(), places_.get(), counts_);
   host.ParallelFor(count, 40, [&](int64_t begin, int64_t end) {
     ForEachBits(own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
       DrawBlock(table, own, first + at, n, bits, out + at);

@@ -13,6 +13,7 @@
 
 #include "cc/lib/distribution.h"
 #include "cc/lib/sampler_kernels.h"
+#include "cc/lib/slot_table.h"
 
 namespace candsamp {
 
@@ -56,18 +57,11 @@ class LearnedUnigram : public Distribution {
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:
-  // Places of a block of the table, and how many of them are taken at most on average. The chance
-  // that a block of random slots overflows is below 5e-8; then all are hashed differently. A small
-  // table is a single block, without a place to spare.
-  static constexpr int kBlockShift = 8;
-  static constexpr int64_t kBlockPlaces = 1 << kBlockShift;
-  static constexpr int64_t kBlockSlots = 180;
-  static constexpr int64_t kSingleBlockSlots = 1024;
-
   // The sum of all counts.
   int64_t counted() const { return total_ - range(); }
-  bool HasOutgrown(int64_t counted) const { return counted >> (shift_ + 2) >= range(); }
-  int64_t BlockOfSlot(uint64_t id, uint64_t slot) const;
+  int64_t BlockFor(uint64_t id, uint64_t slot) const {
+    return BlockOfSlot(id, slot, salt_, blocks_.count);
+  }
   bool Insert(uint32_t id, int64_t block);
   void Build();
   bool Fill();
@@ -80,9 +74,8 @@ class LearnedUnigram : public Distribution {
   int64_t slots_ = 0;     // full ones
   int64_t capacity_ = 0;  // for how many slots the table is made
   uint64_t salt_ = 0;
-  int64_t blocks_ = 0;
-  int64_t block_places_ = 0;
-  std::unique_ptr<uint32_t[]> places_;  // [blocks, block_places]
+  SlotBlocks blocks_ = {0, 0};
+  std::unique_ptr<uint32_t[]> places_;  // [blocks, places]
   std::unique_ptr<uint16_t[]> taken_;   // [blocks + 1]
 };
 

@@ -253,37 +253,26 @@ struct Log1pReductions {
   Log1pReduction operator[](int64_t k) const { return {{e[k], f[k], s[k]}, correction[k]}; }
 };
 
-// The draw is floor(exp(x)) - 1. Where an integer lies so near exp that its rounding decides, the
-// slow exact form is taken instead. So it is at the upper end of the range, and from 2^49 on.
+// Where a draw is undecided, the slow exact form is taken instead.
 template <typename Exp>
 CANDSAMP_FORMULA void LogUniformLoop(const uint64_t* bits, int64_t count,
                                      const LogUniformRange& range, int64_t* out) {
-  constexpr double kToMiddle = kTwo52 - 0.5;  // adding it rounds down, or an integer is near
-  const double log_range = range.log_range;
-  // Returns less than 0 where undecided: the distance from the nearest integer, less the error of
-  // exp and half an ulp.
-  const auto shift = [](const ExpReduction& reduced, double* shifted) {
-    const double y = Exp::Of(reduced);
-    *shifted = y + kToMiddle;
-    const double off_middle = y - (*shifted - kToMiddle);
-    return FastMultiplyAdd(y, -2 * Exp::error, 0.5) - fabs(off_middle);
-  };
   ForEachBlock(count, [&](int64_t begin, int64_t n) {
     ExpReductions x;
     for (int64_t k = 0; k < n; ++k) {
-      const double u = DoubleOf(UnitMantissa(bits[begin + k]) | 0x3ff0000000000000) - 1.0;
-      x.Set(k, ReduceExp<FastMultiplyAdd>(u * log_range));
+      x.Set(k, ReduceExp<FastMultiplyAdd>(LogUniformExponent(bits[begin + k], range)));
     }
     uint64_t undecided = 0;
     for (int64_t k = 0; k < n; ++k) {
-      double shifted;
-      undecided |= BitsOfDouble(shift(x[k], &shifted));
-      out[begin + k] = static_cast<int64_t>(BitsOfDouble(shifted) - (kTwo52Bits + 1));
+      double margin;
+      out[begin + k] = LogUniformOfPower(Exp::Of(x[k]), Exp::error, &margin);
+      undecided |= BitsOfDouble(margin);
     }
     if (undecided >> 63 == 0) return;
     for (int64_t k = 0; k < n; ++k) {
-      double shifted;
-      if (shift(x[k], &shifted) < 0) out[begin + k] = LogUniformToNearest(bits[begin + k], range);
+      double margin;
+      LogUniformOfPower(Exp::Of(x[k]), Exp::error, &margin);
+      if (margin < 0) out[begin + k] = LogUniformToNearest(bits[begin + k], range);
     }
   });
 }

@@ -12,7 +12,7 @@ void Uniform::Draw(Host& host, const PhiloxStream& stream, uint64_t* position, i
                    int64_t* out, const DrawCounts* counts) const {
   const UniformRange map = map_;
   const uint64_t first = *position;
-  const double each = counts ? counts->factor / static_cast<double>(range()) : 0;
+  const double each = counts ? 1.0 / static_cast<double>(range()) * counts->factor : 0;
   std::atomic<bool> any_rejected{false};
   const bool rejections_are_rare = map.rejected <= uint64_t{1} << 44;
   if (rejections_are_rare) {

@@ -3,10 +3,11 @@
 #define TF_CANDSAMP_CC_LIB_UNIGRAM_WEIGHTS_H_
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "cc/lib/alias_column.h"
 
 namespace candsamp {
 
@@ -33,10 +34,6 @@ int64_t ShardSize(int64_t count, const UnigramShard& shard);
 
 // Writes the shard's ShardSize(count, shard) weights.
 void ShardWeights(const float* weights, int64_t count, const UnigramShard& shard, float* out);
-
-// Whether a class of this weight can be drawn. Subnormal weights count as zeros: some threads flush
-// them, and all must agree.
-inline bool CanBeDrawn(float weight) { return weight >= std::numeric_limits<float>::min(); }
 
 // What keeps weights from being a distribution, or nothing.
 std::string CheckUnigramWeights(const float* weights, int64_t count);

@@ -59,14 +59,14 @@ Sample Drawn(const Distribution& distribution, const Wish& wish,
 }
 
 // For which the blocks of the call have words.
-int64_t MostDraws(int64_t count) { return std::min(64 * count + 1024, 1024 * count); }
+int64_t MostTries(int64_t count) { return std::min(64 * count + 1024, 1024 * count); }
 
 // One draw after the other.
 struct Expected {
   Expected(const Distribution& distribution, const Wish& wish, int64_t wanted) {
     const std::set<int64_t> excluded(wish.excluded.begin(), wish.excluded.end());
     std::set<int64_t> seen;
-    for (const int64_t id : candsamp::Drawn(distribution, kStream, MostDraws(wish.count))) {
+    for (const int64_t id : candsamp::Drawn(distribution, kStream, MostTries(wish.count))) {
       if (static_cast<int64_t>(ids.size()) == wanted) break;
       if (excluded.count(id)) continue;
       ++tries;

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "cc/lib/draw_rules.h"
 #include "tests/cc/distribution_case.h"
 #include "tests/cc/test_host.h"
 
