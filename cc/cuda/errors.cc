@@ -22,7 +22,7 @@ std::string NeededDriver() {
 std::string Gpus() {
   std::string text;
   for (const int gpu : {CANDSAMP_GPUS}) {
-    text += (text.empty() ? "" : ", ") + Version(gpu * 100);
+    text += (text.empty() ? "" : ", ") + std::to_string(gpu / 10) + "." + std::to_string(gpu % 10);
   }
   return text;
 }

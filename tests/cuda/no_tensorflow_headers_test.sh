@@ -10,7 +10,7 @@ for file in "$@"; do
     echo "$file does not look like nvcc's list of what it read" >&2
     status=1
   fi
-  if found=$(grep -iE 'tensorflow/|eigen' "$file"); then
+  if found=$(grep -E 'tensorflow/(include|core)/|Eigen/' "$file"); then
     echo "$file: nvcc read what it must not see:" >&2
     echo "$found" >&2
     status=1
