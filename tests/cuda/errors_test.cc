@@ -15,8 +15,8 @@ bool Has(const std::string& text, const std::string& part) {
 
 TEST(ErrorsTest, OldDriverIsToldWhatItSupportsAndWhatIsNeeded) {
   const std::string text = CudaErrorText(cudaErrorInsufficientDriver, 12040);
-  const std::string needed = std::to_string(CUDART_VERSION / 1000) + "." +
-                             std::to_string(CUDART_VERSION % 1000 / 10);
+  const std::string needed =
+      std::to_string(CUDART_VERSION / 1000) + "." + std::to_string(CUDART_VERSION % 1000 / 10);
   EXPECT_TRUE(Has(text, "use CUDA " + needed + ", ")) << text;
   EXPECT_TRUE(Has(text, "of release 5")) << text;
   EXPECT_TRUE(Has(text, "supports CUDA 12.4 at most")) << text;
