@@ -10,7 +10,8 @@ _ENVIRONMENT = "CANDSAMP_ENVIRONMENT"
 # NVIDIA's packages on PyPI share one folder.
 _PYPI_NVCC = """
 import glob, sys
-print(*(nvcc for path in sys.path for nvcc in glob.glob(path + "/nvidia/cu*/bin/nvcc")), sep="\\n")
+print(*(nvcc for path in sys.path for nvcc in glob.glob(path + "/nvidia/cu*/bin/nvcc")),
+      sep="\\n", end="")
 """
 
 _CONFIG = """
@@ -37,13 +38,20 @@ cc_library(
 )
 """
 
-# Bazel passes over the targets that need these, and over their tests.
+# No platform has what these ask for: Bazel passes over them, and over all that needs them.
 _BUILD_WITHOUT = """
 package(default_visibility = ["//visibility:public"])
 
+constraint_setting(name = "toolkit")
+
+constraint_value(
+    name = "found",
+    constraint_setting = ":toolkit",
+)
+
 [cc_library(
     name = name,
-    target_compatible_with = ["@platforms//:incompatible"],
+    target_compatible_with = [":found"],
 ) for name in ["headers", "runtime"]]
 """
 
