@@ -261,13 +261,21 @@ def candsamp_device_test(name, srcs, deps = [], **kwargs):
     ThreadSanitizer sees what these sources include, not what they link.
     """
     candsamp_cc_test(name = name, srcs = srcs, deps = deps, **kwargs)
-    native.cc_test(
-        name = name + "_tsan",
-        size = "medium",
+    binary = name + "_tsan_binary"
+    native.cc_binary(
+        name = binary,
+        testonly = True,
         srcs = srcs,
         copts = _COPTS + ["-O1", "-g", "-fsanitize=thread"],
         linkopts = ["-fsanitize=thread"],
         linkstatic = True,
         deps = deps + ["@local_gtest//:gtest_main"],
         **kwargs
+    )
+    native.sh_test(
+        name = name + "_tsan",
+        size = "medium",
+        srcs = ["//tests/cuda:tsan_test.sh"],
+        args = ["$(location :%s)" % binary],
+        data = [binary],
     )
