@@ -14,6 +14,18 @@ print(*(nvcc for path in sys.path for nvcc in glob.glob(path + "/nvidia/cu*/bin/
       sep="\\n", end="")
 """
 
+# How "nvcc --dryrun" says where it lives, and what is needed there.
+_TOP = "#$ TOP="
+_HEADER = "/include/cuda_runtime_api.h"
+_RUNTIME = "/lib/libcudart_static.a"
+
+_PROBE = """
+#if __CUDACC_VER_MAJOR__ != 12 && __CUDACC_VER_MAJOR__ != 13
+#error tf_candsamp needs CUDA 12 or 13
+#endif
+__global__ void Probe() {}
+"""
+
 _CONFIG = """
 HAS_CUDA = {has_cuda}
 NVCC = {nvcc}
@@ -67,56 +79,49 @@ def _candidates(ctx):
 
 def _root(ctx, nvcc):
     """The toolkit's folder as nvcc itself sees it: the nvcc on PATH may be a script or a link."""
-    result = ctx.execute([nvcc, "--dryrun", "-c", "probe.cu"])
-    for line in result.stderr.split("\n"):
-        if line.startswith("#$ TOP="):
-            return str(ctx.path(line[len("#$ TOP="):]))
-    return None
-
-def _first(ctx, root, paths):
-    for path in paths:
-        if ctx.path(root + "/" + path).exists:
-            return root + "/" + path
+    if ctx.path(nvcc).exists:
+        for line in ctx.execute([nvcc, "--dryrun", "-c", "probe.cu"]).stderr.splitlines():
+            if line.startswith(_TOP):
+                return str(ctx.path(line[len(_TOP):]))
     return None
 
 def _toolkit(ctx, candidate, cxx):
-    """What is needed of the toolkit of one nvcc, or a string that says what is wrong with it."""
-    root = _root(ctx, candidate) if ctx.path(candidate).exists else None
+    """One nvcc and what belongs to it, or a string that says what is wrong with it."""
+    root = _root(ctx, candidate)
     if not root:
-        return "%s does not run" % candidate
+        return candidate + " does not run"
     nvcc = root + "/bin/nvcc"
-    headers = _first(ctx, root, ["include/cuda_runtime_api.h"])
-    runtime = _first(ctx, root, [d + "/libcudart_static.a" for d in ["lib64", "lib"]])
-    if not headers or not runtime:
-        return "%s has no CUDA runtime beside it" % nvcc
+    homes = [
+        home
+        for home in [root + "/targets/x86_64-linux", root]
+        if ctx.path(home + _HEADER).exists and ctx.path(home + _RUNTIME).exists
+    ]
+    if not homes:
+        return nvcc + " has no CUDA runtime beside it"
     result = ctx.execute([nvcc, "-ccbin=" + cxx, "-arch=sm_90", "-c", "probe.cu", "-o", "probe.o"])
     if result.return_code != 0:
-        lines = (result.stderr + result.stdout).strip().split("\n")
-        return "%s cannot compile for sm_90: %s" % (nvcc, lines[0])
-    return struct(nvcc = nvcc, include = root + "/include", runtime = runtime)
+        return nvcc + " fails: " + " ".join((result.stderr + result.stdout).splitlines()[:1])
+    return struct(nvcc = nvcc, home = homes[0])
 
 def _cuda_impl(ctx):
-    cxx = ctx.which("g++")
-    why = ["no nvcc found in CUDA_HOME, on PATH or among the Python packages"]
-    ctx.file("probe.cu", "__global__ void Probe() {}\n")
-    for candidate in _candidates(ctx):
-        toolkit = _toolkit(ctx, candidate, str(cxx))
-        if type(toolkit) != "string":
-            ctx.symlink(toolkit.include, "include")
-            ctx.symlink(toolkit.runtime, "libcudart_static.a")
-            ctx.file("BUILD", _BUILD)
-            ctx.file("config.bzl", _CONFIG.format(
-                has_cuda = True,
-                nvcc = repr(toolkit.nvcc),
-                cxx = repr(str(cxx)),
-            ))
-            return
-        why.append(toolkit)
-
-    # buildifier: disable=print
-    print("tf_candsamp: %s: the wheel will have CPU kernels only." % (why[1] if why[1:] else why[0]))
-    ctx.file("BUILD", _BUILD_WITHOUT)
-    ctx.file("config.bzl", _CONFIG.format(has_cuda = False, nvcc = None, cxx = None))
+    cxx = str(ctx.which("g++"))
+    ctx.file("probe.cu", _PROBE)
+    toolkits = [_toolkit(ctx, candidate, cxx) for candidate in _candidates(ctx)]
+    working = [toolkit for toolkit in toolkits if type(toolkit) == "struct"]
+    if working:
+        ctx.symlink(working[0].home + "/include", "include")
+        ctx.symlink(working[0].home + _RUNTIME, "libcudart_static.a")
+        ctx.file("BUILD", _BUILD)
+    else:
+        why = toolkits or ["no nvcc in CUDA_HOME, on PATH or among the Python packages"]
+        # buildifier: disable=print
+        print("tf_candsamp: %s: the wheel will have CPU kernels only." % why[0])
+        ctx.file("BUILD", _BUILD_WITHOUT)
+    ctx.file("config.bzl", _CONFIG.format(
+        has_cuda = bool(working),
+        nvcc = repr(working[0].nvcc if working else None),
+        cxx = repr(cxx),
+    ))
 
 cuda_configure = repository_rule(
     implementation = _cuda_impl,
