@@ -1,5 +1,6 @@
 """The kinds of target this project has, and every compiler flag."""
 
+load("@local_cuda//:config.bzl", "CXX", "HAS_CUDA", "NVCC")
 load("@local_tensorflow//:config.bzl", "TF_COPTS")
 
 # TF_COPTS for all: the library is one ABI, and one alignment of Eigen's.
@@ -32,6 +33,29 @@ _ISAS = {
 
 _ISAS["avx512bf16"] = _ISAS["avx512"] + ["-mavx512bf16"]
 _ISAS["amx"] = _ISAS["avx512bf16"] + ["-mamx-tile", "-mamx-bf16"]
+
+# Compute capabilities with machine code in the wheel, as nvcc numbers them. The last one's PTX is
+# there too: newer GPUs compile it when they first load it.
+_GPUS = [80, 86, 89, 90]
+
+_NVCC_OPTS = [
+    "-std=c++17",
+    "-O3",
+    "--fmad=false",
+    "-gencode=arch=compute_{0},code=compute_{0}".format(_GPUS[-1]),
+] + [
+    "-gencode=arch=compute_{0},code=sm_{0}".format(gpu)
+    for gpu in _GPUS
+] + [
+    # The host's half of a file keeps to _COPTS.
+    "-Xcompiler=-fPIC,-Wall,-Wextra,-ffp-contract=off,-fvisibility=hidden",
+    # Names of temporary files are in the object: these are the same in every build.
+    "--objdir-as-tempdir",
+]
+
+def if_cuda(if_true, if_false = []):
+    """A choice for BUILD files: whether the build has found a CUDA toolkit."""
+    return if_true if HAS_CUDA else if_false
 
 def candsamp_cc_library(name, **kwargs):
     """A library of cc/lib: free of TensorFlow."""
@@ -135,4 +159,123 @@ def candsamp_cc_test(name, srcs, deps = [], **kwargs):
         linkstatic = True,
         deps = deps + ["@local_gtest//:gtest_main"],
         **kwargs
+    )
+
+def _cuda_objects_impl(ctx):
+    headers = depset(
+        ctx.files.hdrs,
+        transitive = [dep[CcInfo].compilation_context.headers for dep in ctx.attr.deps],
+    )
+    objects = []
+    dependencies = []
+    for source in ctx.files.srcs:
+        stem = source.basename[:-len(".cu")]
+        object = ctx.actions.declare_file("%s/%s.pic.o" % (ctx.label.name, stem))
+        listing = ctx.actions.declare_file("%s/%s.d" % (ctx.label.name, stem))
+        ctx.actions.run(
+            mnemonic = "CudaCompile",
+            progress_message = "Compiling %s for %d GPUs" % (source.short_path, len(_GPUS)),
+            executable = NVCC,
+            arguments = _NVCC_OPTS + [
+                "-ccbin=" + CXX,
+                "-I.",
+                "-MD",
+                "-MF",
+                listing.path,
+                "-c",
+                source.path,
+                "-o",
+                object.path,
+            ],
+            env = {"PATH": "/usr/bin:/bin"},
+            inputs = depset([source], transitive = [headers]),
+            outputs = [object, listing],
+        )
+        objects.append(object)
+        dependencies.append(listing)
+    return [
+        DefaultInfo(files = depset(objects)),
+        OutputGroupInfo(dependencies = depset(dependencies)),
+    ]
+
+_cuda_objects = rule(
+    implementation = _cuda_objects_impl,
+    attrs = {
+        "srcs": attr.label_list(allow_files = [".cu"]),
+        "hdrs": attr.label_list(allow_files = [".h"]),
+        "deps": attr.label_list(providers = [CcInfo]),
+    },
+    doc = "nvcc's objects, and in the output group \"dependencies\" all that it read for them.",
+)
+
+def candsamp_cuda_library(name, srcs, hdrs = [], deps = [], **kwargs):
+    """Kernels and their launchers. nvcc's include paths are the workspace and the CUDA toolkit.
+
+    NAME_headers_test checks that nothing of TensorFlow or Eigen came in.
+    """
+    objects = name + "_objects"
+    dependencies = name + "_dependencies"
+    _cuda_objects(
+        name = objects,
+        srcs = srcs,
+        hdrs = hdrs,
+        # The runtime's headers are nvcc's own: this one is for Bazel to know what needs a toolkit.
+        deps = deps + ["@local_cuda//:runtime"],
+    )
+    native.cc_library(
+        name = name,
+        srcs = [objects],
+        hdrs = hdrs,
+        linkstatic = True,
+        deps = deps + ["@local_cuda//:runtime"],
+        **kwargs
+    )
+    native.filegroup(
+        name = dependencies,
+        testonly = True,
+        srcs = [objects],
+        output_group = "dependencies",
+    )
+    native.sh_test(
+        name = name + "_headers_test",
+        size = "small",
+        srcs = ["//tests/cuda:no_tensorflow_headers_test.sh"],
+        args = ["$(locations :%s)" % dependencies],
+        data = [dependencies],
+    )
+
+def candsamp_cuda_host_library(name, deps = [], **kwargs):
+    """Plain C++ beside the kernels, which calls the CUDA runtime; free of TensorFlow."""
+    native.cc_library(
+        name = name,
+        copts = _COPTS,
+        local_defines = ["CANDSAMP_GPUS=" + ",".join([str(gpu) for gpu in _GPUS])],
+        linkstatic = True,
+        deps = deps + ["@local_cuda//:runtime"],
+        **kwargs
+    )
+
+def candsamp_device_test(name, srcs, deps = [], **kwargs):
+    """A GoogleTest that runs device code on the host's threads: NAME, and NAME_tsan for races.
+
+    ThreadSanitizer sees what these sources include, not what they link.
+    """
+    candsamp_cc_test(name = name, srcs = srcs, deps = deps, **kwargs)
+    binary = name + "_tsan_binary"
+    native.cc_binary(
+        name = binary,
+        testonly = True,
+        srcs = srcs,
+        copts = _COPTS + ["-O1", "-g", "-fsanitize=thread"],
+        linkopts = ["-fsanitize=thread"],
+        linkstatic = True,
+        deps = deps + ["@local_gtest//:gtest_main"],
+        **kwargs
+    )
+    native.sh_test(
+        name = name + "_tsan",
+        size = "medium",
+        srcs = ["//tests/cuda:tsan_test.sh"],
+        args = ["$(location :%s)" % binary],
+        data = [binary],
     )

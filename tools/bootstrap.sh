@@ -57,7 +57,9 @@ if ((${#new[@]})); then
 fi
 
 echo "$key" >.venv/key
+# The build looks for CUDA among the packages too, and anew when this changes.
+nvidia=$(cd .venv && ls -d lib/python*/site-packages/nvidia* 2>/dev/null || true)
 cat >.venv/bazelrc <<EOF
 common --repo_env=CANDSAMP_PYTHON=$PWD/.venv/bin/python
-common --repo_env=CANDSAMP_ENVIRONMENT=$(sha256sum <.venv/key | cut -c1-16)
+common --repo_env=CANDSAMP_ENVIRONMENT=$(echo "$key $nvidia" | sha256sum | cut -c1-16)
 EOF
