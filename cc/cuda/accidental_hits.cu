@@ -2,7 +2,7 @@
 #include <cub/device/device_scan.cuh>
 
 #include "cc/cuda/accidental_hits.h"
-#include "cc/cuda/cuda_block.cuh"
+#include "cc/cuda/cuda_block.cu.h"
 
 namespace candsamp {
 namespace {

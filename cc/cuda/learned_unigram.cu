@@ -1,6 +1,6 @@
 // Draws from LearnedUnigramSource on a device, and counts for it.
 #include "cc/cuda/learned_unigram.h"
-#include "cc/cuda/samplers.cuh"
+#include "cc/cuda/samplers.cu.h"
 
 namespace candsamp {
 

@@ -1,5 +1,5 @@
 // Draws from UniformSource on a device.
-#include "cc/cuda/samplers.cuh"
+#include "cc/cuda/samplers.cu.h"
 
 namespace candsamp {
 

@@ -1,8 +1,8 @@
 // The launchers of samplers.h for any source; a file for each source makes them.
-#ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_CUH_
-#define TF_CANDSAMP_CC_CUDA_SAMPLERS_CUH_
+#ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_CU_H_
+#define TF_CANDSAMP_CC_CUDA_SAMPLERS_CU_H_
 
-#include "cc/cuda/cuda_block.cuh"
+#include "cc/cuda/cuda_block.cu.h"
 #include "cc/cuda/sample_batch.h"
 #include "cc/cuda/sample_rows.h"
 #include "cc/cuda/samplers.h"
@@ -12,8 +12,8 @@ namespace candsamp {
 template <typename Source>
 LaunchPlan PlanBatch(const Source& source, const BatchDraw& draw) {
   // A round of draws keeps this many blocks busy, or summing over all classes does.
-  const int64_t wanted = Most(draw.num_sampled / (2 * kBlockThreads),
-                              Least(source.range / (64 * kBlockThreads), 16));
+  const int64_t wanted =
+      Most(draw.num_sampled / (2 * kBlockThreads), Least(source.range / (64 * kBlockThreads), 16));
   return PlanTogether<SampleInOrder<Source>>(wanted, [&](int blocks) {
     return BatchScratch::For(draw.num_sampled, draw.unique, blocks, kBlockThreads).words;
   });
@@ -54,16 +54,16 @@ int LaunchProbabilities(CudaStream stream, const Source& source, const int64_t* 
   return launcher.error();
 }
 
-#define CANDSAMP_INSTANTIATE(Source)                                                            \
-  template LaunchPlan PlanBatch<Source>(const Source&, const BatchDraw&);                       \
-  template int LaunchBatch<Source>(CudaStream, const LaunchPlan&, const Source&,                \
-                                   const BatchDraw&, void*);                                    \
-  template LaunchPlan PlanRows<Source>(const Source&, const RowsDraw&, int64_t, int64_t);       \
-  template int LaunchRows<Source>(CudaStream, const LaunchPlan&, const Source&, const RowsDraw&, \
-                                  int64_t, int64_t, void*);                                     \
-  template int LaunchProbabilities<Source>(CudaStream, const Source&, const int64_t*, int64_t,  \
+#define CANDSAMP_INSTANTIATE(Source)                                                               \
+  template LaunchPlan PlanBatch<Source>(const Source&, const BatchDraw&);                          \
+  template int LaunchBatch<Source>(CudaStream, const LaunchPlan&, const Source&, const BatchDraw&, \
+                                   void*);                                                         \
+  template LaunchPlan PlanRows<Source>(const Source&, const RowsDraw&, int64_t, int64_t);          \
+  template int LaunchRows<Source>(CudaStream, const LaunchPlan&, const Source&, const RowsDraw&,   \
+                                  int64_t, int64_t, void*);                                        \
+  template int LaunchProbabilities<Source>(CudaStream, const Source&, const int64_t*, int64_t,     \
                                            float*)
 
 }  // namespace candsamp
 
-#endif  // TF_CANDSAMP_CC_CUDA_SAMPLERS_CUH_
+#endif  // TF_CANDSAMP_CC_CUDA_SAMPLERS_CU_H_

@@ -1,6 +1,6 @@
 // A block of threads on a device, and what launches kernels on it. See team.h.
-#ifndef TF_CANDSAMP_CC_CUDA_CUDA_BLOCK_CUH_
-#define TF_CANDSAMP_CC_CUDA_CUDA_BLOCK_CUH_
+#ifndef TF_CANDSAMP_CC_CUDA_CUDA_BLOCK_CU_H_
+#define TF_CANDSAMP_CC_CUDA_CUDA_BLOCK_CU_H_
 
 #include <cooperative_groups.h>
 #include <cuda_runtime.h>
@@ -106,8 +106,8 @@ class CudaLauncher {
   void Together(int blocks, const Kernel& kernel) {
     if (error_ != cudaSuccess) return;
     void* arguments[] = {const_cast<Kernel*>(&kernel)};
-    Note(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(RunKernel<Kernel>),
-                                     dim3(blocks), dim3(kBlockThreads), arguments, 0, stream_));
+    Note(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(RunKernel<Kernel>), dim3(blocks),
+                                     dim3(kBlockThreads), arguments, 0, stream_));
   }
 
  private:
@@ -117,4 +117,4 @@ class CudaLauncher {
 
 }  // namespace candsamp
 
-#endif  // TF_CANDSAMP_CC_CUDA_CUDA_BLOCK_CUH_
+#endif  // TF_CANDSAMP_CC_CUDA_CUDA_BLOCK_CU_H_
