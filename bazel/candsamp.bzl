@@ -255,6 +255,38 @@ def candsamp_cuda_host_library(name, deps = [], **kwargs):
         **kwargs
     )
 
+def candsamp_program(name, **kwargs):
+    """A program for a GPU, which the tests only build: tools/gpu_check runs it where there is one."""
+    native.cc_binary(
+        name = name,
+        testonly = True,
+        copts = _COPTS,
+        linkstatic = True,
+        **kwargs
+    )
+
+def candsamp_program_test(name, **kwargs):
+    """A test that is a program of its own, without GoogleTest."""
+    native.cc_test(
+        name = name,
+        size = "small",
+        copts = _COPTS,
+        linkstatic = True,
+        **kwargs
+    )
+
+def candsamp_c_library(name, deps, **kwargs):
+    """A shared object that exports what is marked to be: for ctypes."""
+    native.cc_binary(
+        name = name,
+        copts = _COPTS,
+        linkshared = True,
+        linkstatic = True,
+        linkopts = ["-Wl,-z,defs"],
+        deps = deps,
+        **kwargs
+    )
+
 def candsamp_device_test(name, srcs, deps = [], **kwargs):
     """A GoogleTest that runs device code on the host's threads: NAME, and NAME_tsan for races.
 

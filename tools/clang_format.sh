@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-find cc tests -regex '.*\.\(h\|cc\|cu\)' -print0 | xargs -0 --no-run-if-empty .venv/bin/clang-format "$@"
+find cc tests benchmarks -regex '.*\.\(h\|cc\|cu\)' -print0 | xargs -0 --no-run-if-empty .venv/bin/clang-format "$@"

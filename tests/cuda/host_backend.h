@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cc/cuda/accidental_hits.h"
+#include "cc/cuda/all_candidates.h"
 #include "cc/cuda/learned_unigram.h"
 #include "cc/cuda/sample_batch.h"
 #include "cc/cuda/sample_rows.h"
@@ -100,6 +101,7 @@ class HostBackend {
         input.num_true,
         WriteHits{input, at, scratch, {rows->data(), positions->data(), weights->data()}});
   }
+  void All(const AllCandidates& all) { launcher_.ForEach(Most(all.count, all.num_true), all); }
 
  private:
   void* Allocate(size_t bytes) {

@@ -3,7 +3,7 @@
 // nothing.
 //
 // A backend has Upload(vector) and Download(pointer, count), memory of the device's that lives
-// until Free(); Batch, Rows, Probabilities, Build, Count and Hits, which launch what cc/cuda
+// until Free(); Batch, Rows, Probabilities, Build, Count, Hits and All, which launch what cc/cuda
 // launches.
 #ifndef TF_CANDSAMP_TESTS_CUDA_SAMPLER_CHECKS_H_
 #define TF_CANDSAMP_TESTS_CUDA_SAMPLER_CHECKS_H_
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "cc/cuda/accidental_hits.h"
+#include "cc/cuda/all_candidates.h"
 #include "cc/cuda/learned_unigram.h"
 #include "cc/cuda/samplers.h"
 #include "cc/lib/accidental_hits.h"
@@ -312,6 +313,86 @@ std::string CheckHits(Backend& backend, const std::vector<int64_t>& true_classes
   }
   return Difference("indices", rows, got_rows) + Difference(" ids", hits, got_hits) +
          Difference(" weights", std::vector<float>(rows.size(), -FLT_MAX), weights);
+}
+
+// What is no class has no expected count.
+template <typename Backend>
+std::string CheckWhatIsNoClass(Backend& backend, const CheckedDistribution& checked) {
+  const std::vector<int64_t> ids = {-1, checked.range(), INT64_MIN, INT64_MAX};
+  const int64_t count = static_cast<int64_t>(ids.size());
+  float* const out = backend.Upload(std::vector<float>(count, -7));
+  WithSource(backend, checked, [&](const auto& source) {
+    backend.Probabilities(source, backend.Upload(ids), count, out);
+  });
+  std::string problem;
+  for (const float p : backend.Download(out, count)) {
+    if (!std::isnan(p)) problem = checked.name + ": what is no class has a probability";
+  }
+  backend.Free();
+  return problem;
+}
+
+// A row that asks for more than there is besides its true classes gets -1 for the rest, with an
+// expected count of NaN; the next row does not suffer. REQUIRES: range > 3.
+template <typename Backend>
+std::string CheckTooFewClasses(Backend& backend, int64_t range, bool unique, bool exact) {
+  const int64_t left = unique ? 2 : 0, asked = left + 3;
+  std::vector<int64_t> true_classes(range - left);
+  for (int64_t k = 0; k < range - left; ++k) true_classes[k] = range - 1 - k;
+  const int64_t total = asked + 2, num_true = static_cast<int64_t>(true_classes.size());
+  RowsDraw draw = {};
+  draw.stream = StreamSource::Of({1, 2, 3});
+  draw.rows = 2;
+  draw.splits = backend.Upload(std::vector<int64_t>{0, asked, total});
+  draw.unique = unique;
+  draw.exact = exact;
+  draw.exclude_true = true;
+  draw.num_true = num_true;
+  draw.true_classes = backend.Upload(true_classes);
+  draw.true_splits = backend.Upload(std::vector<int64_t>{0, num_true, num_true});
+  draw.candidates = backend.Upload(std::vector<int64_t>(total, -7));
+  draw.expected_count = backend.Upload(std::vector<float>(total, -7));
+  backend.Rows(UniformSource(range), draw, asked, total);
+  const std::vector<int64_t> ids = backend.Download(draw.candidates, total);
+  const std::vector<float> counts = backend.Download(draw.expected_count, total);
+  backend.Free();
+  for (int64_t k = 0; k < total; ++k) {
+    const bool missing = left <= k && k < asked;
+    const bool is_class = 0 <= ids[k] && ids[k] < (k < asked ? left : range);
+    if (missing ? ids[k] != -1 || !std::isnan(counts[k]) : !is_class || !(counts[k] > 0)) {
+      return "candidate " + std::to_string(k) + " of rows of which one asks for too many is " +
+             std::to_string(ids[k]) + ", expected " + std::to_string(counts[k]) + " times";
+    }
+  }
+  return "";
+}
+
+template <typename Backend>
+std::string CheckAllCandidates(Backend& backend, int64_t count,
+                               const std::vector<int64_t>& true_classes) {
+  const int64_t num_true = static_cast<int64_t>(true_classes.size());
+  AllCandidates all;
+  all.count = count;
+  all.num_true = num_true;
+  all.true_classes = backend.Upload(true_classes);
+  all.candidates = backend.Upload(std::vector<int64_t>(count, -7));
+  all.sampled_count = backend.Upload(std::vector<float>(count, -7));
+  all.true_count = backend.Upload(std::vector<float>(num_true, -7));
+  backend.All(all);
+  std::vector<int64_t> ids(count);
+  for (int64_t k = 0; k < count; ++k) ids[k] = k;
+  std::string problem = Difference("candidates", ids, backend.Download(all.candidates, count)) +
+                        Difference(" sampled_count", std::vector<float>(count, 1),
+                                   backend.Download(all.sampled_count, count));
+  const std::vector<float> true_counts = backend.Download(all.true_count, num_true);
+  for (int64_t k = 0; k < num_true; ++k) {
+    const bool is_class = 0 <= true_classes[k] && true_classes[k] < count;
+    if (is_class ? true_counts[k] != 1 : !std::isnan(true_counts[k])) {
+      problem += " true_count[" + std::to_string(k) + "] is " + std::to_string(true_counts[k]);
+    }
+  }
+  backend.Free();
+  return problem;
 }
 
 // Random cases, from a seed.

@@ -1,0 +1,316 @@
+// A C interface to the launchers, for benchmarks that hold their tensors elsewhere: library.py
+// calls it. What is made here has its scratch, and launches again and again with nothing else to
+// do. What returns an int returns a cudaError_t, of which 0 is success; so do the `error`s.
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "benchmarks/gpu/floors.h"
+#include "cc/cuda/accidental_hits.h"
+#include "cc/cuda/errors.h"
+#include "cc/cuda/learned_unigram.h"
+#include "cc/cuda/samplers.h"
+#include "cc/lib/fixed_unigram.h"
+
+#define CANDSAMP_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace candsamp {
+namespace {
+
+// Memory of the device's. After an error there is no more of it.
+class Memory {
+ public:
+  Memory() = default;
+  ~Memory() {
+    for (void* memory : memory_) cudaFree(memory);
+  }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+
+  template <typename T>
+  T* Of(int64_t count) {
+    void* memory = nullptr;
+    if (error_ == cudaSuccess) {
+      Note(cudaMalloc(&memory, static_cast<size_t>(count > 0 ? count : 1) * sizeof(T)));
+    }
+    if (memory) memory_.push_back(memory);
+    return static_cast<T*>(memory);
+  }
+  void Note(int error) {
+    if (error_ == cudaSuccess) error_ = error;
+  }
+  int error() const { return error_; }
+
+ private:
+  int error_ = cudaSuccess;
+  std::vector<void*> memory_;
+};
+
+enum Kind { kUniform, kLogUniform, kFixedUnigram, kLearnedUnigram };
+
+struct DeviceDistribution {
+  Kind kind;
+  int64_t range;
+  Memory memory;
+  int64_t support = 0;  // fixed
+  double total = 0;
+  const AliasColumn* columns = nullptr;
+  LearnedCounts learned = {};
+
+  // use(source), for what returns an int or a plan.
+  template <typename Use>
+  auto With(Use use) const {
+    switch (kind) {
+      case kUniform:
+        return use(UniformSource(range));
+      case kLogUniform:
+        return use(LogUniformSource(range));
+      case kFixedUnigram:
+        return use(FixedUnigramSource(range, support, total, columns));
+      default:
+        return use(LearnedUnigramSource(range, learned.counts, learned.state));
+    }
+  }
+};
+
+void MakeFixed(DeviceDistribution& made, const float* weights) {
+  const FixedUnigram cpu(weights, made.range);
+  AliasColumn* const columns = made.memory.Of<AliasColumn>(made.range);
+  if (made.memory.error() == cudaSuccess) {
+    made.memory.Note(cudaMemcpy(columns, cpu.columns(), made.range * sizeof(AliasColumn),
+                                cudaMemcpyHostToDevice));
+  }
+  made.support = cpu.support();
+  made.total = cpu.total();
+  made.columns = columns;
+}
+
+// A table for any number of counts.
+void MakeLearned(DeviceDistribution& made, const int64_t* counts) {
+  Memory& memory = made.memory;
+  const int64_t range = made.range;
+  const SlotBlocks blocks = MostSlotBlocks(int64_t{1} << 40, range);
+  made.learned = {range, memory.Of<int64_t>(range), memory.Of<SlotState>(1),
+                  memory.Of<uint32_t>(blocks.count * blocks.places),
+                  memory.Of<uint16_t>(blocks.count + 1)};
+  int64_t total = range;
+  for (int64_t k = 0; k < range; ++k) total += counts[k];
+  const LaunchPlan plan = PlanCount(range, 0);
+  memory.Note(plan.error);
+  void* const scratch = memory.Of<char>(plan.scratch_bytes);
+  if (memory.error() != cudaSuccess) return;
+  memory.Note(
+      cudaMemcpy(made.learned.counts, counts, range * sizeof(int64_t), cudaMemcpyHostToDevice));
+  memory.Note(LaunchBuild(nullptr, plan, made.learned, total, scratch));
+  memory.Note(cudaDeviceSynchronize());
+}
+
+// Something that can be launched again and again.
+struct Call {
+  Memory memory;
+  std::function<int(CudaStream)> run;
+};
+
+struct Graph {
+  cudaGraphExec_t graph = nullptr;
+};
+
+// The object, if there was no error so far.
+template <typename T>
+T* Finished(std::unique_ptr<T> made, int* error) {
+  *error = made->memory.error();
+  return *error == cudaSuccess ? made.release() : nullptr;
+}
+
+}  // namespace
+
+// At which position of which random stream each call begins: a new one each time.
+struct NextStream {
+  uint64_t next = 0;
+  PhiloxStream operator()() { return {0x5eed, ++next, 0}; }
+};
+
+CANDSAMP_EXPORT const char* candsamp_error_text(int error) {
+  static std::string text;
+  text = CudaErrorText(error);
+  return text.c_str();
+}
+
+CANDSAMP_EXPORT int candsamp_devices(int* count) { return cudaGetDeviceCount(count); }
+
+CANDSAMP_EXPORT int candsamp_versions(int* driver, int* runtime) {
+  const int error = cudaDriverGetVersion(driver);
+  return error != cudaSuccess ? error : cudaRuntimeGetVersion(runtime);
+}
+
+// kind: 0 uniform, 1 log-uniform, 2 fixed unigram of `weights`, 3 learned unigram of `counts`, both
+// [range] in the host's memory.
+CANDSAMP_EXPORT void* candsamp_distribution_new(int kind, int64_t range, const float* weights,
+                                                const int64_t* counts, int* error) {
+  auto made = std::make_unique<DeviceDistribution>();
+  made->kind = static_cast<Kind>(kind);
+  made->range = range;
+  if (made->kind == kFixedUnigram) MakeFixed(*made, weights);
+  if (made->kind == kLearnedUnigram) MakeLearned(*made, counts);
+  return Finished(std::move(made), error);
+}
+CANDSAMP_EXPORT void candsamp_distribution_free(void* distribution) {
+  delete static_cast<DeviceDistribution*>(distribution);
+}
+
+// Draws of num_sampled. candidates and sampled_count: so many `sets` one after the other, which are
+// written in turn. true_class and true_count: one class.
+CANDSAMP_EXPORT void* candsamp_batch_new(const void* distribution, int64_t num_sampled, int unique,
+                                         int exact, const int64_t* true_class, int64_t sets,
+                                         int64_t* candidates, float* sampled_count,
+                                         float* true_count, int* error) {
+  const auto* from = static_cast<const DeviceDistribution*>(distribution);
+  auto call = std::make_unique<Call>();
+  BatchDraw draw = {};
+  draw.stream = StreamSource::Of({1, 2, 3});
+  draw.num_sampled = num_sampled;
+  draw.unique = unique;
+  draw.exact = exact;
+  draw.num_true = 1;
+  draw.true_classes = true_class;
+  draw.true_count = true_count;
+  const LaunchPlan plan = from->With([&](const auto& source) { return PlanBatch(source, draw); });
+  call->memory.Note(plan.error);
+  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
+  call->run = [=, next = NextStream()](CudaStream stream) mutable {
+    BatchDraw mine = draw;
+    mine.stream = StreamSource::Of(next());
+    const int64_t set = static_cast<int64_t>(next.next) % sets;
+    mine.candidates = candidates + set * num_sampled;
+    mine.sampled_count = sampled_count + set * num_sampled;
+    return from->With(
+        [&](const auto& source) { return LaunchBatch(stream, plan, source, mine, scratch); });
+  };
+  return Finished(std::move(call), error);
+}
+
+// Draws of each_sampled for each row, without the row's one true class if exclude_true.
+CANDSAMP_EXPORT void* candsamp_rows_new(const void* distribution, int64_t rows,
+                                        int64_t each_sampled, int unique, int exclude_true,
+                                        const int64_t* splits, const int64_t* true_classes,
+                                        const int64_t* true_splits, int64_t* candidates,
+                                        float* expected_count, int* error) {
+  const auto* from = static_cast<const DeviceDistribution*>(distribution);
+  auto call = std::make_unique<Call>();
+  RowsDraw draw = {};
+  draw.stream = StreamSource::Of({1, 2, 3});
+  draw.rows = rows;
+  draw.splits = splits;
+  draw.unique = unique;
+  draw.exclude_true = exclude_true;
+  draw.num_true = rows;
+  draw.true_classes = true_classes;
+  draw.true_splits = true_splits;
+  draw.candidates = candidates;
+  draw.expected_count = expected_count;
+  const int64_t total = rows * each_sampled;
+  const LaunchPlan plan =
+      from->With([&](const auto& source) { return PlanRows(source, draw, each_sampled, total); });
+  call->memory.Note(plan.error);
+  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
+  call->run = [=, next = NextStream()](CudaStream stream) mutable {
+    RowsDraw mine = draw;
+    mine.stream = StreamSource::Of(next());
+    return from->With([&](const auto& source) {
+      return LaunchRows(stream, plan, source, mine, each_sampled, total, scratch);
+    });
+  };
+  return Finished(std::move(call), error);
+}
+
+// Counts classes for a learned-unigram distribution.
+CANDSAMP_EXPORT void* candsamp_count_new(const void* distribution, const int64_t* classes,
+                                         int64_t count, int* error) {
+  const auto* from = static_cast<const DeviceDistribution*>(distribution);
+  auto call = std::make_unique<Call>();
+  const LaunchPlan plan = PlanCount(from->range, count);
+  call->memory.Note(plan.error);
+  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
+  call->run = [=](CudaStream stream) {
+    return LaunchCount(stream, plan, from->learned, classes, count, scratch);
+  };
+  return Finished(std::move(call), error);
+}
+
+// Accidental hits; rows, positions and weights have room for `most`. Waits for their number.
+CANDSAMP_EXPORT void* candsamp_hits_new(const int64_t* true_classes, int64_t num_true,
+                                        int64_t row_size, const int64_t* candidates,
+                                        int64_t num_candidates, int64_t most, int32_t* rows,
+                                        int64_t* positions, float* weights, int* error) {
+  auto call = std::make_unique<Call>();
+  const HitsInput input = {true_classes, num_true, row_size, candidates, num_candidates};
+  const LaunchPlan plan = PlanHits(input);
+  call->memory.Note(plan.error);
+  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
+  call->run = [=](CudaStream stream) {
+    int64_t found = 0;
+    const int failed = LaunchFindHits(stream, input, scratch, &found);
+    if (failed != cudaSuccess) return failed;
+    if (found > most) return static_cast<int>(cudaErrorInvalidValue);
+    return LaunchWriteHits(stream, input, scratch, {rows, positions, weights});
+  };
+  return Finished(std::move(call), error);
+}
+
+// A kernel that does nothing.
+CANDSAMP_EXPORT void* candsamp_empty_new(int together, int* error) {
+  auto call = std::make_unique<Call>();
+  call->run = [=](CudaStream stream) { return LaunchEmpty(stream, together); };
+  return Finished(std::move(call), error);
+}
+
+// The arithmetic of so many draws.
+CANDSAMP_EXPORT void* candsamp_arithmetic_new(const void* distribution, int64_t draws, int* error) {
+  const auto* from = static_cast<const DeviceDistribution*>(distribution);
+  auto call = std::make_unique<Call>();
+  uint64_t* const sink = call->memory.Of<uint64_t>(1);
+  call->run = [=](CudaStream stream) {
+    return from->With(
+        [&](const auto& source) { return LaunchArithmetic(stream, source, draws, sink); });
+  };
+  return Finished(std::move(call), error);
+}
+
+CANDSAMP_EXPORT int candsamp_run(void* call, void* stream) {
+  return static_cast<Call*>(call)->run(stream);
+}
+CANDSAMP_EXPORT void candsamp_call_free(void* call) { delete static_cast<Call*>(call); }
+
+// So many runs of a call as one graph. REQUIRES: it does not wait.
+CANDSAMP_EXPORT void* candsamp_graph_new(void* call, int runs, int* error) {
+  auto made = std::make_unique<Graph>();
+  cudaStream_t stream = nullptr;
+  *error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  if (*error != cudaSuccess) return nullptr;
+  *error = cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed);
+  if (*error == cudaSuccess) {
+    for (int k = 0; k < runs && *error == cudaSuccess; ++k) *error = candsamp_run(call, stream);
+    cudaGraph_t graph = nullptr;
+    const int ended = cudaStreamEndCapture(stream, &graph);
+    if (*error == cudaSuccess) *error = ended;
+    if (*error == cudaSuccess) *error = cudaGraphInstantiate(&made->graph, graph, 0);
+    if (graph) cudaGraphDestroy(graph);
+  }
+  cudaStreamDestroy(stream);
+  cudaGetLastError();  // what is returned is not to be found again by others
+  return *error == cudaSuccess ? made.release() : nullptr;
+}
+CANDSAMP_EXPORT int candsamp_graph_run(void* graph, void* stream) {
+  return cudaGraphLaunch(static_cast<Graph*>(graph)->graph, static_cast<cudaStream_t>(stream));
+}
+CANDSAMP_EXPORT void candsamp_graph_free(void* graph) {
+  cudaGraphExecDestroy(static_cast<Graph*>(graph)->graph);
+  delete static_cast<Graph*>(graph);
+}
+
+}  // namespace candsamp

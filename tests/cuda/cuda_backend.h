@@ -1,0 +1,148 @@
+// A backend for sampler_checks.h: the device itself, through the launchers of cc/cuda.
+#ifndef TF_CANDSAMP_TESTS_CUDA_CUDA_BACKEND_H_
+#define TF_CANDSAMP_TESTS_CUDA_CUDA_BACKEND_H_
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "cc/cuda/accidental_hits.h"
+#include "cc/cuda/all_candidates.h"
+#include "cc/cuda/copies.h"
+#include "cc/cuda/errors.h"
+#include "cc/cuda/learned_unigram.h"
+#include "cc/cuda/samplers.h"
+
+namespace candsamp {
+
+// What the device refuses is an exception: nothing can be checked after it.
+class DeviceError : public std::runtime_error {
+ public:
+  DeviceError(const char* what, int error)
+      : std::runtime_error(std::string(what) + ": " + CudaErrorText(error)) {}
+};
+
+inline void Need(int error, const char* what) {
+  if (error != cudaSuccess) throw DeviceError(what, error);
+}
+
+class CudaBackend {
+ public:
+  // Without poison, scratch is left as it is: for initcheck, which then sees what is read before it
+  // is written.
+  explicit CudaBackend(bool poison) : poison_(poison) {
+    Need(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+  }
+  ~CudaBackend() {
+    Release();
+    cudaStreamDestroy(stream_);
+  }
+  CudaBackend(const CudaBackend&) = delete;
+  CudaBackend& operator=(const CudaBackend&) = delete;
+
+  // Not a byte more than asked for: what reads or writes beyond shows under memcheck.
+  template <typename T>
+  T* Upload(const std::vector<T>& values) {
+    const size_t bytes = values.size() * sizeof(T);
+    T* const memory = static_cast<T*>(Allocate(bytes));
+    if (bytes > 0) {
+      Need(CopyToDeviceAndWait(stream_, memory, values.data(), bytes), "copy to the device");
+    }
+    return memory;
+  }
+  template <typename T>
+  std::vector<T> Download(const T* from, int64_t count) {
+    std::vector<T> values(count);
+    if (count > 0) {
+      Need(CopyToHostAndWait(stream_, values.data(), from, values.size() * sizeof(T)),
+           "copy to the host");
+    }
+    return values;
+  }
+  void Free() { Need(Release(), "cudaFree"); }
+
+  template <typename Source>
+  void Batch(const Source& source, const BatchDraw& draw) {
+    const LaunchPlan plan = Planned(PlanBatch(source, draw));
+    Done(LaunchBatch(stream_, plan, source, draw, Scratch(plan)), "LaunchBatch");
+  }
+  template <typename Source>
+  void Rows(const Source& source, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
+    const LaunchPlan plan = Planned(PlanRows(source, draw, most_sampled, total));
+    Done(LaunchRows(stream_, plan, source, draw, most_sampled, total, Scratch(plan)), "LaunchRows");
+  }
+  template <typename Source>
+  void Probabilities(const Source& source, const int64_t* ids, int64_t count, float* out) {
+    Done(LaunchProbabilities(stream_, source, ids, count, out), "LaunchProbabilities");
+  }
+  void Build(const LearnedCounts& learned, int64_t total) {
+    const LaunchPlan plan = Planned(PlanCount(learned.range, 0));
+    Done(LaunchBuild(stream_, plan, learned, total, Scratch(plan)), "LaunchBuild");
+  }
+  void Count(const LearnedCounts& learned, const int64_t* classes, int64_t count) {
+    const LaunchPlan plan = Planned(PlanCount(learned.range, count));
+    Done(LaunchCount(stream_, plan, learned, classes, count, Scratch(plan)), "LaunchCount");
+  }
+  void Hits(const HitsInput& input, std::vector<int32_t>* rows, std::vector<int64_t>* positions,
+            std::vector<float>* weights) {
+    const LaunchPlan plan = Planned(PlanHits(input));
+    void* const scratch = Scratch(plan);
+    int64_t found = -1;
+    Done(LaunchFindHits(stream_, input, scratch, &found), "LaunchFindHits");
+    const HitsOutput output = {Upload(std::vector<int32_t>(found, -7)),
+                               Upload(std::vector<int64_t>(found, -7)),
+                               Upload(std::vector<float>(found, -7))};
+    Done(LaunchWriteHits(stream_, input, scratch, output), "LaunchWriteHits");
+    *rows = Download(output.rows, found);
+    *positions = Download(output.positions, found);
+    *weights = Download(output.weights, found);
+  }
+  void All(const AllCandidates& all) {
+    Done(LaunchAllCandidates(stream_, all), "LaunchAllCandidates");
+  }
+
+ private:
+  void* Allocate(size_t bytes) {
+    void* memory = nullptr;
+    if (bytes == 0) return memory;
+    Need(cudaMalloc(&memory, bytes), "cudaMalloc");
+    memory_.push_back(memory);
+    return memory;
+  }
+  int Release() {
+    int error = cudaSuccess;
+    for (void* memory : memory_) {
+      const int freed = cudaFree(memory);
+      if (error == cudaSuccess) error = freed;
+    }
+    memory_.clear();
+    return error;
+  }
+  static LaunchPlan Planned(const LaunchPlan& plan) {
+    Need(plan.error, "planning a launch");
+    return plan;
+  }
+  // Filled with bits that are NaNs.
+  void* Scratch(const LaunchPlan& plan) {
+    void* const memory = Allocate(plan.scratch_bytes);
+    if (poison_ && memory) {
+      Need(cudaMemsetAsync(memory, 0xff, plan.scratch_bytes, stream_), "cudaMemset");
+    }
+    return memory;
+  }
+  void Done(int error, const char* what) {
+    Need(error, what);
+    Need(cudaStreamSynchronize(stream_), what);
+  }
+
+  bool poison_;
+  cudaStream_t stream_;
+  std::vector<void*> memory_;
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_TESTS_CUDA_CUDA_BACKEND_H_
