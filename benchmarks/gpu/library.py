@@ -1,0 +1,148 @@
+"""The launchers, as Python calls them: c_interface.cc by ctypes."""
+
+import ctypes
+
+import numpy as np
+
+KINDS = ("uniform", "log_uniform", "fixed_unigram", "learned_unigram")
+
+_POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
+
+
+def _pointer(array):
+    """Of a tensor's or a NumPy array's memory, or None."""
+    if array is None:
+        return None
+    return array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data
+
+
+class Library:
+    def __init__(self, path):
+        self._c = ctypes.CDLL(str(path))
+        self._c.candsamp_error_text.restype = ctypes.c_char_p
+        self._c.candsamp_run.argtypes = [_POINTER, _POINTER]
+        self._c.candsamp_graph_run.argtypes = [_POINTER, _POINTER]
+        for name in ("distribution", "call", "graph"):
+            getattr(self._c, f"candsamp_{name}_free").argtypes = [_POINTER]
+
+    def need(self, error):
+        if error != 0:
+            raise RuntimeError(self._c.candsamp_error_text(error).decode())
+
+    def make(self, name, types, *arguments):
+        """What candsamp_NAME_new makes."""
+        new = getattr(self._c, f"candsamp_{name}_new")
+        new.restype = _POINTER
+        new.argtypes = [*types, ctypes.POINTER(_INT)]
+        error = _INT(0)
+        made = new(*arguments, ctypes.byref(error))
+        self.need(error.value)
+        return made
+
+    def versions(self):
+        """CUDA's, of the driver and of the runtime that is linked."""
+        driver, runtime = _INT(0), _INT(0)
+        self.need(self._c.candsamp_versions(ctypes.byref(driver), ctypes.byref(runtime)))
+        return [f"{v.value // 1000}.{v.value % 1000 // 10}" for v in (driver, runtime)]
+
+    def distribution(self, kind, classes, weights=None, counts=None):
+        return Distribution(self, kind, classes, weights, counts)
+
+    def hits(self, true_classes, candidates, rows, positions, weights):
+        types = [_POINTER, _LONG, _LONG, _POINTER, _LONG, _LONG, _POINTER, _POINTER, _POINTER]
+        arguments = [_pointer(true_classes), true_classes.numel(), true_classes.shape[1]]
+        arguments += [_pointer(candidates), candidates.numel(), rows.numel()]
+        arguments += [_pointer(rows), _pointer(positions), _pointer(weights)]
+        return Call(self, "hits", types, *arguments)
+
+    def empty(self, together):
+        return Call(self, "empty", [_INT], int(together))
+
+
+class Distribution:
+    """In the device's memory. weights: float32; counts: int64; both are NumPy arrays."""
+
+    def __init__(self, library, kind, classes, weights, counts):
+        self.kind = kind
+        self.classes = classes
+        self._library = library
+        for array, dtype in ((weights, np.float32), (counts, np.int64)):
+            assert array is None or (array.dtype == dtype and array.shape == (classes,))
+        types = [_INT, _LONG, _POINTER, _POINTER]
+        arguments = [KINDS.index(kind), classes, _pointer(weights), _pointer(counts)]
+        self.handle = library.make("distribution", types, *arguments)
+
+    def __del__(self):
+        if hasattr(self, "handle"):
+            self._library._c.candsamp_distribution_free(self.handle)
+
+    def batch(self, size, unique, true_class, candidates, sampled_count, true_count, exact=False):
+        """candidates and sampled_count: [sets, size], written set by set in turn."""
+        types = [_POINTER, _LONG, _INT, _INT, _POINTER, _LONG, _POINTER, _POINTER, _POINTER]
+        arguments = [self.handle, size, int(unique), int(exact), _pointer(true_class)]
+        arguments += [candidates.shape[0], _pointer(candidates), _pointer(sampled_count)]
+        call = Call(self._library, "batch", types, *arguments, _pointer(true_count))
+        return call.keep(self, true_class, candidates, sampled_count, true_count)
+
+    def rows(self, unique, splits, candidates, expected_count):
+        """candidates and expected_count: [rows, size]."""
+        rows, size = candidates.shape
+        types = [_POINTER, _LONG, _LONG, _INT, _INT] + [_POINTER] * 5
+        arguments = [self.handle, rows, size, int(unique), 0, _pointer(splits), None, None]
+        call = Call(
+            self._library, "rows", types, *arguments, _pointer(candidates), _pointer(expected_count)
+        )
+        return call.keep(self, splits, candidates, expected_count)
+
+    def count(self, classes):
+        arguments = [self.handle, _pointer(classes), classes.numel()]
+        call = Call(self._library, "count", [_POINTER, _POINTER, _LONG], *arguments)
+        return call.keep(self, classes)
+
+    def arithmetic(self, draws):
+        call = Call(self._library, "arithmetic", [_POINTER, _LONG], self.handle, draws)
+        return call.keep(self)
+
+
+class Call:
+    """Launches the same thing again and again: call(stream)."""
+
+    def __init__(self, library, name, types, *arguments):
+        self._library = library
+        self._run = library._c.candsamp_run
+        self._kept = ()
+        self.handle = library.make(name, types, *arguments)
+
+    def keep(self, *kept):
+        self._kept = kept  # as long as this lives
+        return self
+
+    def __del__(self):
+        if hasattr(self, "handle"):
+            self._library._c.candsamp_call_free(self.handle)
+
+    def __call__(self, stream):
+        error = self._run(self.handle, stream)
+        if error:
+            self._library.need(error)
+
+    def graph(self, runs):
+        return Graph(self, runs)
+
+
+class Graph:
+    """Some runs of a call, captured. Raises RuntimeError where it cannot be."""
+
+    def __init__(self, call, runs):
+        self._library = call._library
+        self._call = call
+        self.handle = self._library.make("graph", [_POINTER, _INT], call.handle, runs)
+
+    def __del__(self):
+        if hasattr(self, "handle"):
+            self._library._c.candsamp_graph_free(self.handle)
+
+    def __call__(self, stream):
+        error = self._library._c.candsamp_graph_run(self.handle, stream)
+        if error:
+            self._library.need(error)

@@ -1,0 +1,69 @@
+"""What every benchmark of the GPU shares: interleaved timing by events, the card's bandwidth."""
+
+import statistics
+import time
+
+import torch
+
+ROUNDS = 15
+# A measurement takes about so long, but no more calls than so many.
+SECONDS = 2e-3
+MOST_CALLS = 100
+
+
+class Clock:
+    """Seconds between two marks: of the GPU's events, or (to rehearse) of the host."""
+
+    def __init__(self, device):
+        self.device = device
+
+    def __call__(self, step, calls):
+        if self.device == "cpu":
+            start = time.perf_counter()
+            for _ in range(calls):
+                step()
+            return (time.perf_counter() - start) / calls
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize()
+        start.record()
+        for _ in range(calls):
+            step()
+        end.record()
+        end.synchronize()
+        return start.elapsed_time(end) / 1e3 / calls
+
+
+def median_seconds(clock, steps, rounds=ROUNDS):
+    """Median seconds of a call of each of `steps` (a dict of functions), in turn, round by round.
+
+    Taking turns spreads what else the machine does over all of them alike.
+    """
+    calls = {}
+    for name, step in steps.items():
+        clock(step, 3)
+        calls[name] = int(min(MOST_CALLS, max(1, SECONDS / clock(step, 3))))
+    seconds = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            seconds[name].append(clock(step, calls[name]))
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def host_seconds(step, rounds=50):
+    """Median seconds until a call is done and what it gives is there; `step` waits for it."""
+    for _ in range(5):
+        step()
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def copy_bandwidth(clock):
+    """Bytes a second of a copy within the device's memory, read and written."""
+    size = 2**30 if clock.device == "cuda" else 2**24
+    source = torch.randint(0, 255, (size,), dtype=torch.uint8, device=clock.device)
+    target = torch.empty_like(source)
+    return 2 * size / median_seconds(clock, {"copy": lambda: target.copy_(source)})["copy"]
