@@ -28,7 +28,7 @@ class LogUniform:
         return (u * self.log_range).exp().long() - 1
 
     def probability(self, ids):
-        return ((ids + 2.0) / (ids + 1.0)).log() / self.log_range
+        return torch.log1p(1 / (ids + 1.0)) / self.log_range
 
 
 class Weighted:
