@@ -88,5 +88,17 @@ CANDSAMP_REGISTER("LearnedUnigramTable", TableOp<LearnedUnigramTable>);
 CANDSAMP_REGISTER("ReadVocabulary", ReadVocabularyOp);
 CANDSAMP_REGISTER("UnigramWeights", UnigramWeightsOp);
 
+// Work for the host, wherever the op is placed.
+REGISTER_KERNEL_BUILDER(Name("Candsamp>ReadVocabulary")
+                            .Device(tensorflow::DEVICE_GPU)
+                            .HostMemory("vocab_file")
+                            .HostMemory("unigrams"),
+                        ReadVocabularyOp);
+REGISTER_KERNEL_BUILDER(Name("Candsamp>UnigramWeights")
+                            .Device(tensorflow::DEVICE_GPU)
+                            .HostMemory("unigrams")
+                            .HostMemory("weights"),
+                        UnigramWeightsOp);
+
 }  // namespace
 }  // namespace candsamp
