@@ -41,6 +41,7 @@ def open_table(name, value, *, rank, dtype=None):
             shard = variable_of_replica(shard)
         if _is_resource_variable(shard):
             has_variable = True
+            _check_device(shard_name, shard)
             entry = shard.handle
             _let_tapes_see(shard)
         else:
@@ -88,6 +89,17 @@ def variable_of_replica(variable):
     if tf.distribute.get_replica_context() is None:
         return parts[0]
     return next(part for part in parts if part.handle is variable.handle)
+
+
+def _check_device(name, variable):
+    device = variable.device
+    if device and tf.DeviceSpec.from_string(device).device_type == "GPU":
+        raise tf.errors.UnimplementedError(
+            None,
+            None,
+            f"{name} is a variable on {device}, and tf_candsamp's losses have no GPU kernels yet: "
+            "create it within tf.device('/CPU:0').",
+        )
 
 
 def _is_resource_variable(value):

@@ -2,8 +2,8 @@
 #include <limits>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "cc/kernels/compute.h"
+#include "cc/kernels/hits_inputs.h"
 #include "cc/kernels/types.h"
 #include "cc/lib/accidental_hits.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -32,20 +32,7 @@ class ComputeAccidentalHitsOp : public OpKernel {
     const Tensor *true_classes, *candidates;
     TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
     TF_RETURN_IF_ERROR(context->input("sampled_candidates", &candidates));
-    if (true_classes->dims() != 2 || true_classes->dim_size(1) != num_true_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("true_classes must be a matrix of num_true = ", num_true_,
-                       " columns, got shape ", true_classes->shape().DebugString()));
-    }
-    if (candidates->dims() != 1) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "sampled_candidates must be a vector, got shape ", candidates->shape().DebugString()));
-    }
-    if (true_classes->dim_size(0) > std::numeric_limits<int32_t>::max()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("true_classes must have fewer than 2^31 rows, got shape ",
-                       true_classes->shape().DebugString()));
-    }
+    TF_RETURN_IF_ERROR(CheckHitsInputs(*true_classes, *candidates, num_true_));
     const CandidatePositions positions(host, Data<int64_t>(*candidates), candidates->NumElements());
     std::vector<int32_t> rows;
     std::vector<int64_t> hits;

@@ -24,8 +24,8 @@ uint64_t Checksum(const tensorflow::Tensor& tensor) {
 
 bool BuiltFrom::Settle(tensorflow::Var* variable) const {
   if (IsCurrent(variable)) return true;
-  if (!Holds(variable) || std::chrono::steady_clock::now() - when_ < kGrace ||
-      Checksum(tensor_) != checksum_) {
+  if (memory_ == Memory::kDevice || !Holds(variable) ||
+      std::chrono::steady_clock::now() - when_ < kGrace || Checksum(tensor_) != checksum_) {
     return false;
   }
   variable->copy_on_read_mode = false;
@@ -34,9 +34,18 @@ bool BuiltFrom::Settle(tensorflow::Var* variable) const {
 
 void BuiltFrom::Set(tensorflow::Var* variable) {
   tensor_ = *variable->tensor();
-  if (!variable->copy_on_read_mode) return;
-  checksum_ = Checksum(tensor_);
-  when_ = std::chrono::steady_clock::now();
+  const bool was_in_mode = was_in_mode_;
+  was_in_mode_ = variable->copy_on_read_mode;
+  if (!was_in_mode_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (memory_ == Memory::kHost) {
+    checksum_ = Checksum(tensor_);
+    when_ = now;
+  } else if (!was_in_mode) {
+    when_ = now;
+  } else if (now - when_ >= kGrace) {
+    variable->copy_on_read_mode = was_in_mode_ = false;
+  }
 }
 
 }  // namespace candsamp

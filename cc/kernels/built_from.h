@@ -18,9 +18,13 @@ namespace candsamp {
 // write into the tensor. An update first switches it on, giving the variable a tensor of its own,
 // and later writes. So a variable found in this mode may be about to change at any time; it is
 // built from anew each time until it has stayed the same for a while, and then taken out of the
-// mode.
+// mode. What is in a device's memory is not compared: it is built from anew each time until the
+// while is over.
 class BuiltFrom {
  public:
+  enum class Memory { kHost, kDevice };
+  explicit BuiltFrom(Memory memory = Memory::kHost) : memory_(memory) {}
+
   // Whether two tensors are the same piece of the same memory.
   static bool IsSame(const tensorflow::Tensor& a, const tensorflow::Tensor& b) {
     return a.SharesBufferWith(b) && a.data() == b.data() && a.shape() == b.shape();
@@ -46,10 +50,12 @@ class BuiltFrom {
            IsSame(tensor_, *variable->tensor());
   }
 
+  const Memory memory_;
   tensorflow::Tensor tensor_;
   // Of a variable in the mode:
   uint64_t checksum_ = 0;
-  std::chrono::steady_clock::time_point when_;
+  std::chrono::steady_clock::time_point when_;  // it was built from or, on a device, found so
+  bool was_in_mode_ = false;
 };
 
 }  // namespace candsamp

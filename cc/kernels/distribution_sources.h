@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "cc/kernels/distribution_table.h"
+#include "cc/kernels/lookup_sampler.h"
 #include "cc/lib/distribution.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
@@ -68,33 +69,8 @@ class WeightsSource {
   const tensorflow::core::RefCountPtr<FixedUnigramTable> table_{new FixedUnigramTable};
 };
 
-// Looks up the inputs of a sampler that lives in a variable and a table.
-template <typename Table>
-absl::Status LookupSampler(tensorflow::OpKernelContext* context,
-                           tensorflow::core::RefCountPtr<tensorflow::Var>* variable,
-                           tensorflow::core::RefCountPtr<Table>* table) {
-  const tensorflow::Tensor *variable_input, *table_input;
-  TF_RETURN_IF_ERROR(context->input(Table::kVariable, &variable_input));
-  TF_RETURN_IF_ERROR(context->input("table", &table_input));
-  if (variable_input->NumElements() != 1 || table_input->NumElements() != 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        Table::kVariable, " and table must be one handle each, got shapes ",
-        variable_input->shape().DebugString(), " and ", table_input->shape().DebugString()));
-  }
-  const auto handle = [](const tensorflow::Tensor* input) -> const tensorflow::ResourceHandle& {
-    return *static_cast<const tensorflow::ResourceHandle*>(input->data());
-  };
-  const absl::Status found = tensorflow::LookupResource(context, handle(variable_input), variable);
-  if (absl::IsNotFound(found)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        Table::kVariable, " is a variable that is not initialized: ", found.message()));
-  }
-  TF_RETURN_IF_ERROR(found);
-  return tensorflow::LookupResource(context, handle(table_input), table);
-}
-
 // The inputs `weights`, a variable, and `table`.
-class FixedUnigramSource {
+class FixedUnigramVariable {
  public:
   absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
   template <typename Use>
@@ -112,7 +88,7 @@ class FixedUnigramSource {
 };
 
 // The inputs `counts`, a variable, and `table`. True classes are counted.
-class LearnedUnigramSource {
+class LearnedUnigramVariable {
  public:
   absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
   template <typename Use>

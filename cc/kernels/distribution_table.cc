@@ -11,14 +11,38 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::Var;
 
-absl::Status FixedUnigramTable::Build(const Tensor& weights) {
-  built_.reset();
+absl::Status CheckUnigramTensor(const Tensor& weights) {
   if (weights.dtype() != tensorflow::DT_FLOAT || weights.dims() != 1 || weights.NumElements() < 1 ||
       weights.NumElements() > kMostUnigrams) {
     return absl::InvalidArgumentError(absl::StrCat(
         "unigrams must be a float vector of 1 to ", kMostUnigrams, " weights, got ",
         tensorflow::DataTypeString(weights.dtype()), " of shape ", weights.shape().DebugString()));
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCountsTensor(const Tensor& counts) {
+  const int64_t range = counts.NumElements();
+  if (counts.dtype() != tensorflow::DT_INT64 || counts.dims() != 1 || range < 1 ||
+      range > kMostLearnedClasses) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "counts must be an int64 vector of 1 to ", kMostLearnedClasses, " values, got ",
+        tensorflow::DataTypeString(counts.dtype()), " of shape ", counts.shape().DebugString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCounts(const int64_t* counts, int64_t range) {
+  const int64_t bad = LearnedUnigram::FirstBadCount(counts, range);
+  if (bad < 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "counts must not be negative, and with one more for each class sum to at most 2^62, got ",
+      counts[bad], " for class ", bad));
+}
+
+absl::Status FixedUnigramTable::Build(const Tensor& weights) {
+  built_.reset();
+  TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
   TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(Data<float>(weights), weights.NumElements())));
   built_ = std::make_shared<Built>(weights);
   return absl::OkStatus();
@@ -63,21 +87,10 @@ absl::Status LearnedUnigramTable::BringUpToDate(Var* counts) {
   if (!counts->is_initialized) {
     return absl::FailedPreconditionError("counts is a variable that is not initialized");
   }
-  const Tensor& tensor = *counts->tensor();
-  const int64_t range = tensor.NumElements();
-  if (tensor.dtype() != tensorflow::DT_INT64 || tensor.dims() != 1 || range < 1 ||
-      range > kMostLearnedClasses) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "counts must be an int64 vector of 1 to ", kMostLearnedClasses, " values, got ",
-        tensorflow::DataTypeString(tensor.dtype()), " of shape ", tensor.shape().DebugString()));
-  }
+  TF_RETURN_IF_ERROR(CheckCountsTensor(*counts->tensor()));
   int64_t* values = MutableData<int64_t>(counts->tensor());
-  const int64_t bad = LearnedUnigram::FirstBadCount(values, range);
-  if (bad >= 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "counts must not be negative, and with one more for each class sum to at most 2^62, got ",
-        values[bad], " for class ", bad));
-  }
+  const int64_t range = counts->tensor()->NumElements();
+  TF_RETURN_IF_ERROR(CheckCounts(values, range));
   distribution_ = std::make_unique<LearnedUnigram>(values, range);
   from_.Set(counts);
   return absl::OkStatus();

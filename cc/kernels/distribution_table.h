@@ -20,6 +20,12 @@
 
 namespace candsamp {
 
+// Whether a tensor can hold weights, or counts, as far as its type and shape go.
+absl::Status CheckUnigramTensor(const tensorflow::Tensor& weights);
+absl::Status CheckCountsTensor(const tensorflow::Tensor& counts);
+// Whether counts are what they should be.
+absl::Status CheckCounts(const int64_t* counts, int64_t range);
+
 // The alias table of a tensor of weights. Tables in use outlive their replacement.
 class FixedUnigramTable : public tensorflow::ResourceBase {
  public:

@@ -36,10 +36,7 @@ class SampleOp : public OpKernel {
     const Tensor *num_sampled, *true_classes;
     TF_RETURN_IF_ERROR(context->input("num_sampled", &num_sampled));
     TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
-    if (num_sampled->NumElements() != 1) {
-      return absl::InvalidArgumentError(absl::StrCat("num_sampled must be a scalar, got shape ",
-                                                     num_sampled->shape().DebugString()));
-    }
+    TF_RETURN_IF_ERROR(CheckScalar("num_sampled", *num_sampled));
     if (num_true_ >= 0) TF_RETURN_IF_ERROR(CheckColumns(*true_classes, num_true_));
     TF_RETURN_IF_ERROR(source_.With(context, [&](const Distribution& distribution) {
       return SampleBatch(context, host, distribution, stream, *Data<int64_t>(*num_sampled), unique_,
@@ -117,7 +114,7 @@ class LearnedUnigramUpdateOp : public OpKernel {
     candsamp::Compute(context, [&](TfHost&) {
       const Tensor* classes;
       TF_RETURN_IF_ERROR(context->input("classes", &classes));
-      return LearnedUnigramSource().Count(context, "classes", *classes);
+      return LearnedUnigramVariable().Count(context, "classes", *classes);
     });
   }
 };
@@ -132,12 +129,12 @@ CANDSAMP_REGISTER("StatelessLogUniformSample", SampleOp<RangeSource<LogUniform>>
 CANDSAMP_REGISTER("StatelessLogUniformRaggedSample", RaggedSampleOp<RangeSource<LogUniform>>);
 CANDSAMP_REGISTER("LogUniformProbability", ProbabilityOp<RangeSource<LogUniform>>);
 CANDSAMP_REGISTER("StatelessFixedUnigramSample", SampleOp<WeightsSource>);
-CANDSAMP_REGISTER("FixedUnigramSample", SampleOp<FixedUnigramSource>);
-CANDSAMP_REGISTER("FixedUnigramRaggedSample", RaggedSampleOp<FixedUnigramSource>);
-CANDSAMP_REGISTER("FixedUnigramProbability", ProbabilityOp<FixedUnigramSource>);
-CANDSAMP_REGISTER("LearnedUnigramSample", SampleOp<LearnedUnigramSource>);
-CANDSAMP_REGISTER("LearnedUnigramRaggedSample", RaggedSampleOp<LearnedUnigramSource>);
-CANDSAMP_REGISTER("LearnedUnigramProbability", ProbabilityOp<LearnedUnigramSource>);
+CANDSAMP_REGISTER("FixedUnigramSample", SampleOp<FixedUnigramVariable>);
+CANDSAMP_REGISTER("FixedUnigramRaggedSample", RaggedSampleOp<FixedUnigramVariable>);
+CANDSAMP_REGISTER("FixedUnigramProbability", ProbabilityOp<FixedUnigramVariable>);
+CANDSAMP_REGISTER("LearnedUnigramSample", SampleOp<LearnedUnigramVariable>);
+CANDSAMP_REGISTER("LearnedUnigramRaggedSample", RaggedSampleOp<LearnedUnigramVariable>);
+CANDSAMP_REGISTER("LearnedUnigramProbability", ProbabilityOp<LearnedUnigramVariable>);
 CANDSAMP_REGISTER("LearnedUnigramUpdate", LearnedUnigramUpdateOp);
 
 }  // namespace

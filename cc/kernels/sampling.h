@@ -13,24 +13,49 @@ namespace candsamp {
 // overflow.
 constexpr int64_t kMostSampled = int64_t{1} << 40;
 
-// The input `stream`, [counter's lower half, its upper half, key].
+// The input `stream`, [counter's lower half, its upper half, key], where it is: of 3 values.
+absl::Status FindStream(tensorflow::OpKernelContext* context, const int64_t** values);
+// The same read from the host's memory.
 absl::Status ReadStream(tensorflow::OpKernelContext* context, PhiloxStream* stream);
 
 // Checks that all ids of the argument `name` are in [0, range).
 absl::Status CheckClasses(const char* name, const tensorflow::Tensor& ids, int64_t range);
 
+// Checks that the argument `name` is one value.
+absl::Status CheckScalar(const char* name, const tensorflow::Tensor& value);
+
 // Checks that true_classes is a matrix of num_true columns.
 absl::Status CheckColumns(const tensorflow::Tensor& true_classes, int64_t num_true);
 
-// Draws a batch: the outputs sampled_candidates, true_expected_count and sampled_expected_count.
-// Expected counts are computed before the true classes are counted, if they are.
+// The outputs of a batch: sampled_candidates, true_expected_count and sampled_expected_count.
+struct BatchOutputs {
+  tensorflow::Tensor *candidates, *true_count, *sampled_count;
+};
+
+// Checks what is asked for, of a distribution with so many classes that can be drawn, and allocates
+// the outputs.
+absl::Status PrepareBatch(tensorflow::OpKernelContext* context,
+                          const tensorflow::Tensor& true_classes, int64_t num_sampled, bool unique,
+                          int64_t support, BatchOutputs* outputs);
+
+// The inputs num_sampled, true_classes and true_splits, checked as far as shapes go and, for row
+// splits, values. num_sampled and true_splits are in the host's memory.
+struct RowsInputs {
+  const tensorflow::Tensor *num_sampled, *true_classes, *true_splits;
+  int64_t rows;
+
+  absl::Status Read(tensorflow::OpKernelContext* context);
+  // Writes rows + 1 row splits of the candidates.
+  absl::Status SplitsOfCandidates(int64_t* splits) const;
+};
+
+// Draws a batch. Expected counts are computed before the true classes are counted, if they are.
 absl::Status SampleBatch(tensorflow::OpKernelContext* context, TfHost& host,
                          const Distribution& distribution, const PhiloxStream& stream,
                          int64_t num_sampled, bool unique, bool exact,
                          const tensorflow::Tensor& true_classes);
 
-// Draws for each row: the inputs num_sampled, true_classes and true_splits, the outputs candidates,
-// row_splits and expected_count.
+// Draws for each row: the outputs candidates, row_splits and expected_count.
 absl::Status SampleRows(tensorflow::OpKernelContext* context, TfHost& host,
                         const Distribution& distribution, const PhiloxStream& stream, bool unique,
                         bool exact, bool exclude_true);

@@ -1,9 +1,8 @@
 // Kernels that make the parts of a unigram sampler: weights and tables.
-#include <mutex>
-
 #include "absl/strings/str_cat.h"
 #include "cc/kernels/compute.h"
 #include "cc/kernels/distribution_table.h"
+#include "cc/kernels/table_op.h"
 #include "cc/kernels/types.h"
 #include "cc/kernels/vocabulary_file.h"
 #include "cc/lib/fixed_unigram.h"
@@ -15,41 +14,8 @@ namespace {
 using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
-using tensorflow::ResourceHandle;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
-
-template <typename Table>
-class TableOp : public OpKernel {
- public:
-  explicit TableOp(OpKernelConstruction* context) : OpKernel(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("anonymous", &anonymous_));
-  }
-
-  void Compute(OpKernelContext* context) override {
-    Tensor* output;
-    OP_REQUIRES_OK(context, context->allocate_output(0, TensorShape({}), &output));
-    auto* const handle = static_cast<ResourceHandle*>(output->data());
-    if (anonymous_) {
-      *handle = NewTable(context);
-      return;
-    }
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!made_) handle_ = NewTable(context);
-    made_ = true;
-    *handle = handle_;
-  }
-
- private:
-  static ResourceHandle NewTable(OpKernelContext* context) {
-    return ResourceHandle::MakeRefCountingHandle(new Table, context->device()->name());
-  }
-
-  bool anonymous_;
-  std::mutex mutex_;
-  bool made_ = false;
-  ResourceHandle handle_;
-};
 
 class ReadVocabularyOp : public OpKernel {
  public:
@@ -121,6 +87,18 @@ CANDSAMP_REGISTER("FixedUnigramTable", TableOp<FixedUnigramTable>);
 CANDSAMP_REGISTER("LearnedUnigramTable", TableOp<LearnedUnigramTable>);
 CANDSAMP_REGISTER("ReadVocabulary", ReadVocabularyOp);
 CANDSAMP_REGISTER("UnigramWeights", UnigramWeightsOp);
+
+// Work for the host, wherever the op is placed.
+REGISTER_KERNEL_BUILDER(Name("Candsamp>ReadVocabulary")
+                            .Device(tensorflow::DEVICE_GPU)
+                            .HostMemory("vocab_file")
+                            .HostMemory("unigrams"),
+                        ReadVocabularyOp);
+REGISTER_KERNEL_BUILDER(Name("Candsamp>UnigramWeights")
+                            .Device(tensorflow::DEVICE_GPU)
+                            .HostMemory("unigrams")
+                            .HostMemory("weights"),
+                        UnigramWeightsOp);
 
 }  // namespace
 }  // namespace candsamp

@@ -114,8 +114,7 @@ void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* posi
                           int64_t* out, const DrawCounts* counts) const {
   const uint64_t first = *position;
   const PhiloxStream own = Child(stream, 0);
-  const SlotTable table =
-      MakeSlotTable(blocks_, shift_, range(), taken_.get(), places_.get(), counts_);
+  const SlotTable table = this->table();
   host.ParallelFor(count, 40, [&](int64_t begin, int64_t end) {
     ForEachBits(own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
       DrawBlock(table, own, first + at, n, bits, out + at);

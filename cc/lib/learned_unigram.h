@@ -52,6 +52,12 @@ class LearnedUnigram : public Distribution {
   // The sum of all weights.
   int64_t total() const { return total_; }
 
+  // How slots are laid out. Of a block's places those that are taken have a value.
+  SlotTable table() const {
+    return MakeSlotTable(blocks_, shift_, range(), taken_.get(), places_.get(), counts_);
+  }
+  const SlotBlocks& blocks() const { return blocks_; }
+
   void Draw(Host& host, const PhiloxStream& stream, uint64_t* position, int64_t count, int64_t* out,
             const DrawCounts* counts = nullptr) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;

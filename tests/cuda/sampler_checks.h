@@ -248,6 +248,30 @@ std::string CheckProbabilities(Backend& backend, const CheckedDistribution& chec
   return problem.empty() ? "" : checked.name + ": " + problem;
 }
 
+// What differs between the table of slots that a device keeps and the CPU's.
+template <typename Backend>
+std::string CompareTables(Backend& backend, const LearnedUnigram& cpu,
+                          const LearnedCounts& learned) {
+  const SlotBlocks& blocks = cpu.blocks();
+  const SlotTable table = cpu.table();
+  const SlotState state = backend.Download(learned.state, 1)[0];
+  const std::vector<int64_t> wanted = {cpu.total(), blocks.count, blocks.places, table.shift};
+  const std::vector<int64_t> got = {state.total, state.blocks.count, state.blocks.places,
+                                    state.table.shift};
+  std::string problem = Difference("layout", wanted, got);
+  if (!problem.empty()) return problem;
+  const std::vector<uint16_t> taken(table.taken, table.taken + blocks.count);
+  problem = Difference("taken", taken, backend.Download(learned.taken, blocks.count));
+  std::vector<uint32_t> places(table.classes, table.classes + table.places);
+  std::vector<uint32_t> got_places = backend.Download(learned.places, table.places);
+  for (int64_t place = 0; place < static_cast<int64_t>(table.places); ++place) {
+    if (place % blocks.places >= taken[place / blocks.places]) {
+      places[place] = got_places[place] = 0;
+    }
+  }
+  return problem + Difference(" places", places, got_places);
+}
+
 // Counts batches of classes, drawing after each.
 template <typename Backend>
 std::string CheckCounting(Backend& backend, std::vector<int64_t> counts,
@@ -277,7 +301,8 @@ std::string CheckCounting(Backend& backend, std::vector<int64_t> counts,
     draw.candidates = backend.Upload(std::vector<int64_t>(draws));
     draw.sampled_count = backend.Upload(std::vector<float>(draws));
     backend.Batch(LearnedUnigramSource(range, learned.counts, learned.state), draw);
-    problem = Difference("counts", counts, backend.Download(learned.counts, range)) +
+    problem = CompareTables(backend, cpu, learned) +
+              Difference(" counts", counts, backend.Download(learned.counts, range)) +
               Difference(" candidates", ids, backend.Download(draw.candidates, draws)) +
               Difference(" expected", expected, backend.Download(draw.sampled_count, draws));
     if (!problem.empty()) problem = "update " + std::to_string(k) + ": " + problem;

@@ -2,7 +2,10 @@
 
 import os
 import pathlib
+import re
 import sys
+
+import pytest
 
 # Under importlib mode pytest does not let the tests import the helpers beside them.
 sys.path.append(str(pathlib.Path(__file__).resolve().parent))
@@ -10,3 +13,47 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent))
 # TensorFlow counts allocated bytes where it uses oneDNN: by default on processors with
 # AVX512-VNNI, elsewhere if told to.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+# Modules whose tests hold on any device: "-m gpu" runs them on a GPU.
+_ON_ANY_DEVICE = [
+    "test_sampler_core_ids",
+    "test_sampler_state",
+    "test_sampler_stateless",
+    "test_sampler_statistics",
+]
+
+
+def _wants_gpu(config):
+    return re.search(r"(?<!not )\bgpu\b", config.getoption("-m") or "") is not None
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "gpu: needs a GPU that TensorFlow sees")
+    if not _wants_gpu(config):
+        # TensorFlow would place what has kernels for both on the GPU.
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+
+def pytest_generate_tests(metafunc):
+    if _wants_gpu(metafunc.config) and metafunc.module.__name__.split(".")[-1] in _ON_ANY_DEVICE:
+        metafunc.fixturenames.append("within_device")
+        metafunc.parametrize(
+            "within_device", [pytest.param("/GPU:0", marks=pytest.mark.gpu)], indirect=True
+        )
+
+
+@pytest.fixture
+def within_device(request):
+    import tensorflow as tf
+
+    with tf.device(request.param):
+        yield
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu"):
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            pytest.skip("TensorFlow sees no GPU")

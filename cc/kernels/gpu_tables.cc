@@ -1,0 +1,135 @@
+#include "cc/kernels/gpu_tables.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "cc/cuda/copies.h"
+#include "cc/kernels/compute.h"
+#include "cc/kernels/distribution_table.h"
+#include "cc/kernels/gpu_memory.h"
+#include "cc/kernels/gpu_stream.h"
+#include "cc/lib/unigram_weights.h"
+
+namespace candsamp {
+
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::Var;
+
+absl::Status UploadColumns(OpKernelContext* context, const FixedUnigram& distribution,
+                           Tensor* columns) {
+  const int64_t bytes = distribution.range() * static_cast<int64_t>(sizeof(AliasColumn));
+  TF_RETURN_IF_ERROR(AllocateOnGpu(context, bytes, columns));
+  return GpuStatus(CopyToDeviceAndWait(GpuStream(context), MutableData<uint8_t>(columns),
+                                       distribution.columns(), bytes));
+}
+
+absl::Status GpuFixedUnigramTable::Build(OpKernelContext* context, const Tensor& weights) {
+  built_.reset();
+  TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
+  std::vector<float> values;
+  TF_RETURN_IF_ERROR(Download(context, weights, &values));
+  TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(values.data(), weights.NumElements())));
+  auto built = std::make_unique<Built>(std::move(values));
+  TF_RETURN_IF_ERROR(UploadColumns(context, built->distribution, &built->columns));
+  built_ = std::move(built);
+  return absl::OkStatus();
+}
+
+LearnedCounts GpuLearnedUnigramTable::Learned(Var* counts) {
+  return {counts->tensor()->NumElements(), MutableData<int64_t>(counts->tensor()),
+          MutableData<SlotState>(&state_), MutableData<uint32_t>(&places_),
+          MutableData<uint16_t>(&taken_)};
+}
+
+absl::Status GpuLearnedUnigramTable::Allocate(OpKernelContext* context, int64_t counted,
+                                              int64_t range) {
+  const SlotBlocks blocks = MostSlotBlocks(counted, range);
+  Tensor places, taken;
+  TF_RETURN_IF_ERROR(AllocateOnGpu(
+      context, blocks.count * blocks.places * static_cast<int64_t>(sizeof(uint32_t)), &places));
+  // One more, and the rest of a word of 32 bits.
+  TF_RETURN_IF_ERROR(
+      AllocateOnGpu(context, (blocks.count + 2) * static_cast<int64_t>(sizeof(uint16_t)), &taken));
+  if (!state_.IsInitialized())
+    TF_RETURN_IF_ERROR(AllocateOnGpu(context, sizeof(SlotState), &state_));
+  places_ = places;
+  taken_ = taken;
+  has_room_ = counted < 4 * range ? counted : kMostLearnedCount;
+  return absl::OkStatus();
+}
+
+absl::Status GpuLearnedUnigramTable::Build(OpKernelContext* context, Var* counts, int64_t total) {
+  const LearnedCounts learned = Learned(counts);
+  const LaunchPlan plan = PlanCount(learned.range, 0);
+  TF_RETURN_IF_ERROR(GpuStatus(plan.error));
+  Tensor scratch;
+  TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
+  return GpuStatus(
+      LaunchBuild(GpuStream(context), plan, learned, total, MutableData<uint8_t>(&scratch)));
+}
+
+absl::Status GpuLearnedUnigramTable::BringUpToDate(OpKernelContext* context, Var* counts) {
+  if (is_built_ && from_.Settle(counts)) return absl::OkStatus();
+  is_built_ = false;
+  from_.Clear();
+  if (!counts->is_initialized) {
+    return absl::FailedPreconditionError("counts is a variable that is not initialized");
+  }
+  TF_RETURN_IF_ERROR(CheckCountsTensor(*counts->tensor()));
+  std::vector<int64_t> values;
+  TF_RETURN_IF_ERROR(Download(context, *counts->tensor(), &values));
+  TF_RETURN_IF_ERROR(CheckCounts(values.data(), counts->tensor()->NumElements()));
+  counted_ = 0;
+  for (const int64_t value : values) counted_ += value;
+  const int64_t range = counts->tensor()->NumElements();
+  TF_RETURN_IF_ERROR(Allocate(context, counted_, range));
+  TF_RETURN_IF_ERROR(Build(context, counts, counted_ + range));
+  is_built_ = true;
+  from_.Set(counts);
+  return absl::OkStatus();
+}
+
+absl::Status GpuLearnedUnigramTable::Count(OpKernelContext* context, Var* counts,
+                                           const Tensor& classes) {
+  std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
+  std::lock_guard<std::mutex> lock(mutex_);
+  TF_RETURN_IF_ERROR(BringUpToDate(context, counts));
+  const int64_t range = counts->tensor()->NumElements(), count = classes.NumElements();
+  if (count > kMostLearnedCount - range - counted_) {
+    return absl::InvalidArgumentError(absl::StrCat("counts must sum to at most 2^62, got ",
+                                                   counted_ + range, " and ", count, " more"));
+  }
+  // Until all is launched, nothing is known.
+  is_built_ = false;
+  from_.Clear();
+  if (!counts->tensor()->RefCountIsOne()) {
+    // Readers of the variable, such as a checkpoint being written, may hold its tensor.
+    Tensor copy;
+    TF_RETURN_IF_ERROR(
+        context->allocate_temp(tensorflow::DT_INT64, counts->tensor()->shape(), &copy));
+    TF_RETURN_IF_ERROR(GpuStatus(CopyOnDevice(GpuStream(context), MutableData<int64_t>(&copy),
+                                              counts->tensor()->data(), copy.TotalBytes())));
+    *counts->tensor() = copy;
+  }
+  if (counted_ + count > has_room_) {
+    // Room for twice as many, so that it is seldom made; no counts need more than 4 range have.
+    const int64_t enough = 4 * range;
+    const int64_t wanted = counted_ + count < enough / 2 ? 2 * (counted_ + count) : enough;
+    TF_RETURN_IF_ERROR(Allocate(context, wanted, range));
+    TF_RETURN_IF_ERROR(Build(context, counts, -1));
+  }
+  const LaunchPlan plan = PlanCount(range, count);
+  TF_RETURN_IF_ERROR(GpuStatus(plan.error));
+  Tensor scratch;
+  TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
+  TF_RETURN_IF_ERROR(
+      GpuStatus(LaunchCount(GpuStream(context), plan, Learned(counts), Data<int64_t>(classes),
+                            count, MutableData<uint8_t>(&scratch))));
+  counted_ += count;
+  is_built_ = true;
+  from_.Set(counts);
+  return absl::OkStatus();
+}
+
+}  // namespace candsamp

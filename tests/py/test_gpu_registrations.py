@@ -1,0 +1,86 @@
+"""Which ops have GPU kernels, and what those say that have none."""
+
+import pathlib
+import re
+
+import pytest
+import tensorflow as tf
+
+# TensorFlow has no public name that asks its registry.
+from tensorflow.python.framework import kernels, op_def_registry
+
+import tf_candsamp as tfcs
+from tf_candsamp import _build_info, _library
+
+_DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "gpu.md"
+
+_LOSSES = re.compile(r"Loss|Logits|Softmax|Nce|Gradient|Differentiable", re.IGNORECASE)
+
+
+def _ops():
+    """The names of all ops of the library."""
+    names = [
+        "Candsamp>" + "".join(part.title() for part in name[len("candsamp_") :].split("_"))
+        for name in dir(_library.ops)
+        if name.startswith("candsamp_") and not name.endswith("_eager_fallback")
+    ]
+    assert all(op_def_registry.get(name) for name in names), names
+    return names
+
+
+def _devices(op):
+    return {kernel.device_type for kernel in kernels.get_registered_kernels_for_op(op).kernel}
+
+
+def _promised():
+    return set(re.findall(r"`(Candsamp>\w+)`", _DOCS.read_text()))
+
+
+needs_gpu_kernels = pytest.mark.skipif(
+    not _build_info.GPU_KERNELS, reason="the installed wheel was built without nvcc"
+)
+
+
+def test_every_op_has_a_cpu_kernel():
+    for op in _ops():
+        assert "CPU" in _devices(op), op
+
+
+@needs_gpu_kernels
+def test_every_sampler_op_has_a_gpu_kernel():
+    samplers = [op for op in _ops() if not _LOSSES.search(op)]
+    assert len(samplers) > 20
+    assert [op for op in samplers if "GPU" not in _devices(op)] == []
+
+
+@needs_gpu_kernels
+def test_docs_promise_what_is_registered():
+    assert _promised() == {op for op in _ops() if "GPU" in _devices(op)}
+
+
+@pytest.mark.parametrize("of_biases", [False, True])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda w, b, x: tfcs.sampled_softmax_loss(w, b, [[1], [2]], x, 3, 10),
+        lambda w, b, x: tfcs.nce_loss(w, b, [[1], [2]], x, 3, 10),
+        lambda w, b, x: tfcs.ragged_sampled_softmax_loss(
+            w, b, [1, 2], x, tf.ragged.constant([[3], [4, 5]], dtype=tf.int64)
+        ),
+        lambda w, b, x: tfcs.ragged_candidate_logits(
+            w, b, x, tf.ragged.constant([[3], [4, 5]], dtype=tf.int64)
+        ),
+    ],
+)
+def test_losses_say_that_they_have_no_gpu_kernels(loss, of_biases, monkeypatch):
+    weights = tf.Variable(tf.ones([10, 4]))
+    biases = tf.Variable(tf.zeros([10]))
+    on_gpu = biases if of_biases else weights
+    device = type(weights).device.fget
+    gpu = "/job:localhost/replica:0/task:0/device:GPU:0"
+    monkeypatch.setattr(
+        type(weights), "device", property(lambda self: gpu if self is on_gpu else device(self))
+    )
+    name = "biases" if of_biases else "weights"
+    with pytest.raises(tf.errors.UnimplementedError, match=f"{name} is a variable on .*GPU:0"):
+        loss(weights, biases, tf.ones([2, 4]))
