@@ -130,15 +130,13 @@ class Toolkit:
                 continue
             self.top = pathlib.Path(top[1]).resolve()
             for home in (self.top / "targets/x86_64-linux", self.top):
-                if (home / "include/cuda_runtime_api.h").exists() and self._runtime(home).exists():
+                runtimes = [home / lib / "libcudart_static.a" for lib in ("lib", "lib64")]
+                found = [runtime for runtime in runtimes if runtime.exists()]
+                if found and (home / "include/cuda_runtime_api.h").exists():
                     self.nvcc = str(self.top / "bin/nvcc")
                     self.include = str(home / "include")
-                    self.runtime = str(self._runtime(home))
+                    self.runtime = str(found[0])
                     return
-
-    @staticmethod
-    def _runtime(home):
-        return home / "lib/libcudart_static.a"
 
     @staticmethod
     def _candidates():

@@ -13,8 +13,10 @@ Exit status: 0 when all that ran is right, 1 when something is not, or could not
 import argparse
 import ctypes
 import importlib.util
+import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -76,10 +78,16 @@ class Report:
         """Runs a program; returns whether it succeeded."""
         say(" ".join(map(str, command)))
         start = time.monotonic()
+        # In a session of its own, so that what it starts ends with it.
+        process = subprocess.Popen(list(map(str, command)), cwd=ROOT, start_new_session=True)
         try:
-            status = subprocess.run(list(map(str, command)), cwd=ROOT, timeout=limit).returncode
+            status = process.wait(limit)
         except subprocess.TimeoutExpired:
-            status = f"no end within {limit} s"
+            status = f"none within {limit} s"
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         seconds = f"{time.monotonic() - start:.0f} s"
         if status != 0:
             self.note(f"{what}: exit status {status} after {seconds}", right=False)
@@ -181,6 +189,7 @@ def main():
     add("--gpus", help="all, or nvcc's name for one, as sm_90; default: the GPU that is here")
     add("--jobs", type=int, help="how many files are compiled at a time")
     add("--out", type=pathlib.Path, help="the file for the tables, instead of docs/gpu.md")
+    add("--insert", type=pathlib.Path, help="only put the tables of such a file into docs/gpu.md")
     add("--tensorflow-ns", default="", help="TensorFlow's ns a sample: 'uniform:no=24.3,...'")
     add("--quick", action="store_true", help="benchmarks of few rounds, without 10M classes")
     add("--build-only", action="store_true", help="needs no GPU if --gpus says for which")
@@ -189,6 +198,9 @@ def main():
 
     report = Report()
     try:
+        if options.insert:
+            PAGE.write_text(insert(PAGE.read_text(), options.insert.read_text()))
+            return 0
         device = None if options.emulate or options.build_only and options.gpus else gpu()
         toolkit = Toolkit()
         if device:
