@@ -41,8 +41,9 @@ int LaunchRows(CudaStream stream, const LaunchPlan& plan, const Source& source,
                const RowsDraw& draw, int64_t most_sampled, int64_t total, void* scratch) {
   CudaLauncher launcher(stream);
   const RowsScratch at = RowsScratch::For(draw, most_sampled, total, plan.blocks, kBlockThreads);
-  launcher.Together(plan.blocks,
-                    SampleRows<Source>{source, draw, at, static_cast<uint64_t*>(scratch)});
+  // Blocks do not wait for each other.
+  launcher.ForEach(int64_t{plan.blocks} * kBlockThreads,
+                   SampleRows<Source>{source, draw, at, static_cast<uint64_t*>(scratch)});
   return launcher.error();
 }
 
