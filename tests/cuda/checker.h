@@ -35,7 +35,7 @@ struct CheckerOptions {
       const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
       if (name == "--sizes" && value == "large") {
       } else if (name == "--sizes" && value == "small") {  // compute-sanitizer is slow
-        sizes = {8, 20000, 3000, 150, 300};
+        sizes = {8, 20000, 3000, 150, 400};
       } else if (name == "--sizes" && value == "tiny") {  // so are threads
         sizes = {4, 2000, 500, 40, 40};
       } else if (name == "--seed") {
