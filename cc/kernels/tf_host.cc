@@ -80,7 +80,7 @@ void TfHost::ParallelFor(int64_t total, int64_t cost,
   loop->Wait();
 }
 
-void* TfHost::AllocateBytes(size_t bytes) {
+char* TfHost::AllocateTensor(size_t bytes) {
   scratch_.emplace_back();
   if (!context_
            ->allocate_temp(tensorflow::DT_UINT8,
@@ -88,7 +88,22 @@ void* TfHost::AllocateBytes(size_t bytes) {
            .ok()) {
     throw std::bad_alloc();
   }
-  return scratch_.back().data();
+  return static_cast<char*>(scratch_.back().data());
+}
+
+void* TfHost::AllocateBytes(size_t bytes) {
+  // Small operations are many pieces and little else.
+  constexpr size_t kSmall = 4096, kTogether = 16384, kAlignment = 64;
+  if (bytes > kSmall) return AllocateTensor(bytes);
+  const size_t rounded = std::max<size_t>((bytes + kAlignment - 1) / kAlignment, 1) * kAlignment;
+  if (rounded > left_) {
+    next_ = AllocateTensor(kTogether);
+    left_ = kTogether;
+  }
+  char* const piece = next_;
+  next_ += rounded;
+  left_ -= rounded;
+  return piece;
 }
 
 }  // namespace candsamp

@@ -22,8 +22,13 @@ class TfHost : public Host {
   void* AllocateBytes(size_t bytes) override;
 
  private:
+  char* AllocateTensor(size_t bytes);
+
   tensorflow::OpKernelContext* context_;
   std::vector<tensorflow::Tensor> scratch_;
+  // What is left of a tensor that small pieces are cut from.
+  char* next_ = nullptr;
+  size_t left_ = 0;
 };
 
 }  // namespace candsamp
