@@ -28,10 +28,8 @@ FUNCTIONAL = {
 STATELESS = {
     "uniform": tfcs.stateless_uniform_candidate_sampler,
     "log-uniform": tfcs.stateless_log_uniform_candidate_sampler,
-    "fixed-unigram": lambda *arguments, **options: (
-        tfcs.stateless_fixed_unigram_candidate_sampler(
-            *arguments, unigrams=tf.constant(WEIGHTS, tf.float32), **options
-        )
+    "fixed-unigram": lambda *arguments, **options: tfcs.stateless_fixed_unigram_candidate_sampler(
+        *arguments, unigrams=tf.constant(WEIGHTS, tf.float32), **options
     ),
 }
 OBJECTS = {
