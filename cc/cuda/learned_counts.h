@@ -95,7 +95,11 @@ class Counting {
       if ((count & full) != 0) continue;
       arguments_.filled[AtomicAdd(&state_.filled, 1)] = Put(id, (count >> layout_.shift) - 1);
     }
-    if (counted > 0) AtomicAdd(&state_.counted, counted);
+    // One addition for each block, not for each thread.
+    uint64_t of_block;
+    block_.ExclusiveScan(
+        counted, uint64_t{0}, [](uint64_t a, uint64_t b) { return a + b; }, &of_block);
+    if (block_.thread() == 0) AtomicAdd(&state_.counted, of_block);
     team_.Sync();
   }
 

@@ -9,7 +9,7 @@ namespace candsamp {
 
 // How a batch's scratch is laid out, in words of 8 bytes.
 struct BatchScratch {
-  int64_t draw, team, partials, rejected, words;
+  int64_t draw, team, partials, words;
 
   static BatchScratch For(int64_t count, bool unique, int64_t blocks, int64_t threads) {
     BatchScratch at;
@@ -17,48 +17,62 @@ struct BatchScratch {
     at.team = DrawScratch::WordsOfDraw(count, unique);
     // Aligned for pairs of words.
     at.partials = (at.team + DrawScratch::WordsOfTeam(blocks * threads) + 1) / 2 * 2;
-    at.rejected = at.partials + kPartialWords * blocks;
-    at.words = at.rejected + 1;
+    at.words = at.partials + kPartialWords * blocks;
     return at;
   }
 };
 
-// Independent draws, all at once. If one is rejected, says so: those behind it are wrong then.
+// Two values that are written at once.
+template <typename T>
+struct alignas(2 * sizeof(T)) Pair {
+  T first, second;
+};
+
+// Independent draws, all at once. Returns whether one was rejected on this thread: then those
+// behind it are wrong, on any thread.
+template <typename Block, typename Source>
+CANDSAMP_DEVICE bool DrawIndependently(const Block& block, const Source& source,
+                                       const BatchDraw& draw) {
+  const PhiloxStream own = source.Start(draw.stream.Read());
+  const double factor = static_cast<double>(draw.num_sampled);
+  const int64_t blocks = (draw.num_sampled + 1) / 2;  // of the stream
+  bool rejected = false;
+  for (int64_t b = GridRank(block); b < blocks; b += GridSize(block)) {
+    ClassAndCount drawn[2];
+    int size = 0;
+    Carry carry = {0, 0};
+    source.Feed(
+        static_cast<uint64_t>(b), BlockOf(own, static_cast<uint64_t>(b)), &carry,
+        [&](const RandomDraw& random) { drawn[size++] = source.Sample(own, random, factor); });
+    rejected |= size < 2;
+    if (size == 2 && 2 * b + 1 < draw.num_sampled) {
+      reinterpret_cast<Pair<int64_t>*>(draw.candidates)[b] = {drawn[0].id, drawn[1].id};
+      reinterpret_cast<Pair<float>*>(draw.sampled_count)[b] = {drawn[0].count, drawn[1].count};
+    } else if (size > 0) {
+      draw.candidates[2 * b] = drawn[0].id;
+      draw.sampled_count[2 * b] = drawn[0].count;
+    }
+  }
+  for (int64_t k = GridRank(block); k < draw.num_true; k += GridSize(block)) {
+    draw.true_count[k] = CountOf(source, {CountRule::kProportional, factor}, draw.true_classes[k]);
+  }
+  return rejected;
+}
+
+// With replacement, of a source that rejects nothing.
 template <typename Source>
 struct SampleIndependently {
   Source source;
   BatchDraw draw;
-  uint64_t* rejected;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    const PhiloxStream own = source.Start(draw.stream.Read());
-    const double factor = static_cast<double>(draw.num_sampled);
-    const int64_t blocks = (draw.num_sampled + 1) / 2;  // of the stream
-    bool all_emitted = true;
-    for (int64_t b = GridRank(block); b < blocks; b += GridSize(block)) {
-      int64_t at = 2 * b;
-      Carry carry = {0, 0};
-      source.Feed(static_cast<uint64_t>(b), BlockOf(own, static_cast<uint64_t>(b)), &carry,
-                  [&](const RandomDraw& random) {
-                    if (at < draw.num_sampled) {
-                      const int64_t id = source.Class(own, random);
-                      draw.candidates[at] = id;
-                      draw.sampled_count[at] = source.Count(id, factor);
-                    }
-                    ++at;
-                  });
-      all_emitted &= at == 2 * b + 2;
-    }
-    if (!all_emitted) AtomicAdd(rejected, 1);
-    for (int64_t k = GridRank(block); k < draw.num_true; k += GridSize(block)) {
-      draw.true_count[k] =
-          CountOf(source, {CountRule::kProportional, factor}, draw.true_classes[k]);
-    }
+    DrawIndependently(block, source, draw);
   }
 };
 
-// Draws one after the other: unique ones, or those that SampleIndependently got wrong.
+// Distinct candidates, or with replacement of a source that may reject draws: if it does, all are
+// drawn anew, one after the other.
 template <typename Source>
 struct SampleInOrder {
   Source source;
@@ -68,8 +82,14 @@ struct SampleInOrder {
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    if (!draw.unique && scratch[at.rejected] == 0) return;
     GridTeam<Block> team(block, scratch + at.partials);
+    if (!draw.unique) {
+      int rejections;
+      team.ExclusiveScan(
+          static_cast<int>(DrawIndependently(block, source, draw)), 0,
+          [](int a, int b) { return a + b; }, &rejections);
+      if (rejections == 0) return;
+    }
     const TeamDraws draws = {draw.num_sampled, draw.unique, draw.exact, nullptr, 0};
     const CountRule rule =
         TeamDrawing<GridTeam<Block>, Source>(
@@ -90,13 +110,10 @@ struct SampleInOrder {
 template <typename Launcher, typename Source>
 void SampleBatch(Launcher& launcher, int blocks, const Source& source, const BatchDraw& draw,
                  const BatchScratch& at, uint64_t* scratch) {
-  if (!draw.unique) {
-    if (Source::kRejects) launcher.Clear(scratch + at.rejected, sizeof *scratch);
-    launcher.ForEach((draw.num_sampled + 1) / 2,
-                     SampleIndependently<Source>{source, draw, scratch + at.rejected});
-  }
   if (draw.unique || Source::kRejects) {
     launcher.Together(blocks, SampleInOrder<Source>{source, draw, at, scratch});
+  } else {
+    launcher.ForEach((draw.num_sampled + 1) / 2, SampleIndependently<Source>{source, draw});
   }
 }
 

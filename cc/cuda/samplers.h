@@ -40,7 +40,7 @@ struct BatchDraw {
   int64_t num_true;             // altogether
   const int64_t* true_classes;  // [num_true]
   int64_t* candidates;          // [num_sampled], aligned to 16 bytes
-  float* sampled_count;         // [num_sampled]
+  float* sampled_count;         // [num_sampled], aligned to 8
   float* true_count;            // [num_true]
 };
 

@@ -19,6 +19,12 @@ struct RandomDraw {
   uint64_t more;  // what else decides
 };
 
+// A draw's class, and the expected count of that.
+struct ClassAndCount {
+  int64_t id;
+  float count;
+};
+
 // A fraction that waits for its column, if there is one.
 struct Carry {
   uint32_t holds;
@@ -49,6 +55,11 @@ struct UniformSource {
   CANDSAMP_DEVICE int64_t Class(const PhiloxStream&, const RandomDraw& draw) const {
     return static_cast<int64_t>(UniformDraw(draw.bits, map));
   }
+  CANDSAMP_DEVICE ClassAndCount Sample(const PhiloxStream& stream, const RandomDraw& draw,
+                                       double factor) const {
+    const int64_t id = Class(stream, draw);
+    return {id, Count(id, factor)};
+  }
   CANDSAMP_DEVICE double Probability(int64_t) const { return probability; }
   CANDSAMP_DEVICE float Count(int64_t, double factor) const {
     return static_cast<float>(probability * factor);
@@ -73,6 +84,11 @@ struct LogUniformSource {
   }
   CANDSAMP_DEVICE int64_t Class(const PhiloxStream&, const RandomDraw& draw) const {
     return LogUniformDraw(draw.bits, map);
+  }
+  CANDSAMP_DEVICE ClassAndCount Sample(const PhiloxStream& stream, const RandomDraw& draw,
+                                       double factor) const {
+    const int64_t id = Class(stream, draw);
+    return {id, Count(id, factor)};
   }
   CANDSAMP_DEVICE double Probability(int64_t id) const { return LogUniformCount(id, map, 1); }
   CANDSAMP_DEVICE float Count(int64_t id, double factor) const {
@@ -110,8 +126,17 @@ struct FixedUnigramSource {
     }
   }
   CANDSAMP_DEVICE int64_t Class(const PhiloxStream&, const RandomDraw& draw) const {
+    return Choose(draw).id;
+  }
+  // Of one column: what is drawn can be drawn.
+  CANDSAMP_DEVICE ClassAndCount Sample(const PhiloxStream&, const RandomDraw& draw,
+                                       double factor) const {
+    const WeightedClass drawn = Choose(draw);
+    return {drawn.id, static_cast<float>(drawn.weight * inverse_total * factor)};
+  }
+  CANDSAMP_DEVICE WeightedClass Choose(const RandomDraw& draw) const {
     const uint64_t id = ColumnDraw(static_cast<uint32_t>(draw.bits), column_range);
-    return ChooseOfColumn(columns[id], id, static_cast<uint32_t>(draw.more)).id;
+    return ChooseOfColumn(columns[id], id, static_cast<uint32_t>(draw.more));
   }
   CANDSAMP_DEVICE double Probability(int64_t id) const {
     const float weight = columns[id].weight;
@@ -159,6 +184,11 @@ struct LearnedUnigramSource {
     SlotTable table = state->table;
     table.counts = counts;  // which may have moved
     return LearnedUnigramDraw(table, stream, draw.more, draw.bits);
+  }
+  CANDSAMP_DEVICE ClassAndCount Sample(const PhiloxStream& stream, const RandomDraw& draw,
+                                       double factor) const {
+    const int64_t id = Class(stream, draw);
+    return {id, Count(id, factor)};
   }
   CANDSAMP_DEVICE double Probability(int64_t id) const {
     return static_cast<double>(counts[id] + 1) * (1.0 / static_cast<double>(state->total));

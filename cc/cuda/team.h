@@ -1,9 +1,9 @@
 // Teams of threads that work together: a block, or all blocks of a grid.
 //
 // A kernel is a value with operator()(Block&), which each thread calls. A launcher has
-// ForEach(items, kernel), for kernels whose threads work alone, each on its share of the items;
-// Together(blocks, kernel), for those that use SyncGrid; and Clear(memory, bytes). It runs one
-// after the other. So what is launched, too, is written once for the device and the tests.
+// ForEach(items, kernel), for kernels whose threads work alone, each on its share of the items, and
+// Together(blocks, kernel), for those that use SyncGrid. It runs one after the other. So what is
+// launched, too, is written once for the device and the tests.
 //
 // A team has rank() and size(), a barrier Sync(), and ExclusiveScan, which all its threads call.
 // Both kinds are made of a block, of which there are two: CudaBlock on a device, and the tests'

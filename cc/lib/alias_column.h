@@ -11,7 +11,7 @@
 namespace candsamp {
 
 // A draw that falls on this class is this class with probability `keep`, else `alias`.
-struct AliasColumn {
+struct alignas(16) AliasColumn {
   float keep;
   uint32_t alias;
   float weight, alias_weight;

@@ -3,7 +3,6 @@
 #define TF_CANDSAMP_TESTS_CUDA_HOST_BACKEND_H_
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -20,7 +19,6 @@ class HostLauncher {
  public:
   explicit HostLauncher(GridShape shape) : shape_(shape) {}
 
-  void Clear(void* memory, size_t bytes) { std::memset(memory, 0, bytes); }
   template <typename Kernel>
   void ForEach(int64_t, const Kernel& kernel) {
     RunOnGrid(shape_, kernel);
