@@ -40,8 +40,9 @@ bool CpuHas(InstructionSet set) {
     case InstructionSet::kAvx512:
       return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+    default:  // has no kernels of this kind
+      return false;
   }
-  return false;
 }
 
 template <InstructionSet kSet>
