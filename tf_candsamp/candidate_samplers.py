@@ -94,8 +94,8 @@ def uniform_candidate_sampler(
 
     Raises:
       TypeError, ValueError: an argument of the wrong type, shape or value, as far as Python sees.
-      tf.errors.InvalidArgumentError: true_classes out of range, or `unique` and num_sampled above
-        range_max.
+      tf.errors.InvalidArgumentError: true_classes out of range (on a GPU an expected count of NaN
+        instead), or `unique` and num_sampled above range_max.
     """
     return CandidateSample(
         *ops.candsamp_uniform_candidate_sampler(

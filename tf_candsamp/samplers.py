@@ -36,6 +36,11 @@ class Sampler(tf.Module):
     `tf.saved_model.save` and TensorFlow 1's `Saver` save it with the rest of the model, and a
     restored sampler goes on with exactly the candidates that the saved one would have drawn. A
     checkpoint of another kind of sampler, or of another range, is refused.
+
+    On a GPU (the variables' device says where) the same state gives the same candidates. There
+    classes are not checked: one out of range has an expected count and a probability of NaN and is
+    not counted; a row that asks for more candidates than there are beside its true classes gets -1
+    for those that are missing, with an expected count of NaN.
     """
 
     _kind = None
@@ -412,7 +417,8 @@ class LearnedUnigramSampler(Sampler):
           The op, in TensorFlow 1's graphs; else None.
 
         Raises:
-          tf.errors.InvalidArgumentError: classes out of range. Nothing is counted then.
+          tf.errors.InvalidArgumentError: classes out of range. Nothing is counted then. On a GPU
+            only those are not counted, and there is no error.
         """
         op = ops.candsamp_learned_unigram_update(
             classes=class_ids("classes", classes), name=name, **self._state()

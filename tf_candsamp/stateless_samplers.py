@@ -40,8 +40,8 @@ def stateless_uniform_candidate_sampler(
 
     Raises:
       TypeError, ValueError: an argument of the wrong type, shape or value, as far as Python sees.
-      tf.errors.InvalidArgumentError: true_classes out of range, num_sampled not positive, or
-        `unique` and num_sampled above range_max.
+      tf.errors.InvalidArgumentError: true_classes out of range (on a GPU an expected count of NaN
+        instead), num_sampled not positive, or `unique` and num_sampled above range_max.
     """
     arguments = _arguments(true_classes, num_true, num_sampled, unique, seed, expected_count)
     range_max = positive("range_max", range_max)
