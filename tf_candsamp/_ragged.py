@@ -5,6 +5,7 @@ import collections
 import numpy as np
 import tensorflow as tf
 
+from tf_candsamp._devices import on_host
 from tf_candsamp._tables import to_tensor
 
 # values: [N]. splits: int64 [B + 1]. dense_shape: the static shape if the argument was dense.
@@ -64,9 +65,10 @@ def _rows(name, value, dtype, vector):
         expected = "[B], [B, n] or ragged [B, None]" if vector else "ragged [B, None] or [B, n]"
         raise ValueError(f"{name} must have shape {expected}, got {value.shape}.")
     shape = tf.shape(value, out_type=tf.int64)
-    splits = tf.range(shape[0] + 1)
-    if value.shape.rank == 2:
-        splits *= shape[1]
+    with on_host():
+        splits = tf.range(shape[0] + 1)
+        if value.shape.rank == 2:
+            splits *= shape[1]
     return Rows(tf.reshape(value, [-1]), splits, value.shape)
 
 

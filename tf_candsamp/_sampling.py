@@ -6,6 +6,7 @@ import operator
 import numpy as np
 import tensorflow as tf
 
+from tf_candsamp._devices import on_host
 from tf_candsamp._tables import to_tensor
 
 CandidateSample = collections.namedtuple(
@@ -69,7 +70,8 @@ def count_tensor(name, value, rank):
     """An int64 tensor of numbers of samples, whose values the op checks."""
     if isinstance(value, (bool, float)):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
-    tensor = class_ids(name, value)
+    with on_host():
+        tensor = class_ids(name, value)
     if tensor.shape.rank not in (rank, None):
         kind = "a scalar" if rank == 0 else "a vector [B]"
         raise ValueError(f"{name} must be {kind}, got shape {tensor.shape}.")

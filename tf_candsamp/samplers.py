@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_candsamp import _ragged
+from tf_candsamp._devices import on_host
 from tf_candsamp._library import ops
 from tf_candsamp._sampling import (
     CandidateSample,
@@ -112,7 +113,8 @@ class Sampler(tf.Module):
         num_sampled = count_tensor("num_sampled", num_sampled, rank=0)
         if tf.is_tensor(step):
             # A bad number is refused by the op; the random state must not go back before that.
-            step = tf.clip_by_value(num_sampled, 0, _MOST_SAMPLED)
+            with on_host():
+                step = tf.clip_by_value(num_sampled, 0, _MOST_SAMPLED)
         known = true_classes is not None
         sample = CandidateSample(
             *self._sample_op(
@@ -171,7 +173,8 @@ class Sampler(tf.Module):
             raise ValueError("exclude_true needs true_classes, got None.")
         else:
             values = tf.zeros([0], tf.int64)
-            splits = tf.zeros([tf.size(num_sampled) + 1], tf.int64)
+            with on_host():
+                splits = tf.zeros([tf.size(num_sampled) + 1], tf.int64)
         candidates, splits, counts = self._ragged_sample_op(
             stream=self._advance(1),
             num_sampled=num_sampled,
@@ -210,7 +213,9 @@ class Sampler(tf.Module):
         A step of the generator is 256 blocks of 128 bits; TensorFlow sets 512 aside for each
         candidate.
         """
-        stream = self._generator.skip(2 * num_sampled)
+        with on_host():
+            steps = tf.cast(2 * num_sampled, tf.uint64)
+        stream = self._generator.skip(steps)
         replica = tf.distribute.get_replica_context()
         if replica is not None and replica.num_replicas_in_sync > 1:
             # Replicas share the state; each draws from counters of its own.

@@ -14,16 +14,8 @@ int CopyAndWait(CudaStream stream, void* to, const void* from, size_t bytes, cud
 
 }  // namespace
 
-int CopyToDevice(CudaStream stream, void* to, const void* page_locked, size_t bytes,
-                 void (*release)(void*), void* owner) {
-  const cudaError_t copied =
-      cudaMemcpyAsync(to, page_locked, bytes, cudaMemcpyHostToDevice, StreamOf(stream));
-  const cudaError_t noted = cudaLaunchHostFunc(StreamOf(stream), release, owner);
-  if (noted != cudaSuccess) {
-    cudaStreamSynchronize(StreamOf(stream));
-    release(owner);
-  }
-  return copied != cudaSuccess ? copied : noted;
+int CopyToDevice(CudaStream stream, void* to, const void* page_locked, size_t bytes) {
+  return cudaMemcpyAsync(to, page_locked, bytes, cudaMemcpyHostToDevice, StreamOf(stream));
 }
 
 int CopyOnDevice(CudaStream stream, void* to, const void* from, size_t bytes) {

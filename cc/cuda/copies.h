@@ -9,10 +9,8 @@
 
 namespace candsamp {
 
-// From page-locked memory, without waiting: release(owner) is called when that can be used again,
-// on a thread of the driver's, where it must not call CUDA. It is called in any case.
-int CopyToDevice(CudaStream stream, void* to, const void* page_locked, size_t bytes,
-                 void (*release)(void*), void* owner);
+// From page-locked memory, without waiting: that must stay as it is until the copy was made.
+int CopyToDevice(CudaStream stream, void* to, const void* page_locked, size_t bytes);
 
 // Within the device, without waiting.
 int CopyOnDevice(CudaStream stream, void* to, const void* from, size_t bytes);

@@ -97,9 +97,11 @@ class CudaLauncher {
     if (error_ == cudaSuccess) Note(ResidentBlocks<Kernel>(&resident));
     if (error_ != cudaSuccess) return;
     const int64_t blocks = (items + kBlockThreads - 1) / kBlockThreads;
-    RunKernel<<<static_cast<unsigned>(Most(1, Least(blocks, resident))), kBlockThreads, 0,
-                stream_>>>(kernel);
-    Note(cudaGetLastError());
+    void* arguments[] = {const_cast<Kernel*>(&kernel)};
+    // Not <<<>>>, whose errors are told from earlier ones by nothing.
+    Note(cudaLaunchKernel(reinterpret_cast<const void*>(RunKernel<Kernel>),
+                          dim3(static_cast<unsigned>(Most(1, Least(blocks, resident)))),
+                          dim3(kBlockThreads), arguments, 0, stream_));
   }
   // REQUIRES: no more blocks than PlanTogether allows.
   template <typename Kernel>

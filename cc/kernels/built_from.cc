@@ -24,8 +24,10 @@ uint64_t Checksum(const tensorflow::Tensor& tensor) {
 
 bool BuiltFrom::Settle(tensorflow::Var* variable) const {
   if (IsCurrent(variable)) return true;
-  if (memory_ == Memory::kDevice || !Holds(variable) ||
-      std::chrono::steady_clock::now() - when_ < kGrace || Checksum(tensor_) != checksum_) {
+  const Time now = std::chrono::steady_clock::now();
+  asked_ = now;
+  if (memory_ == Memory::kDevice || !Holds(variable) || now - when_ < kGrace ||
+      Checksum(tensor_) != checksum_) {
     return false;
   }
   variable->copy_on_read_mode = false;
@@ -34,17 +36,32 @@ bool BuiltFrom::Settle(tensorflow::Var* variable) const {
 
 void BuiltFrom::Set(tensorflow::Var* variable) {
   tensor_ = *variable->tensor();
-  const bool was_in_mode = was_in_mode_;
-  was_in_mode_ = variable->copy_on_read_mode;
-  if (!was_in_mode_) return;
-  const auto now = std::chrono::steady_clock::now();
+  const Time now = std::chrono::steady_clock::now();
   if (memory_ == Memory::kHost) {
+    if (!variable->copy_on_read_mode) return;
     checksum_ = Checksum(tensor_);
     when_ = now;
-  } else if (!was_in_mode) {
-    when_ = now;
-  } else if (now - when_ >= kGrace) {
-    variable->copy_on_read_mode = was_in_mode_ = false;
+    return;
+  }
+  const auto enter = [&](Phase phase) {
+    phase_ = phase;
+    since_ = now;
+  };
+  switch (phase_) {
+    case Phase::kStable:
+      if (variable->copy_on_read_mode) enter(Phase::kInMode);
+      break;
+    case Phase::kInMode:
+      if (now - since_ < kGrace && variable->copy_on_read_mode) break;
+      variable->copy_on_read_mode = false;
+      enter(Phase::kLeaving);
+      break;
+    case Phase::kLeaving:
+      if (variable->copy_on_read_mode) {
+        enter(Phase::kInMode);
+      } else if (asked_ - since_ >= kGrace) {
+        enter(Phase::kStable);
+      }
   }
 }
 

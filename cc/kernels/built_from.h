@@ -32,7 +32,7 @@ class BuiltFrom {
 
   // Whether the variable is known not to have changed. REQUIRES: the variable's lock, shared.
   bool IsCurrent(tensorflow::Var* variable) const {
-    return Holds(variable) && !variable->copy_on_read_mode;
+    return Holds(variable) && !variable->copy_on_read_mode && phase_ == Phase::kStable;
   }
 
   // The same for a variable in that mode, which it may end. REQUIRES: the lock, exclusive.
@@ -50,12 +50,18 @@ class BuiltFrom {
            IsSame(tensor_, *variable->tensor());
   }
 
+  using Time = std::chrono::steady_clock::time_point;
+
   const Memory memory_;
   tensorflow::Tensor tensor_;
   // Of a variable in the mode:
   uint64_t checksum_ = 0;
-  std::chrono::steady_clock::time_point when_;  // it was built from or, on a device, found so
-  bool was_in_mode_ = false;
+  Time when_;  // it was built from
+  // On a device:
+  enum class Phase { kStable, kInMode, kLeaving };
+  Phase phase_ = Phase::kStable;
+  Time since_;
+  mutable Time asked_;  // by Settle, before it is built from anew
 };
 
 }  // namespace candsamp

@@ -4,6 +4,8 @@
 
 #include "cc/cuda/copies.h"
 #include "cc/kernels/gpu_stream.h"
+#include "tensorflow/core/common_runtime/device/device_event_mgr.h"
+#include "tensorflow/core/framework/device_base.h"
 
 namespace candsamp {
 
@@ -24,9 +26,12 @@ absl::Status AllocatePageLocked(OpKernelContext* context, int64_t count, Tensor*
 }
 
 absl::Status Upload(OpKernelContext* context, const Tensor& page_locked, int64_t* to) {
-  const auto release = [](void* tensor) { delete static_cast<Tensor*>(tensor); };
-  return GpuStatus(CopyToDevice(GpuStream(context), to, page_locked.data(),
-                                page_locked.TotalBytes(), release, new Tensor(page_locked)));
+  TF_RETURN_IF_ERROR(GpuStatus(
+      CopyToDevice(GpuStream(context), to, page_locked.data(), page_locked.TotalBytes())));
+  // Kept until it was copied.
+  context->device()->tensorflow_accelerator_device_info()->event_mgr->ThenExecute(
+      context->op_device_context()->stream(), [page_locked] {});
+  return absl::OkStatus();
 }
 
 template <typename T>

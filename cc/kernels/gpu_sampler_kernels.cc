@@ -1,5 +1,6 @@
 // The samplers' kernels for GPUs. What the host must know lies in its memory: how many candidates
-// there are, and row splits. Classes are not checked, which would have to wait for the device.
+// there are, row splits, weights that are not a variable. Classes are not checked, which would have
+// to wait for the device.
 #include <memory>
 #include <mutex>
 
@@ -338,7 +339,7 @@ CANDSAMP_REGISTER_TABLE("LearnedUnigram", "counts", GpuLearnedUnigramTable, Coun
 
 REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("FixedUnigramCandidateSampler"),
                         GpuCandidateSamplerOp<OwnerOfUnigramsOnGpu>);
-REGISTER_KERNEL_BUILDER(CANDSAMP_SAMPLE_KERNEL("StatelessFixedUnigramSample"),
+REGISTER_KERNEL_BUILDER(CANDSAMP_SAMPLE_KERNEL("StatelessFixedUnigramSample").HostMemory("weights"),
                         GpuSampleOp<WeightsOnGpu>);
 REGISTER_KERNEL_BUILDER(CANDSAMP_WITH_TABLE(CANDSAMP_KERNEL("LearnedUnigramUpdate"), "counts"),
                         GpuLearnedUnigramUpdateOp);

@@ -1,6 +1,7 @@
 #include "cc/kernels/gpu_tables.h"
 
-#include <algorithm>
+#include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cc/cuda/copies.h"
@@ -24,12 +25,28 @@ absl::Status UploadColumns(OpKernelContext* context, const FixedUnigram& distrib
                                        distribution.columns(), bytes));
 }
 
+bool GpuFixedUnigramTable::Built::IsOf(const Tensor& weights) const {
+  return weights.dims() == 1 && weights.NumElements() == static_cast<int64_t>(values.size()) &&
+         std::memcmp(weights.data(), values.data(), values.size() * sizeof(float)) == 0;
+}
+
 absl::Status GpuFixedUnigramTable::Build(OpKernelContext* context, const Tensor& weights) {
   built_.reset();
   TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
   std::vector<float> values;
   TF_RETURN_IF_ERROR(Download(context, weights, &values));
-  TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(values.data(), weights.NumElements())));
+  return BuildOf(context, std::move(values));
+}
+
+absl::Status GpuFixedUnigramTable::BuildFromHost(OpKernelContext* context, const Tensor& weights) {
+  built_.reset();
+  TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
+  const float* const values = Data<float>(weights);
+  return BuildOf(context, std::vector<float>(values, values + weights.NumElements()));
+}
+
+absl::Status GpuFixedUnigramTable::BuildOf(OpKernelContext* context, std::vector<float> values) {
+  TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(values.data(), values.size())));
   auto built = std::make_unique<Built>(std::move(values));
   TF_RETURN_IF_ERROR(UploadColumns(context, built->distribution, &built->columns));
   built_ = std::move(built);
@@ -70,7 +87,7 @@ absl::Status GpuLearnedUnigramTable::Build(OpKernelContext* context, Var* counts
 }
 
 absl::Status GpuLearnedUnigramTable::BringUpToDate(OpKernelContext* context, Var* counts) {
-  if (is_built_ && from_.Settle(counts)) return absl::OkStatus();
+  if (from_.Settle(counts) && is_built_) return absl::OkStatus();
   is_built_ = false;
   from_.Clear();
   if (!counts->is_initialized) {

@@ -37,13 +37,13 @@ class GpuFixedUnigramTable : public tensorflow::ResourceBase {
 
   std::string DebugString() const override { return "tf_candsamp's fixed-unigram table on a GPU"; }
 
-  // Calls use(source), which returns a status, with what a variable, or a tensor that does not
-  // change, holds.
+  // Calls use(source), which returns a status, with what a variable holds, or a tensor in the
+  // host's memory: for another one with the same values the table stays.
   template <typename Use>
   absl::Status With(tensorflow::OpKernelContext* context, tensorflow::Var* weights, Use use) {
     std::lock_guard<tensorflow::mutex> variable_lock(*weights->mu());
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!built_ || !from_.Settle(weights)) {
+    if (!from_.Settle(weights) || !built_) {
       if (!weights->is_initialized) {
         return absl::FailedPreconditionError("weights is a variable that is not initialized");
       }
@@ -57,10 +57,7 @@ class GpuFixedUnigramTable : public tensorflow::ResourceBase {
   absl::Status With(tensorflow::OpKernelContext* context, const tensorflow::Tensor& weights,
                     Use use) {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (!built_ || !BuiltFrom::IsSame(built_->weights, weights)) {
-      TF_RETURN_IF_ERROR(Build(context, weights));
-      built_->weights = weights;
-    }
+    if (!built_ || !built_->IsOf(weights)) TF_RETURN_IF_ERROR(BuildFromHost(context, weights));
     return use(SourceOf(built_->distribution, built_->columns));
   }
 
@@ -68,13 +65,17 @@ class GpuFixedUnigramTable : public tensorflow::ResourceBase {
   struct Built {
     explicit Built(std::vector<float> values)
         : values(std::move(values)), distribution(this->values.data(), this->values.size()) {}
+    bool IsOf(const tensorflow::Tensor& weights) const;
+
     std::vector<float> values;
     FixedUnigram distribution;
     tensorflow::Tensor columns;
-    tensorflow::Tensor weights;  // if they were not a variable
   };
 
   absl::Status Build(tensorflow::OpKernelContext* context, const tensorflow::Tensor& weights);
+  absl::Status BuildFromHost(tensorflow::OpKernelContext* context,
+                             const tensorflow::Tensor& weights);
+  absl::Status BuildOf(tensorflow::OpKernelContext* context, std::vector<float> values);
 
   std::mutex mutex_;
   BuiltFrom from_{BuiltFrom::Memory::kDevice};

@@ -30,7 +30,10 @@ def _wants_gpu(config):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "gpu: needs a GPU that TensorFlow sees")
-    if not _wants_gpu(config):
+    if _wants_gpu(config):
+        # Some tests start other processes that draw.
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    else:
         # TensorFlow would place what has kernels for both on the GPU.
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 

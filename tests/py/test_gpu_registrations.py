@@ -84,3 +84,30 @@ def test_losses_say_that_they_have_no_gpu_kernels(loss, of_biases, monkeypatch):
     name = "biases" if of_biases else "weights"
     with pytest.raises(tf.errors.UnimplementedError, match=f"{name} is a variable on .*GPU:0"):
         loss(weights, biases, tf.ones([2, 4]))
+
+
+@pytest.mark.parametrize("in_function", [False, True])
+def test_what_the_host_must_know_stays_there(in_function, monkeypatch):
+    """With TensorFlow for GPUs some small tensors are made on the CPU, to the same effect."""
+
+    def draw():
+        sampler = tfcs.LogUniformSampler(100, seed=1)
+        learned = tfcs.LearnedUnigramSampler(100, seed=1)
+
+        def step(size, labels):
+            rows = sampler.sample_ragged([2, 3], labels, exclude_true=True)
+            plain = learned.sample_ragged(tf.stack([size, 1]))
+            return [
+                sampler.sample(size, labels).sampled_candidates,
+                sampler.sample(7).sampled_candidates,
+                rows.candidates.values,
+                plain.candidates.values,
+            ]
+
+        step = tf.function(step) if in_function else step
+        return [step(tf.constant(size), tf.constant([[3], [4]])) for size in (5, 1)]
+
+    want = draw()
+    monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: True)
+    for a, b in zip(tf.nest.flatten(draw()), tf.nest.flatten(want), strict=True):
+        assert a.numpy().tolist() == b.numpy().tolist()

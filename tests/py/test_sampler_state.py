@@ -158,9 +158,14 @@ def test_killed_training_continues(tmp_path):
     assert process.returncode == -signal.SIGKILL
     result = tmp_path / "result.npz"
     subprocess.run([*command, str(result)], cwd=script.parent, check=True, timeout=120)
-    want = [a for step in drawn[sampler_training.KILLED_AFTER :] for a in step] + training.state()
+    want = [a for step in drawn[sampler_training.KILLED_AFTER :] for a in step]
     with np.load(result) as arrays:
-        assert_equal(list(arrays.values()), want)
+        got = list(arrays.values())
+    assert_equal(got[: len(want)], want)
+    # A GPU adds the updates of a row in any order.
+    on_gpu = "GPU" in training.models[0].weights.device
+    for a, b in zip(got[len(want) :], training.state(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4 if on_gpu else 0)
 
 
 # What is derived from counts depends on nothing else
