@@ -379,7 +379,7 @@ class LearnedUnigramSampler(Sampler):
     draws follow the new ones.
 
     Args:
-      range_max: the number of classes, at most 2^32.
+      range_max: the number of classes, less than 2^32.
       unique, seed, name: see `UniformSampler`.
 
     Raises:
@@ -390,8 +390,8 @@ class LearnedUnigramSampler(Sampler):
 
     def __init__(self, range_max, *, unique=True, seed=None, name=None):
         range_max = positive("range_max", range_max)
-        if range_max > 2**32:
-            raise ValueError(f"range_max must be at most 2^32, got {range_max}.")
+        if range_max >= 2**32:
+            raise ValueError(f"range_max must be less than 2^32, got {range_max}.")
         super().__init__(range_max, unique=unique, seed=seed, name=name)
         # Replicas count for themselves; a checkpoint has the sum, and restoring it into replicas
         # divides it evenly, rounded down.

@@ -46,6 +46,17 @@ CANDSAMP_DEVICE inline void AtomicMin(uint64_t* at, uint64_t value) {
 #endif
 }
 
+CANDSAMP_DEVICE inline void AtomicMax(uint64_t* at, uint64_t value) {
+#ifdef __CUDA_ARCH__
+  atomicMax(reinterpret_cast<unsigned long long*>(at), value);
+#else
+  uint64_t found = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (value > found && !__atomic_compare_exchange_n(at, &found, value, false, __ATOMIC_RELAXED,
+                                                       __ATOMIC_RELAXED)) {
+  }
+#endif
+}
+
 CANDSAMP_DEVICE inline uint64_t AtomicLoad(const uint64_t* at) {
 #ifdef __CUDA_ARCH__
   return *static_cast<const volatile uint64_t*>(at);

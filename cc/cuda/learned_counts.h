@@ -16,7 +16,7 @@ struct LearnedCounts {
   int64_t* counts;   // [range]
   SlotState* state;  // what is not an input of the first Count
   uint32_t* places;  // for the table's blocks
-  uint16_t* taken;   // for each of them, and one more; aligned to 4 bytes
+  uint16_t* taken;   // of each of them, in whole words of 4 bytes
 };
 
 // Classes of more slots are spread over a block of threads.
@@ -32,7 +32,7 @@ struct CountArguments {
   uint64_t* heavy;   // [HeavyClasses]
 
   // How many classes have more than kHeavySlots slots, at most.
-  static CANDSAMP_METHOD int64_t HeavyClasses(int64_t range) { return 4 * range / kHeavySlots + 1; }
+  static CANDSAMP_METHOD int64_t HeavyClasses(int64_t range) { return 2 * range / kHeavySlots + 1; }
 };
 
 template <typename Block>
@@ -60,6 +60,7 @@ class Counting {
         if (team_.rank() == 0) {
           state_.total = total;
           state_.slots = slots;
+          SetTable();
         }
         return;
       }
@@ -111,6 +112,9 @@ class Counting {
     const uint64_t at = static_cast<uint64_t>(block * layout_.blocks.places + place);
     if (place < layout_.blocks.places) {
       learned_.places[at] = static_cast<uint32_t>(id);
+      // Few are the most so far: the others write nothing.
+      const uint64_t taken = static_cast<uint64_t>(place) + 1;
+      if (taken > AtomicLoad(&state_.most)) AtomicMax(&state_.most, taken);
     } else {
       AtomicReplace(&state_.overflowed, 0, 1);
     }
@@ -165,9 +169,13 @@ class Counting {
       state_.capacity = capacity;
       state_.salt = layout_.salt;
       state_.blocks = layout_.blocks;
-      state_.table = MakeSlotTable(layout_.blocks, layout_.shift, learned_.range, learned_.taken,
-                                   learned_.places, learned_.counts);
+      SetTable();
     }
+  }
+
+  CANDSAMP_DEVICE void SetTable() {
+    state_.table = MakeSlotTable(layout_.blocks, static_cast<int64_t>(state_.most), layout_.shift,
+                                 learned_.range, learned_.places, learned_.counts);
   }
 
   CANDSAMP_DEVICE uint64_t SlotsOf(int64_t id) const {
@@ -177,9 +185,12 @@ class Counting {
   // Puts all slots; false when a block is full.
   CANDSAMP_DEVICE bool Fill() {
     team_.Sync();
-    for (int64_t k = team_.rank(); k <= layout_.blocks.count; k += team_.size()) {
-      learned_.taken[k] = 0;
+    const SlotBlocks& blocks = layout_.blocks;
+    for (int64_t k = team_.rank(); k < blocks.count; k += team_.size()) learned_.taken[k] = 0;
+    for (int64_t k = team_.rank(); k < blocks.count * blocks.places; k += team_.size()) {
+      learned_.places[k] = kEmptyPlace;
     }
+    if (team_.rank() == 0) state_.most = 0;
     Reset();
     for (int64_t id = team_.rank(); id < learned_.range; id += team_.size()) {
       const uint64_t slots = SlotsOf(id);

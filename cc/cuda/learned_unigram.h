@@ -10,8 +10,8 @@ namespace candsamp {
 
 // The blocks of the table of counts with this sum, at most.
 CANDSAMP_FORMULA SlotBlocks MostSlotBlocks(int64_t counted, int64_t range) {
-  // With t = 1 each count is a slot; then there are at most 4 range of them.
-  const int64_t slots = Least(counted, 4 * range);
+  // With t = 1 each count is a slot; then there are fewer than 2 range of them.
+  const int64_t slots = Least(counted, 2 * range);
   return BlocksFor(SlotCapacity(slots, range));
 }
 

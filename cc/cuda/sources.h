@@ -160,6 +160,7 @@ struct SlotState {
   int64_t capacity;  // for how many the table is made
   uint64_t salt;
   SlotBlocks blocks;
+  uint64_t most;  // places that are taken of a block
   SlotTable table;
   // Of an update that is under way:
   uint64_t counted;     // how many classes

@@ -65,14 +65,14 @@ absl::Status GpuLearnedUnigramTable::Allocate(OpKernelContext* context, int64_t 
   Tensor places, taken;
   TF_RETURN_IF_ERROR(AllocateOnGpu(
       context, blocks.count * blocks.places * static_cast<int64_t>(sizeof(uint32_t)), &places));
-  // One more, and the rest of a word of 32 bits.
+  // In whole words of 32 bits.
   TF_RETURN_IF_ERROR(
-      AllocateOnGpu(context, (blocks.count + 2) * static_cast<int64_t>(sizeof(uint16_t)), &taken));
+      AllocateOnGpu(context, (blocks.count + 1) * static_cast<int64_t>(sizeof(uint16_t)), &taken));
   if (!state_.IsInitialized())
     TF_RETURN_IF_ERROR(AllocateOnGpu(context, sizeof(SlotState), &state_));
   places_ = places;
   taken_ = taken;
-  has_room_ = counted < 4 * range ? counted : kMostLearnedCount;
+  has_room_ = counted < 2 * range ? counted : kMostLearnedCount;
   return absl::OkStatus();
 }
 
@@ -130,8 +130,8 @@ absl::Status GpuLearnedUnigramTable::Count(OpKernelContext* context, Var* counts
     *counts->tensor() = copy;
   }
   if (counted_ + count > has_room_) {
-    // Room for twice as many, so that it is seldom made; no counts need more than 4 range have.
-    const int64_t enough = 4 * range;
+    // Room for twice as many, so that it is seldom made; no counts need more than 2 range have.
+    const int64_t enough = 2 * range;
     const int64_t wanted = counted_ + count < enough / 2 ? 2 * (counted_ + count) : enough;
     TF_RETURN_IF_ERROR(Allocate(context, wanted, range));
     TF_RETURN_IF_ERROR(Build(context, counts, -1));

@@ -11,13 +11,13 @@
 namespace candsamp {
 
 // Calls use(at, n, bits) for consecutive parts of [begin, end): bits[k] are the stream's 64 bits
-// number first + at + k.
-template <typename Use>
+// number first + at + k. Some more can be read.
+template <int64_t kBlock = kDrawBlock, typename Use>
 void ForEachBits(const PhiloxStream& stream, uint64_t first, int64_t begin, int64_t end, Use use) {
-  alignas(64) uint64_t bits[kDrawBlock + 2];
+  alignas(64) uint64_t bits[kBlock + 16];
   const SamplerKernels& kernels = ChosenSamplerKernels();
-  for (int64_t at = begin; at < end; at += kDrawBlock) {
-    const int64_t n = std::min(end - at, kDrawBlock);
+  for (int64_t at = begin; at < end; at += kBlock) {
+    const int64_t n = std::min(end - at, kBlock);
     const uint64_t piece = first + at;
     const uint64_t odd = piece % 2;
     kernels.philox(stream, piece / 2, (odd + n + 1) / 2, bits);

@@ -9,9 +9,12 @@
 namespace candsamp {
 
 LearnedUnigram::LearnedUnigram(int64_t* counts, int64_t range)
-    : Distribution(range), counts_(counts) {
+    : Distribution(range), counts_(counts), short_counts_(new uint8_t[range + 7]) {
   total_ = range;
-  for (int64_t k = 0; k < range; ++k) total_ += counts[k];
+  for (int64_t k = 0; k < range; ++k) {
+    total_ += counts[k];
+    short_counts_[k] = ShortCount(static_cast<uint64_t>(counts[k]));
+  }
   Build();
 }
 
@@ -35,7 +38,7 @@ bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
   }
   std::memmove(places + at + 1, places + at, (taken_[block] - at) * sizeof *places);
   places[at] = id;
-  ++taken_[block];
+  most_ = std::max<int64_t>(most_, ++taken_[block]);
   return true;
 }
 
@@ -49,6 +52,11 @@ bool LearnedUnigram::Fill() {
       if (taken_[block] == blocks_.places) return false;
       places_[block * blocks_.places + taken_[block]++] = static_cast<uint32_t>(id);
     }
+  }
+  most_ = *std::max_element(taken_.get(), taken_.get() + blocks_.count);
+  for (int64_t block = 0; block < blocks_.count; ++block) {
+    uint32_t* const places = &places_[block * blocks_.places];
+    std::fill(places + taken_[block], places + blocks_.places, kEmptyPlace);
   }
   return true;
 }
@@ -64,9 +72,8 @@ void LearnedUnigram::Build() {
     capacity_ = capacity;
     blocks_ = BlocksFor(capacity);
     places_.reset();
-    places_.reset(new uint32_t[blocks_.count * blocks_.places]);
-    places_[0] = 0;                                   // is read in place of others
-    taken_.reset(new uint16_t[blocks_.count + 1]());  // one more may be read
+    places_.reset(new uint32_t[blocks_.count * blocks_.places + 1]);  // one more may be read
+    taken_.reset(new uint16_t[blocks_.count]);
   }
   salt_ = 0;
   while (!Fill()) ++salt_;
@@ -86,9 +93,13 @@ void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
     const int64_t end = std::min(begin + kBatch, count);
     int64_t size = 0;
     for (int64_t k = begin; k < end; ++k) {
-      if (k + kAhead < count) __builtin_prefetch(&counts_[classes[k + kAhead]], 1);
+      if (k + kAhead < count) {
+        __builtin_prefetch(&counts_[classes[k + kAhead]], 1);
+        __builtin_prefetch(&short_counts_[classes[k + kAhead]], 1);
+      }
       const uint64_t id = static_cast<uint64_t>(classes[k]);
       const uint64_t new_count = static_cast<uint64_t>(++counts_[id]);
+      short_counts_[id] = ShortCount(new_count);
       if (outgrown || (new_count & full) != 0) continue;
       const int64_t block = BlockFor(id, (new_count >> shift_) - 1);
       const uint32_t* const places = &places_[block * blocks_.places];
@@ -115,52 +126,32 @@ void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* posi
   const uint64_t first = *position;
   const PhiloxStream own = Child(stream, 0);
   const SlotTable table = this->table();
-  host.ParallelFor(count, 40, [&](int64_t begin, int64_t end) {
-    ForEachBits(own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
-      DrawBlock(table, own, first + at, n, bits, out + at);
-      Count(out, at, n, counts);
-    });
+  const SamplerKernels& kernels = ChosenSamplerKernels();
+  host.ParallelFor(count, 30, [&](int64_t begin, int64_t end) {
+    ForEachBits<kMostDraws>(
+        own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
+          kernels.learned_unigram(table, short_counts(), own, first + at, bits, n, out + at);
+          Count(out, at, n, counts);
+        });
   });
   *position += count;
 }
 
-// Memory is looked up in loops of their own, so that many lookups are under way at a time. Masks
-// choose between the two kinds of slots: which one comes next, no branch could predict.
-void LearnedUnigram::DrawBlock(const SlotTable& table, const PhiloxStream& stream, uint64_t first,
-                               int64_t count, const uint64_t* bits, int64_t* out) const {
-  static_assert(kDrawBlock <= Proposals::kMost);
-  const SamplerKernels& kernels = ChosenSamplerKernels();
-  const uint64_t full = (uint64_t{1} << shift_) - 1;
-  const auto in_table = [&](uint64_t index) { return index < table.places ? ~uint64_t{0} : 0; };
-  uint64_t more_bits[Proposals::kMost];
-  uint64_t draws[Proposals::kMost];  // that have nothing yet
-  Proposals proposals;
-  for (int64_t k = 0; k < count; ++k) draws[k] = first + k;
-  int64_t pending = kernels.propose(bits, draws, count, table, &proposals);
-  for (uint64_t attempt = 1;; ++attempt) {
-    for (int64_t k = 0; k < proposals.size; ++k) {
-      const uint64_t index = proposals.unit[k] >> shift_;
-      const uint64_t is_place = in_table(index);
-      const uint64_t of_place = places_[index & is_place];
-      const uint64_t id = (of_place & is_place) | ((index - table.places) & ~is_place);
-      __builtin_prefetch(&counts_[id]);  // its probability is asked for next
-      const uint64_t unit = proposals.unit[k] & full & ~is_place;
-      const uint64_t filled = static_cast<uint64_t>(counts_[id & ~is_place]) & full;
-      const uint64_t draw = proposals.draw[k];
-      out[draw - first] = static_cast<int64_t>(id);
-      draws[pending] = draw;
-      pending += filled < unit;
-    }
-    if (pending == 0) return;
-    kernels.philox_at(stream.key, stream.high + attempt, draws, pending, more_bits);
-    pending = kernels.propose(more_bits, draws, pending, table, &proposals);
-  }
-}
-
 void LearnedUnigram::Probabilities(const int64_t* ids, int64_t count, double* out) const {
   const double inverse = 1.0 / static_cast<double>(total_);
+  const uint8_t* const shorts = short_counts();
+  if (!shorts) {
+    for (int64_t k = 0; k < count; ++k) {
+      out[k] = static_cast<double>(counts_[ids[k]] + 1) * inverse;
+    }
+    return;
+  }
   for (int64_t k = 0; k < count; ++k) {
-    out[k] = static_cast<double>(counts_[ids[k]] + 1) * inverse;
+    // Without a branch: which classes have long counts cannot be predicted.
+    const int64_t id = ids[k], short_count = shorts[id];
+    const int64_t is_long = -(short_count >> 7);
+    const int64_t long_count = counts_[id & is_long];
+    out[k] = static_cast<double>(((long_count & is_long) | (short_count & ~is_long)) + 1) * inverse;
   }
 }
 

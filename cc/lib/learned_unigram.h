@@ -17,21 +17,21 @@
 
 namespace candsamp {
 
-constexpr int64_t kMostLearnedClasses = int64_t{1} << 32;
+constexpr int64_t kMostLearnedClasses = kEmptyPlace;
 constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 
-// With the sum N of the counts and the largest power of two t with 2 range * t <= N (1 for small
-// N):
+// With the sum N of the counts and the largest power of two t with range * t <= N (1 for small N):
 // - each class has count / t full slots (rounded down), of t units each. They lie in a table of
 //   blocks: slot (i, j) in a block that a hash of it names, the classes of a block in ascending
 //   order;
 // - and one slot filled to 1 + count mod t units, which needs no table: the count itself says how
 //   far.
-// A draw proposes a unit of one of the table's places or of one of the range's partial slots, and
-// takes 1 to 2.2 proposals on average, near the largest totals up to 4.2: the table is built for a
-// quarter more slots than there are at most, and its blocks are 70% full then. The table is built
-// anew when it is full, and with t doubled when N = 4 range * t. For N updates this takes O(range +
-// N) time.
+// A draw proposes a unit of one of the table's places, as many of each block as are taken of the
+// fullest one, or of one of the range's partial slots, and takes 1 to 2.3 proposals on average,
+// near the largest totals up to twice as many. The table is made for a quarter more slots than
+// there are at most, and is built anew when it is full, and with t doubled when N = 2 range * t.
+// For N updates this takes O(range + N) time. Small counts are also kept in a byte each: what draws
+// look up is in the cache then.
 class LearnedUnigram : public Distribution {
  public:
   // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts
@@ -52,9 +52,9 @@ class LearnedUnigram : public Distribution {
   // The sum of all weights.
   int64_t total() const { return total_; }
 
-  // How slots are laid out. Of a block's places those that are taken have a value.
+  // How slots are laid out.
   SlotTable table() const {
-    return MakeSlotTable(blocks_, shift_, range(), taken_.get(), places_.get(), counts_);
+    return MakeSlotTable(blocks_, most_, shift_, range(), places_.get(), counts_);
   }
   const SlotBlocks& blocks() const { return blocks_; }
 
@@ -71,10 +71,13 @@ class LearnedUnigram : public Distribution {
   bool Insert(uint32_t id, int64_t block);
   void Build();
   bool Fill();
-  void DrawBlock(const SlotTable& table, const PhiloxStream& stream, uint64_t first, int64_t count,
-                 const uint64_t* bits, int64_t* out) const;
+  // Null where they say too little.
+  const uint8_t* short_counts() const {
+    return HasShortCounts(shift_) ? short_counts_.get() : nullptr;
+  }
 
   int64_t* counts_;
+  std::unique_ptr<uint8_t[]> short_counts_;
   int64_t total_ = 0;
   int shift_ = 0;         // t = 2^shift
   int64_t slots_ = 0;     // full ones
@@ -82,7 +85,8 @@ class LearnedUnigram : public Distribution {
   uint64_t salt_ = 0;
   SlotBlocks blocks_ = {0, 0};
   std::unique_ptr<uint32_t[]> places_;  // [blocks, places]
-  std::unique_ptr<uint16_t[]> taken_;   // [blocks + 1]
+  std::unique_ptr<uint16_t[]> taken_;   // of each block
+  int64_t most_ = 0;                    // of any block
 };
 
 }  // namespace candsamp

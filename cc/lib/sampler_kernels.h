@@ -11,20 +11,12 @@
 
 namespace candsamp {
 
-// What up to kMost draws were proposed.
-struct Proposals {
-  static constexpr int64_t kMost = 512;
-  int64_t size;
-  uint64_t unit[kMost], draw[kMost];
-};
+// How many draws are made at a time where some take several attempts.
+constexpr int64_t kMostDraws = 2048;
 
 struct SamplerKernels {
   // out[k] = the k-th 64 bits of the stream from block `block` on, for k < 2 * blocks.
   void (*philox)(const PhiloxStream& stream, uint64_t block, int64_t blocks, uint64_t* out);
-  // out[k] = the first 64 bits of the block with counter (high, lows[k]).
-  void (*philox_at)(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count,
-                    uint64_t* out);
-
   // out[k] = UniformDraw(bits[k]). Returns whether any of them is to be rejected.
   bool (*uniform)(const uint64_t* bits, int64_t count, const UniformRange& range, int64_t* out);
 
@@ -41,11 +33,12 @@ struct SamplerKernels {
   void (*log_uniform_count)(const int64_t* ids, int64_t count, const LogUniformRange& range,
                             double factor, float* counts);
 
-  // The proposals of draws[0 .. count), from bits[k]; the classes and the counts they lead to are
-  // on their way into the cache. Moves the draws that are proposed nothing to the front and returns
-  // how many. draws has room for Proposals::kMost.
-  int64_t (*propose)(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
-                     Proposals* proposals);
+  // out[k] = LearnedUnigramDraw(table, stream, first + k, bits[k]), for k < count <= kMostDraws.
+  // short_counts is null, or has the ShortCount of each class. Of it 7 bytes more may be read, of
+  // bits 7 numbers more, and of the table's classes one more.
+  void (*learned_unigram)(const SlotTable& table, const uint8_t* short_counts,
+                          const PhiloxStream& stream, uint64_t first, const uint64_t* bits,
+                          int64_t count, int64_t* out);
 
   // out[k] = p[k] * factor; ProbabilityWithinTries; ProbabilityBefore.
   void (*scaled)(const double* p, int64_t count, double factor, float* out);

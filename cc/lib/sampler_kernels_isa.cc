@@ -134,28 +134,6 @@ void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, 
   }
 }
 
-template <int kV>
-CANDSAMP_FORMULA int64_t PhiloxOfVectorsAt(const RoundKeys& keys, uint64_t high,
-                                           const uint64_t* lows, int64_t count, uint64_t* out) {
-  Lanes highs[kV];
-  for (int v = 0; v < kV; ++v) highs[v] = Lanes{} + high;
-  int64_t b = 0;
-  for (; b + kV * kLanes <= count; b += kV * kLanes) {
-    Lanes low[kV], first[kV], second[kV];
-    memcpy(low, lows + b, sizeof low);
-    PhiloxOfLanes<kV>(keys, highs, low, first, second);
-    memcpy(out + b, first, sizeof first);
-  }
-  return b;
-}
-
-void PhiloxAt(uint64_t key, uint64_t high, const uint64_t* lows, int64_t count, uint64_t* out) {
-  const RoundKeys keys(key);
-  int64_t b = PhiloxOfVectorsAt<kVectors>(keys, high, lows, count, out);
-  b += PhiloxOfVectorsAt<1>(keys, high, lows + b, count - b, out + b);
-  for (; b < count; ++b) out[b] = Philox(key, high, lows[b]).bits[0];
-}
-
 // The high halves of products, and the low ones.
 CANDSAMP_FORMULA Lanes HighProducts(Lanes a, Lanes b, Lanes* low_halves) {
   const Lanes a1 = a >> 32, b1 = b >> 32;
@@ -312,32 +290,27 @@ void LogUniformFloatCount(const int64_t* ids, int64_t count, const LogUniformRan
   LogUniformCounts(ids, count, range, factor, counts);
 }
 
-#if defined(__AVX2__)
 // One bit for each lane, of which all bits are equal.
 CANDSAMP_FORMULA unsigned MaskOf(Lanes lanes) {
 #if defined(__AVX512F__)
   return _mm512_movepi64_mask(reinterpret_cast<__m512i>(lanes));
-#else
+#elif defined(__AVX2__)
   return static_cast<unsigned>(_mm256_movemask_pd(reinterpret_cast<__m256d>(lanes)));
+#else
+  return static_cast<unsigned>(_mm_movemask_pd(reinterpret_cast<__m128d>(lanes)));
 #endif
 }
 
-#if !defined(__AVX512F__)
-// The permutations of 32-bit lanes that move the 64-bit lanes of a mask to the front. The last of
-// them fills the rest.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// The permutations of 32-bit lanes that move the 64-bit lanes of a mask to the front.
 struct PackOrders {
   constexpr PackOrders() : halves() {
     for (int mask = 0; mask < 16; ++mask) {
-      int to = 0, last = 0;
+      int to = 0;
       for (int lane = 0; lane < 4; ++lane) {
         if (!(mask >> lane & 1)) continue;
-        last = lane;
         halves[mask][to++] = 2 * lane;
         halves[mask][to++] = 2 * lane + 1;
-      }
-      while (to < 8) {
-        halves[mask][to++] = 2 * last;
-        halves[mask][to++] = 2 * last + 1;
       }
     }
   }
@@ -346,95 +319,159 @@ struct PackOrders {
 constexpr PackOrders kPackOrders;
 #endif
 
-// Writes the lanes of the mask, packed, and after them lanes of `rest`, or of no other value.
-CANDSAMP_FORMULA void Pack(Lanes lanes, unsigned mask, Lanes rest, uint64_t* to) {
+// Writes the lanes of the mask, packed, and after them anything.
+CANDSAMP_FORMULA void Pack(Lanes lanes, unsigned mask, uint64_t* to) {
 #if defined(__AVX512F__)
-  _mm512_storeu_si512(
-      to, _mm512_mask_compress_epi64(reinterpret_cast<__m512i>(rest), static_cast<__mmask8>(mask),
-                                     reinterpret_cast<__m512i>(lanes)));
-#else
-  (void)rest;
+  const __m512i packed =
+      _mm512_maskz_compress_epi64(static_cast<__mmask8>(mask), reinterpret_cast<__m512i>(lanes));
+  memcpy(to, &packed, sizeof packed);
+#elif defined(__AVX2__)
   const __m256i order =
       _mm256_load_si256(reinterpret_cast<const __m256i*>(kPackOrders.halves[mask]));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
-                      _mm256_permutevar8x32_epi32(reinterpret_cast<__m256i>(lanes), order));
-#endif
-}
-
-// table[index]. 32 bits are read, of which the upper 16 are the next entry.
-CANDSAMP_FORMULA Lanes Gather(const uint16_t* table, Lanes index) {
-#if defined(__AVX512F__)
-  const __m256i words = _mm512_mask_i64gather_epi32(_mm256_setzero_si256(), 0xff,
-                                                    reinterpret_cast<__m512i>(index), table, 2);
-  const Lanes wide = reinterpret_cast<Lanes>(_mm512_maskz_cvtepu32_epi64(0xff, words));
+  const __m256i packed = _mm256_permutevar8x32_epi32(reinterpret_cast<__m256i>(lanes), order);
+  memcpy(to, &packed, sizeof packed);
 #else
-  const __m128i words = _mm256_i64gather_epi32(reinterpret_cast<const int*>(table),
-                                               reinterpret_cast<__m256i>(index), 2);
-  const Lanes wide = reinterpret_cast<Lanes>(_mm256_cvtepu32_epi64(words));
+  to[0] = lanes[mask == 2];
+  to[1] = lanes[1];
 #endif
-  return wide & 0xffff;
 }
-#endif  // __AVX2__
 
-int64_t ProposeAll(const uint64_t* bits, uint64_t* draws, int64_t count, const SlotTable& table,
-                   Proposals* out) {
-  int64_t size = 0, rejected = 0, k = 0;
-#if defined(__AVX2__)
-  // Below 2^63: comparing signed lanes takes fewer instructions.
+CANDSAMP_FORMULA Lanes LanesAt(const uint64_t* values) {
+  Lanes lanes;
+  memcpy(&lanes, values, sizeof lanes);
+  return lanes;
+}
+CANDSAMP_FORMULA void Store(Lanes lanes, uint64_t* values) { memcpy(values, &lanes, sizeof lanes); }
+
+// Below 2^63: comparing signed lanes takes fewer instructions.
+CANDSAMP_FORMULA Lanes IsLess(Lanes a, Lanes b) {
   typedef int64_t SignedLanes __attribute__((vector_size(8 * kLanes)));
-  const auto is_less = [](Lanes a, Lanes b) {
-    return reinterpret_cast<Lanes>(reinterpret_cast<SignedLanes>(a) <
-                                   reinterpret_cast<SignedLanes>(b));
-  };
-  const Lanes units = Lanes{} + table.units, places = Lanes{} + table.places;
-  const Lanes place_mask = Lanes{} + ((uint64_t{1} << table.block_shift) - 1);
-  const Lanes last_block = Lanes{} + table.last_block;
-  const Lanes classes = Lanes{} + reinterpret_cast<uint64_t>(table.classes);
-  const Lanes counts =
-      Lanes{} + (reinterpret_cast<uint64_t>(table.counts) - table.places * sizeof table.counts[0]);
-  for (; k + kLanes <= count; k += kLanes) {
-    Lanes x, draw, low;
-    memcpy(&x, bits + k, sizeof x);
-    memcpy(&draw, draws + k, sizeof draw);
-    const Lanes unit = HighProducts(x, units, &low);
-    const Lanes index = unit >> table.shift;
-    const Lanes any_block = index >> table.block_shift;
-    const Lanes is_table = is_less(index, places);
-    const Lanes block = (any_block & is_table) | (last_block & ~is_table);
-    const Lanes is_taken = is_less(index & place_mask, Gather(table.taken, block));
-    const Lanes is_fair = reinterpret_cast<Lanes>(low >= table.unfair);
-    const unsigned proposed = MaskOf(is_fair & (is_taken | ~is_table));
-    const unsigned nothing = ~proposed & ((1u << kLanes) - 1);
-    Pack(unit, proposed, unit, out->unit + size);
-    Pack(draw, proposed, draw, out->draw + size);
-    Pack(draw, nothing, draw, draws + rejected);
-    uint64_t next[kLanes];
-    Pack(((classes + (index << 2)) & is_table) | ((counts + (index << 3)) & ~is_table), proposed,
-         classes, next);
-    for (int lane = 0; lane < kLanes; ++lane) {
-      __builtin_prefetch(reinterpret_cast<const void*>(next[lane]));
+  return reinterpret_cast<Lanes>(reinterpret_cast<SignedLanes>(a) <
+                                 reinterpret_cast<SignedLanes>(b));
+}
+
+CANDSAMP_FORMULA Lanes Choose(Lanes mask, Lanes a, Lanes b) { return (a & mask) | (b & ~mask); }
+
+// DrawSlot of many bits, in three steps: vectors say where to look, a loop looks, and vectors say
+// what it means. So many lookups are under way at a time, and no branch waits for one.
+class SlotDraws {
+ public:
+  static constexpr int64_t kMost = 256;
+
+  SlotDraws(const SlotTable& table, const uint8_t* short_counts)
+      : table_(table),
+        counts_(short_counts ? reinterpret_cast<uint64_t>(short_counts)
+                             : reinterpret_cast<uint64_t>(table.counts)),
+        log_count_size_(short_counts ? 0 : 3) {}
+
+  // Calls take(k, ids, mask) for consecutive parts of bits[0 .. count): the draws that bits[k] and
+  // the next of them give, and which give none. REQUIRES: kLanes - 1 more bits, and that much room.
+  template <typename Take>
+  CANDSAMP_METHOD void ForEach(const uint64_t* bits, int64_t count, Take take) {
+    for (int64_t begin = 0; begin < count; begin += kMost) {
+      const int64_t n = count - begin < kMost ? count - begin : kMost;
+      Locate(bits + begin, n);
+      LookUp(n);
+      for (int64_t k = 0; k < n; k += kLanes) {
+        Lanes ids;
+        const unsigned none = Interpret(k, &ids);
+        const int64_t left = n - k;
+        take(begin + k, ids, left < kLanes ? none & ((1u << left) - 1) : none);
+      }
     }
-    const int64_t taken = __builtin_popcount(proposed);
-    size += taken;
-    rejected += kLanes - taken;
   }
-#endif
-  for (; k < count; ++k) {
-    const uint64_t draw = draws[k];
-    uint64_t unit;
-    const bool proposed = Propose(bits[k], table, &unit);
-    const uint64_t index = unit >> table.shift;
-    __builtin_prefetch(index < table.places
-                           ? static_cast<const void*>(table.classes + index)
-                           : static_cast<const void*>(table.counts + (index - table.places)));
-    out->unit[size] = unit;
-    out->draw[size] = draw;
-    draws[rejected] = draw;
-    size += proposed;
-    rejected += !proposed;
+
+ private:
+  void Locate(const uint64_t* bits, int64_t n) {
+    typedef double Doubles __attribute__((vector_size(8 * kLanes)));
+    const Lanes units = Lanes{} + table_.units, places = Lanes{} + table_.places;
+    const Lanes gap = Lanes{} + table_.gap;
+    const Lanes classes = Lanes{} + reinterpret_cast<uint64_t>(table_.classes);
+    const Lanes empty = Lanes{} + reinterpret_cast<uint64_t>(&kNoClass);
+    for (int64_t k = 0; k < n; k += kLanes) {
+      Lanes low;
+      const Lanes unit = HighProducts(LanesAt(bits + k), units, &low);
+      const Lanes slot = unit >> table_.shift;
+      // BlockOfPlace.
+      const Doubles middle = reinterpret_cast<Doubles>(slot | kTwo52Bits) - kTwo52 + 0.5;
+      const Doubles block = middle * table_.blocks_per_place - 0.5 + kRoundingShift;
+      const Lanes place = slot + ProductOfLowHalves(reinterpret_cast<Lanes>(block), gap);
+      const Lanes partial = counts_ + ((slot - places) << log_count_size_);
+      const Lanes at = Choose(IsLess(slot, places), classes + (place << 2), partial);
+      const Lanes fair = reinterpret_cast<Lanes>(low >= table_.unfair);
+      Store(Choose(fair, at, empty), at_ + k);
+      Store(unit, units_ + k);
+      for (int lane = 0; lane < kLanes; ++lane) {
+        __builtin_prefetch(reinterpret_cast<const void*>(at_[k + lane]));
+      }
+    }
   }
-  out->size = size;
-  return rejected;
+
+  void LookUp(int64_t n) {
+    for (int64_t k = 0; k < n; ++k) {
+      memcpy(&found_[k], reinterpret_cast<const void*>(at_[k]), sizeof found_[k]);
+    }
+  }
+
+  CANDSAMP_METHOD unsigned Interpret(int64_t k, Lanes* ids) const {
+    const Lanes found = LanesAt(found_ + k);
+    const Lanes id = (LanesAt(at_ + k) - counts_) >> log_count_size_;
+    const Lanes is_partial = reinterpret_cast<Lanes>(id < static_cast<uint64_t>(table_.range));
+    const Lanes of_place = found & 0xffffffff;
+    const Lanes part = Lanes{} + ((uint64_t{1} << table_.shift) - 1);
+    *ids = Choose(is_partial, id, of_place);
+    const Lanes is_empty = reinterpret_cast<Lanes>(of_place == kEmptyPlace);
+    return MaskOf(Choose(is_partial, IsLess(found & part, LanesAt(units_ + k) & part), is_empty));
+  }
+
+  static constexpr uint64_t kNoClass = kEmptyPlace;
+
+  const SlotTable& table_;
+  const uint64_t counts_;  // where they are, short or not
+  const int log_count_size_;
+  uint64_t at_[kMost + kLanes], units_[kMost + kLanes], found_[kMost + kLanes];
+};
+
+void LearnedUnigramDraws(const SlotTable& table, const uint8_t* short_counts,
+                         const PhiloxStream& stream, uint64_t first, const uint64_t* bits,
+                         int64_t count, int64_t* out) {
+  SlotDraws slots(table, short_counts);
+  uint64_t left[kMostDraws + kLanes];  // the draws that have nothing yet
+  int64_t size = 0;
+  Lanes draw;
+  for (int lane = 0; lane < kLanes; ++lane) draw[lane] = lane;
+  slots.ForEach(bits, count, [&](int64_t k, Lanes ids, unsigned none) {
+    if (k + kLanes <= count) {
+      memcpy(out + k, &ids, sizeof ids);
+    } else {
+      for (int lane = 0; k + lane < count; ++lane) out[k + lane] = static_cast<int64_t>(ids[lane]);
+    }
+    Pack(draw, none, left + size);
+    size += __builtin_popcount(none);
+    draw += kLanes;
+  });
+  const RoundKeys keys(stream.key);
+  uint64_t more[kMostDraws + kLanes];
+  for (uint64_t attempt = 1; size > 0; ++attempt) {
+    Store(Lanes{}, left + size);
+    const Lanes high = Lanes{} + (stream.high + attempt);
+    for (int64_t k = 0; k < size; k += kLanes) {
+      const Lanes low = first + LanesAt(left + k);
+      Lanes random, unused;
+      PhiloxOfLanes<1>(keys, &high, &low, &random, &unused);
+      Store(random, more + k);
+    }
+    const int64_t tried = size;
+    size = 0;
+    slots.ForEach(more, tried, [&](int64_t k, Lanes ids, unsigned none) {
+      const Lanes draws = LanesAt(left + k);
+      for (int lane = 0; lane < kLanes && k + lane < tried; ++lane) {
+        out[draws[lane]] = static_cast<int64_t>(ids[lane]);
+      }
+      Pack(draws, none, left + size);
+      size += __builtin_popcount(none);
+    });
+  }
 }
 
 void Scaled(const double* p, int64_t count, double factor, float* out) {
@@ -468,8 +505,17 @@ void Clocks(const uint64_t* bits, const double* p, int64_t count, double* out) {
 }  // namespace
 
 extern const SamplerKernels kSamplers = {
-    PhiloxSequence,       PhiloxAt,   UniformDraws, Columns,     LogUniform, LogUniformProbability,
-    LogUniformFloatCount, ProposeAll, Scaled,       WithinTries, Before,     Clocks,
+    PhiloxSequence,
+    UniformDraws,
+    Columns,
+    LogUniform,
+    LogUniformProbability,
+    LogUniformFloatCount,
+    LearnedUnigramDraws,
+    Scaled,
+    WithinTries,
+    Before,
+    Clocks,
 };
 
 }  // namespace CANDSAMP_ISA

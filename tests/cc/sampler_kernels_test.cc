@@ -12,6 +12,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cc/lib/instruction_set.h"
@@ -134,18 +135,6 @@ TEST_P(SamplerKernelsTest, Philox) {
   }
 }
 
-TEST_P(SamplerKernelsTest, PhiloxAt) {
-  for (int64_t count = 0; count <= kMostCount; ++count) {
-    const uint64_t key = random_(), high = random_();
-    const std::vector<uint64_t> lows = RandomBits(count);
-    Output<uint64_t> out(count);
-    kernels_.philox_at(key, high, lows.data(), count, out.data());
-    std::vector<uint64_t> expected;
-    for (const uint64_t low : lows) expected.push_back(Philox(key, high, low).bits[0]);
-    out.Expect(expected, "random counters");
-  }
-}
-
 TEST_P(SamplerKernelsTest, Uniform) {
   for (const int64_t range : {int64_t{1}, int64_t{3}, int64_t{1000}, int64_t{1} << 40,
                               3 * (int64_t{1} << 61), std::numeric_limits<int64_t>::max()}) {
@@ -237,44 +226,61 @@ TEST_P(SamplerKernelsTest, LogUniformAtTheBordersOfTheClasses) {
   }
 }
 
-TEST_P(SamplerKernelsTest, Propose) {
-  for (const int64_t blocks : {1, 2, 37}) {
-    for (const uint64_t classes : {uint64_t{0}, uint64_t{5}, uint64_t{100000}}) {
-      std::vector<uint16_t> taken(blocks + 1);
-      for (uint16_t& one : taken) one = static_cast<uint16_t>(random_() % 257);
-      SlotTable table;
-      table.shift = static_cast<int>(random_() % 40);
-      table.block_shift = blocks == 1 ? 63 : 8;
-      table.places = blocks == 1 ? 200 : 256 * blocks;
-      table.units = (table.places + classes) << table.shift;
-      table.unfair = uint64_t{1} << 62;  // many, so that some are met
-      table.taken = taken.data();
-      table.last_block = blocks - 1;
-      for (int64_t count = 0; count <= kMostCount; ++count) {
-        const std::vector<uint64_t> bits = RandomBits(count);
-        std::vector<uint64_t> draws(Proposals::kMost, 7);
-        std::vector<uint64_t> units, proposed, rejected;
-        for (int64_t k = 0; k < count; ++k) {
-          draws[k] = random_();
-          uint64_t unit;
-          if (Propose(bits[k], table, &unit)) {
-            units.push_back(unit);
-            proposed.push_back(draws[k]);
-          } else {
-            rejected.push_back(draws[k]);
+TEST_P(SamplerKernelsTest, LearnedUnigram) {
+  for (const auto& [blocks, most] : std::vector<std::pair<int64_t, int64_t>>{
+           {1, 0}, {1, 1}, {1, 200}, {2, 1}, {37, 3}, {1000, 199}}) {
+    for (const int64_t range : {1, 5, 20000}) {
+      for (const int shift : {0, 1, 5, 6, 40}) {
+        std::vector<uint32_t> classes(blocks * 200 + 1);
+        for (uint32_t& one : classes) one = random_() % 4 ? random_() % range : kEmptyPlace;
+        std::vector<int64_t> counts(range);
+        for (int64_t& count : counts)
+          count = static_cast<int64_t>(random_() >> (random_() % 63 + 1));
+        counts[0] = (int64_t{1} << shift) - 1;  // so that something is drawn in the end
+        std::vector<uint8_t> short_counts;
+        for (const int64_t count : counts) short_counts.push_back(ShortCount(count));
+        short_counts.resize(range + 7);
+        SlotTable table =
+            MakeSlotTable({blocks, 200}, most, shift, range, classes.data(), counts.data());
+        table.unfair = random_() >> 2;  // many, so that some are met
+        for (const int64_t count : {0, 1, 7, 8, 9, 70, 2047, 2048}) {
+          const PhiloxStream stream = {random_(), random_(), random_()};
+          const uint64_t first = random_() % 2 ? 12345 : ~uint64_t{0} - 9;
+          std::vector<uint64_t> bits = RandomBits(count + 7);
+          std::vector<int64_t> expected;
+          for (int64_t k = 0; k < count; ++k) {
+            expected.push_back(LearnedUnigramDraw(table, stream, first + k, bits[k]));
           }
+          Output<int64_t> out(count);
+          kernels_.learned_unigram(table, HasShortCounts(shift) ? short_counts.data() : nullptr,
+                                   stream, first, bits.data(), count, out.data());
+          out.Expect(expected, std::to_string(blocks) + " blocks, shift " + std::to_string(shift));
         }
-        const auto proposals = std::make_unique<Proposals>();
-        const int64_t left =
-            kernels_.propose(bits.data(), draws.data(), count, table, proposals.get());
-        const auto first = [](const uint64_t* values, int64_t size) {
-          return std::vector<uint64_t>(values, values + size);
-        };
-        ASSERT_EQ(first(draws.data(), left), rejected);
-        ASSERT_EQ(first(proposals->unit, proposals->size), units);
-        ASSERT_EQ(first(proposals->draw, proposals->size), proposed);
       }
     }
+  }
+}
+
+TEST(SlotTableTest, BlockOfPlace) {
+  std::mt19937_64 random(1);
+  for (const auto& [blocks, most] : std::vector<std::pair<int64_t, int64_t>>{
+           {1, 1}, {1, 1024}, {int64_t{1} << 27, 256}, {int64_t{1} << 27, 255}, {113, 237}}) {
+    const SlotTable table = MakeSlotTable({blocks, most}, most, 0, 1, nullptr, nullptr);
+    const uint64_t last = static_cast<uint64_t>(blocks * most) - 1;
+    std::vector<uint64_t> places = {0, last};
+    for (int k = 0; k < 2000; ++k) {
+      // At the borders of blocks, and anywhere.
+      const uint64_t first = random() % blocks * most;
+      places.insert(places.end(), {first, first + most - 1, random() % (last + 1)});
+    }
+    for (const uint64_t place : places) ASSERT_EQ(BlockOfPlace(place, table), place / most);
+  }
+}
+
+TEST(SlotTableTest, ShortCount) {
+  for (const uint64_t count : {0, 1, 126, 127}) EXPECT_EQ(ShortCount(count), count);
+  for (const uint64_t count : {uint64_t{128}, uint64_t{129}, uint64_t{255}, uint64_t{1} << 62}) {
+    EXPECT_EQ(ShortCount(count), 128 | count % 128);
   }
 }
 

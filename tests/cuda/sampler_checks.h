@@ -89,7 +89,7 @@ LearnedCounts UploadLearned(Backend& backend, const std::vector<int64_t>& counts
   learned.counts = backend.Upload(counts);
   learned.state = backend.Upload(std::vector<SlotState>(1));
   learned.places = backend.Upload(std::vector<uint32_t>(blocks.count * blocks.places));
-  learned.taken = backend.Upload(std::vector<uint16_t>(blocks.count + 2));
+  learned.taken = backend.Upload(std::vector<uint16_t>(blocks.count + 1));
   backend.Build(learned, counted + range);
   return learned;
 }
@@ -255,21 +255,17 @@ std::string CompareTables(Backend& backend, const LearnedUnigram& cpu,
   const SlotBlocks& blocks = cpu.blocks();
   const SlotTable table = cpu.table();
   const SlotState state = backend.Download(learned.state, 1)[0];
-  const std::vector<int64_t> wanted = {cpu.total(), blocks.count, blocks.places, table.shift};
-  const std::vector<int64_t> got = {state.total, state.blocks.count, state.blocks.places,
-                                    state.table.shift};
-  std::string problem = Difference("layout", wanted, got);
+  const auto layout = [](int64_t total, const SlotBlocks& blocks, const SlotTable& table) {
+    return std::vector<int64_t>{total, blocks.count, blocks.places, table.shift,
+                                static_cast<int64_t>(table.of_block)};
+  };
+  std::string problem = Difference("layout", layout(cpu.total(), blocks, table),
+                                   layout(state.total, state.blocks, state.table));
   if (!problem.empty()) return problem;
-  const std::vector<uint16_t> taken(table.taken, table.taken + blocks.count);
-  problem = Difference("taken", taken, backend.Download(learned.taken, blocks.count));
-  std::vector<uint32_t> places(table.classes, table.classes + table.places);
-  std::vector<uint32_t> got_places = backend.Download(learned.places, table.places);
-  for (int64_t place = 0; place < static_cast<int64_t>(table.places); ++place) {
-    if (place % blocks.places >= taken[place / blocks.places]) {
-      places[place] = got_places[place] = 0;
-    }
-  }
-  return problem + Difference(" places", places, got_places);
+  const int64_t size = blocks.count * blocks.places;
+  const std::vector<uint32_t> places(table.classes, table.classes + size);
+  const std::vector<uint32_t> got_places = backend.Download(learned.places, size);
+  return Difference("places", places, got_places);
 }
 
 // Counts batches of classes, drawing after each.
