@@ -33,8 +33,10 @@ def _cores():
 def median_seconds(steps, rounds=ROUNDS):
     """Median seconds of each of `steps` (a dict of functions), called in turn, round by round.
 
-    Taking turns spreads what else the machine does over all of them alike. A step on the CPU has
-    run when its call returns.
+    Taking turns spreads what else the machine does over all of them alike. A step is timed right
+    after a call that is not: what the others left in the caches, and cores that fell asleep while
+    one of them ran on a single core, count for none. A step on the CPU has run when its call
+    returns.
     """
     seconds = {name: [] for name in steps}
     for step in steps.values():
@@ -42,6 +44,7 @@ def median_seconds(steps, rounds=ROUNDS):
             step()
     for _ in range(rounds):
         for name, step in steps.items():
+            step()
             start = time.perf_counter()
             step()
             seconds[name].append(time.perf_counter() - start)

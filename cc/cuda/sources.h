@@ -90,9 +90,11 @@ struct LogUniformSource {
     const int64_t id = Class(stream, draw);
     return {id, Count(id, factor)};
   }
-  CANDSAMP_DEVICE double Probability(int64_t id) const { return LogUniformCount(id, map, 1); }
+  CANDSAMP_DEVICE double Probability(int64_t id) const {
+    return LogUniformCount<double>(id, map, 1);
+  }
   CANDSAMP_DEVICE float Count(int64_t id, double factor) const {
-    return static_cast<float>(LogUniformCount(id, map, factor));
+    return LogUniformCount<float>(id, map, factor);
   }
 
   int64_t range;

@@ -271,11 +271,11 @@ CANDSAMP_FORMULA void LogUniformCounts(const int64_t* ids, int64_t count,
   if (range.range <= int64_t{1} << 50) {
     for (int64_t k = 0; k < count; ++k) {
       const double s = 1.0 / DoubleOfShortInteger(2 * ids[k] + 3);
-      out[k] = static_cast<T>(HalfLogOfNextRatio(s) * scale);
+      out[k] = static_cast<T>(HalfLogOfNextRatio<T>(s) * scale);
     }
   } else {
     for (int64_t k = 0; k < count; ++k) {
-      out[k] = static_cast<T>(LogUniformCount(ids[k], range, factor));
+      out[k] = LogUniformCount<T>(ids[k], range, factor);
     }
   }
 }

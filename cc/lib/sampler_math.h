@@ -72,9 +72,10 @@ struct LogUniformRange {
 };
 
 // P(id) * factor.
-CANDSAMP_FORMULA double LogUniformCount(int64_t id, const LogUniformRange& range, double factor) {
-  return HalfLogOfNextRatio(1.0 / (2.0 * DoubleOfInteger(id) + 3.0)) *
-         (2.0 / range.log_range * factor);
+template <typename Result>
+CANDSAMP_FORMULA Result LogUniformCount(int64_t id, const LogUniformRange& range, double factor) {
+  return static_cast<Result>(HalfLogOfNextRatio<Result>(1.0 / (2.0 * DoubleOfInteger(id) + 3.0)) *
+                             (2.0 / range.log_range * factor));
 }
 
 // The probability that a class is among `tries` independent draws: 1 - (1 - p)^tries, by way of the

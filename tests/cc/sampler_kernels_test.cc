@@ -293,8 +293,8 @@ TEST_P(SamplerKernelsTest, LogUniformProbabilitiesAndCounts) {
       for (int64_t k = 0; k < count; ++k) {
         const int64_t id = static_cast<int64_t>(random_() >> 1) >> (random_() % 63);
         ids[k] = std::min(random_() % 4 ? id : k % 3, range - 1);
-        expected[k] = LogUniformCount(ids[k], RangeOf(range), 1.0);
-        expected_counts[k] = static_cast<float>(LogUniformCount(ids[k], RangeOf(range), 700.0));
+        expected[k] = LogUniformCount<double>(ids[k], RangeOf(range), 1.0);
+        expected_counts[k] = LogUniformCount<float>(ids[k], RangeOf(range), 700.0);
       }
       Output<double> out(count);
       kernels_.log_uniform_probability(ids.data(), count, RangeOf(range), out.data());
