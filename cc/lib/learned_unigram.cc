@@ -139,19 +139,12 @@ void LearnedUnigram::Draw(Host& host, const PhiloxStream& stream, uint64_t* posi
 
 void LearnedUnigram::Probabilities(const int64_t* ids, int64_t count, double* out) const {
   const double inverse = 1.0 / static_cast<double>(total_);
-  const uint8_t* const shorts = short_counts();
-  if (!shorts) {
-    for (int64_t k = 0; k < count; ++k) {
-      out[k] = static_cast<double>(counts_[ids[k]] + 1) * inverse;
-    }
+  if (const uint8_t* const shorts = short_counts()) {
+    ChosenSamplerKernels().learned_unigram_probability(counts_, shorts, ids, count, inverse, out);
     return;
   }
   for (int64_t k = 0; k < count; ++k) {
-    // Without a branch: which classes have long counts cannot be predicted.
-    const int64_t id = ids[k], short_count = shorts[id];
-    const int64_t is_long = -(short_count >> 7);
-    const int64_t long_count = counts_[id & is_long];
-    out[k] = static_cast<double>(((long_count & is_long) | (short_count & ~is_long)) + 1) * inverse;
+    out[k] = static_cast<double>(counts_[ids[k]] + 1) * inverse;
   }
 }
 

@@ -22,7 +22,7 @@ constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 
 // With the sum N of the counts and the largest power of two t with range * t <= N (1 for small N):
 // - each class has count / t full slots (rounded down), of t units each. They lie in a table of
-//   blocks: slot (i, j) in a block that a hash of it names, the classes of a block in ascending
+//   blocks, one a block from a first one on (BlockOfSlot), the classes of a block in ascending
 //   order;
 // - and one slot filled to 1 + count mod t units, which needs no table: the count itself says how
 //   far.

@@ -39,6 +39,10 @@ struct SamplerKernels {
   void (*learned_unigram)(const SlotTable& table, const uint8_t* short_counts,
                           const PhiloxStream& stream, uint64_t first, const uint64_t* bits,
                           int64_t count, int64_t* out);
+  // out[k] = (counts[ids[k]] + 1) * inverse. short_counts has the ShortCount of each class.
+  void (*learned_unigram_probability)(const int64_t* counts, const uint8_t* short_counts,
+                                      const int64_t* ids, int64_t count, double inverse,
+                                      double* out);
 
   // out[k] = p[k] * factor; ProbabilityWithinTries; ProbabilityBefore.
   void (*scaled)(const double* p, int64_t count, double factor, float* out);

@@ -144,6 +144,11 @@ CANDSAMP_FORMULA Lanes HighProducts(Lanes a, Lanes b, Lanes* low_halves) {
   return ProductOfLowHalves(a1, b1) + (middle0 >> 32) + (middle1 >> 32);
 }
 
+CANDSAMP_FORMULA Lanes HighHalves(Lanes a, Lanes b) {
+  Lanes ignored;
+  return HighProducts(a, b, &ignored);
+}
+
 bool UniformDraws(const uint64_t* bits, int64_t count, const UniformRange& range, int64_t* out) {
   int64_t k = 0;
   Lanes any = {};
@@ -352,8 +357,8 @@ CANDSAMP_FORMULA Lanes IsLess(Lanes a, Lanes b) {
 
 CANDSAMP_FORMULA Lanes Choose(Lanes mask, Lanes a, Lanes b) { return (a & mask) | (b & ~mask); }
 
-// DrawSlot of many bits, in three steps: vectors say where to look, a loop looks, and vectors say
-// what it means. So many lookups are under way at a time, and no branch waits for one.
+// ClassOfUnit of many units, in three steps: vectors say where to look, a loop looks, and vectors
+// say what it means. So many lookups are under way at a time, and no branch waits for one.
 class SlotDraws {
  public:
   static constexpr int64_t kMost = 256;
@@ -362,15 +367,21 @@ class SlotDraws {
       : table_(table),
         counts_(short_counts ? reinterpret_cast<uint64_t>(short_counts)
                              : reinterpret_cast<uint64_t>(table.counts)),
-        log_count_size_(short_counts ? 0 : 3) {}
+        log_count_size_(short_counts ? 0 : 3),
+        reciprocal_(ShortReciprocalOf(table.of_block)) {}
 
-  // Calls take(k, ids, mask) for consecutive parts of bits[0 .. count): the draws that bits[k] and
-  // the next of them give, and which give none. REQUIRES: kLanes - 1 more bits, and that much room.
+  // Calls take(k, ids, mask) for consecutive parts of bits[0 .. count): the classes that bits[k]
+  // and the next of them give, by their lower halves where there are pairs, and which give none.
+  // REQUIRES: kLanes - 1 more bits, and that much room.
   template <typename Take>
   CANDSAMP_METHOD void ForEach(const uint64_t* bits, int64_t count, Take take) {
     for (int64_t begin = 0; begin < count; begin += kMost) {
       const int64_t n = count - begin < kMost ? count - begin : kMost;
-      Locate(bits + begin, n);
+      if (HasPairs(table_)) {
+        Locate<true>(bits + begin, n);
+      } else {
+        Locate<false>(bits + begin, n);
+      }
       LookUp(n);
       for (int64_t k = 0; k < n; k += kLanes) {
         Lanes ids;
@@ -382,20 +393,26 @@ class SlotDraws {
   }
 
  private:
+  template <bool kPairs>
   void Locate(const uint64_t* bits, int64_t n) {
-    typedef double Doubles __attribute__((vector_size(8 * kLanes)));
     const Lanes units = Lanes{} + table_.units, places = Lanes{} + table_.places;
     const Lanes gap = Lanes{} + table_.gap;
+    const Lanes reciprocal = Lanes{} + (kPairs ? reciprocal_.multiplier : table_.reciprocal);
     const Lanes classes = Lanes{} + reinterpret_cast<uint64_t>(table_.classes);
     const Lanes empty = Lanes{} + reinterpret_cast<uint64_t>(&kNoClass);
     for (int64_t k = 0; k < n; k += kLanes) {
-      Lanes low;
-      const Lanes unit = HighProducts(LanesAt(bits + k), units, &low);
+      Lanes unit, low;
+      if (kPairs) {
+        const Lanes product = ProductOfLowHalves(LanesAt(bits + k), units);
+        unit = product >> 32;
+        low = product & 0xffffffff;
+      } else {
+        unit = HighProducts(LanesAt(bits + k), units, &low);
+      }
       const Lanes slot = unit >> table_.shift;
-      // BlockOfPlace.
-      const Doubles middle = reinterpret_cast<Doubles>(slot | kTwo52Bits) - kTwo52 + 0.5;
-      const Doubles block = middle * table_.blocks_per_place - 0.5 + kRoundingShift;
-      const Lanes place = slot + ProductOfLowHalves(reinterpret_cast<Lanes>(block), gap);
+      const Lanes block = kPairs ? ProductOfLowHalves(slot, reciprocal) >> reciprocal_.shift
+                                 : HighHalves(slot << 1, reciprocal);
+      const Lanes place = slot + ProductOfLowHalves(block, gap);
       const Lanes partial = counts_ + ((slot - places) << log_count_size_);
       const Lanes at = Choose(IsLess(slot, places), classes + (place << 2), partial);
       const Lanes fair = reinterpret_cast<Lanes>(low >= table_.unfair);
@@ -429,6 +446,7 @@ class SlotDraws {
   const SlotTable& table_;
   const uint64_t counts_;  // where they are, short or not
   const int log_count_size_;
+  const ShortReciprocal reciprocal_;
   uint64_t at_[kMost + kLanes], units_[kMost + kLanes], found_[kMost + kLanes];
 };
 
@@ -436,42 +454,84 @@ void LearnedUnigramDraws(const SlotTable& table, const uint8_t* short_counts,
                          const PhiloxStream& stream, uint64_t first, const uint64_t* bits,
                          int64_t count, int64_t* out) {
   SlotDraws slots(table, short_counts);
-  uint64_t left[kMostDraws + kLanes];  // the draws that have nothing yet
+  // The draws that have no class yet, and the other halves of their bits.
+  uint64_t left[kMostDraws + kLanes], halves[kMostDraws + kLanes];
   int64_t size = 0;
-  Lanes draw;
-  for (int lane = 0; lane < kLanes; ++lane) draw[lane] = lane;
+  const auto leave = [&](Lanes draws, Lanes bits, unsigned none) {
+    Pack(draws, none, left + size);
+    Pack(bits >> 32, none, halves + size);
+    size += __builtin_popcount(none);
+  };
+  Lanes draws;
+  for (int lane = 0; lane < kLanes; ++lane) draws[lane] = lane;
   slots.ForEach(bits, count, [&](int64_t k, Lanes ids, unsigned none) {
     if (k + kLanes <= count) {
       memcpy(out + k, &ids, sizeof ids);
     } else {
       for (int lane = 0; k + lane < count; ++lane) out[k + lane] = static_cast<int64_t>(ids[lane]);
     }
-    Pack(draw, none, left + size);
-    size += __builtin_popcount(none);
-    draw += kLanes;
+    leave(draws, LanesAt(bits + k), none);
+    draws += kLanes;
   });
-  const RoundKeys keys(stream.key);
-  uint64_t more[kMostDraws + kLanes];
-  for (uint64_t attempt = 1; size > 0; ++attempt) {
-    Store(Lanes{}, left + size);
-    const Lanes high = Lanes{} + (stream.high + attempt);
-    for (int64_t k = 0; k < size; k += kLanes) {
-      const Lanes low = first + LanesAt(left + k);
-      Lanes random, unused;
-      PhiloxOfLanes<1>(keys, &high, &low, &random, &unused);
-      Store(random, more + k);
-    }
+  const auto again = [&] {
     const int64_t tried = size;
     size = 0;
-    slots.ForEach(more, tried, [&](int64_t k, Lanes ids, unsigned none) {
+    Store(Lanes{}, halves + tried);
+    slots.ForEach(halves, tried, [&](int64_t k, Lanes ids, unsigned none) {
       const Lanes draws = LanesAt(left + k);
       for (int lane = 0; lane < kLanes && k + lane < tried; ++lane) {
         out[draws[lane]] = static_cast<int64_t>(ids[lane]);
       }
-      Pack(draws, none, left + size);
-      size += __builtin_popcount(none);
+      leave(draws, LanesAt(halves + k), none);
     });
+  };
+  if (HasPairs(table)) again();
+  const RoundKeys keys(stream.key);
+  for (uint64_t block = 1; size > 0; ++block) {
+    Store(Lanes{}, left + size);
+    const Lanes high = Lanes{} + (stream.high + block);
+    for (int64_t k = 0; k < size; k += kLanes) {
+      const Lanes low = first + LanesAt(left + k);
+      Lanes random, unused;
+      PhiloxOfLanes<1>(keys, &high, &low, &random, &unused);
+      Store(random, halves + k);
+    }
+    again();
+    if (HasPairs(table)) again();
   }
+}
+
+// The highest bit of each of kLanes bytes. Reads eight.
+CANDSAMP_FORMULA unsigned HighBits(const uint8_t* bytes) {
+  uint64_t eight;
+  memcpy(&eight, bytes, sizeof eight);
+  // Bit 7 of byte j is moved to bit 56 + j.
+  const uint64_t bits = (eight & 0x8080808080808080) * 0x02040810204081 >> 56;
+  return static_cast<unsigned>(bits) & ((1u << kLanes) - 1);
+}
+
+void LearnedUnigramProbability(const int64_t* counts, const uint8_t* short_counts,
+                               const int64_t* ids, int64_t count, double inverse, double* out) {
+  // Which classes have long counts cannot be predicted: they are put aside and follow.
+  ForEachBlock(count, [&](int64_t begin, int64_t n) {
+    uint8_t found[kBlock + 8] = {};
+    for (int64_t k = 0; k < n; ++k) found[k] = short_counts[ids[begin + k]];
+    for (int64_t k = 0; k < n; ++k) {
+      out[begin + k] = DoubleOfShortInteger(found[k] + 1) * inverse;
+    }
+    uint64_t are_long[kBlock + kLanes];
+    int64_t size = 0;
+    Lanes at;
+    for (int lane = 0; lane < kLanes; ++lane) at[lane] = begin + lane;
+    for (int64_t k = 0; k < n; k += kLanes, at += kLanes) {
+      const unsigned mask = HighBits(found + k);
+      Pack(at, mask, are_long + size);
+      size += __builtin_popcount(mask);
+    }
+    for (int64_t k = 0; k < size; ++k) {
+      out[are_long[k]] = static_cast<double>(counts[ids[are_long[k]]] + 1) * inverse;
+    }
+  });
 }
 
 void Scaled(const double* p, int64_t count, double factor, float* out) {
@@ -512,6 +572,7 @@ extern const SamplerKernels kSamplers = {
     LogUniformProbability,
     LogUniformFloatCount,
     LearnedUnigramDraws,
+    LearnedUnigramProbability,
     Scaled,
     WithinTries,
     Before,

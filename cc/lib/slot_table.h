@@ -52,10 +52,15 @@ CANDSAMP_FORMULA uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Which of `blocks` blocks a class's slot lies in.
+// Which of `blocks` blocks a class's slot lies in: one after the other from a first one on. Where
+// classes of like counts follow each other, as in a vocabulary sorted by frequency, multiples of
+// the golden ratio spread the first ones evenly; where that overflows a block, a hash is random.
 CANDSAMP_FORMULA int64_t BlockOfSlot(uint64_t id, uint64_t slot, uint64_t salt, int64_t blocks) {
-  const uint64_t hash = Mix(id * 0x9e3779b97f4a7c15 + Mix(slot + (salt << 40)));
-  return static_cast<int64_t>(HighProduct(hash, static_cast<uint64_t>(blocks)));
+  const uint64_t count = static_cast<uint64_t>(blocks);
+  const uint64_t multiple = id * 0x9e3779b97f4a7c15;
+  const uint64_t first = HighProduct(salt == 0 ? multiple : Mix(multiple + salt), count);
+  const uint64_t block = first + (slot < count ? slot : slot % count);
+  return static_cast<int64_t>(block < count ? block : block - count);
 }
 
 // A place that is not taken. No class has this number.
@@ -75,22 +80,37 @@ CANDSAMP_FORMULA bool HasShortCounts(int shift) { return shift <= 5; }
 // and, after them, those of a partial slot for each class. See LearnedUnigram.
 struct SlotTable {
   uint64_t units;           // altogether
-  uint64_t unfair;          // 2^64 mod units
+  uint64_t unfair;          // 2^32 mod units, or 2^64 mod units without pairs
   int shift;                // 2^shift units are a slot
   int64_t range;            // classes
   uint64_t places;          // that are proposed: of each block `of_block`
   uint64_t of_block;        // as many as are taken of the fullest one
-  double blocks_per_place;  // 1 / of_block
+  uint64_t reciprocal;      // 2^63 / of_block, rounded up
   uint64_t gap;             // how many places of a block are not proposed
   const uint32_t* classes;  // [blocks, of_block + gap]; those taken come first, the rest are empty
   const int64_t* counts;    // of each class
 };
 
-// place / of_block. What is rounded to an integer is at least 1 / 2 of_block away from where the
-// result would change, far more than the product's error.
+// Whether 64 random bits are cut into a pair of 32: then each of them is rejected less than once in
+// 16 times for being unfair.
+CANDSAMP_FORMULA bool HasPairs(const SlotTable& table) { return table.units <= 1 << 28; }
+
+// place / of_block.
 CANDSAMP_FORMULA uint64_t BlockOfPlace(uint64_t place, const SlotTable& table) {
-  const double middle = DoubleOfShortInteger(static_cast<int64_t>(place)) + 0.5;
-  return BitsOfDouble(middle * table.blocks_per_place - 0.5 + kRoundingShift) & 0xffffffff;
+  return HighProduct(2 * place, table.reciprocal);
+}
+
+// The same for places below 2^28, of blocks of 1024 or less, in products of 32-bit numbers: place *
+// multiplier >> shift. As the multiplier is rounded up by less than 1, and of_block at most
+// 2^(shift - 31), that exceeds place / of_block by less than 1 / (8 of_block).
+struct ShortReciprocal {
+  uint64_t multiplier;
+  int shift;
+};
+CANDSAMP_FORMULA ShortReciprocal ShortReciprocalOf(uint64_t of_block) {
+  int shift = 31;
+  while (uint64_t{1} << (shift - 31) < of_block) ++shift;
+  return {of_block > 0 ? ((uint64_t{1} << shift) - 1) / of_block + 1 : 0, shift};
 }
 
 // The table of blocks of which at most `most` places are taken.
@@ -100,23 +120,21 @@ CANDSAMP_FORMULA SlotTable MakeSlotTable(const SlotBlocks& blocks, int64_t most,
   SlotTable table;
   table.of_block = static_cast<uint64_t>(most);
   table.places = static_cast<uint64_t>(blocks.count) * table.of_block;
-  table.blocks_per_place = most > 0 ? 1 / static_cast<double>(most) : 0;
+  constexpr uint64_t kOne = uint64_t{1} << 63;
+  table.reciprocal = most > 0 ? (kOne - 1) / table.of_block + 1 : 0;
   table.gap = static_cast<uint64_t>(blocks.places) - table.of_block;
   table.shift = shift;
   table.range = range;
   // At most 3 * 2^62: there are at most 1.25 * 1.6 places for each full slot.
   table.units = (table.places + static_cast<uint64_t>(range)) << shift;
-  table.unfair = (~table.units + 1) % table.units;
+  table.unfair = (HasPairs(table) ? uint64_t{1} << 32 : ~table.units + 1) % table.units;
   table.classes = classes;
   table.counts = counts;
   return table;
 }
 
-// Whether 64 random bits give a class, and which.
-CANDSAMP_FORMULA bool DrawSlot(uint64_t bits, const SlotTable& table, int64_t* id) {
-  // Multiplying 64 bits by the number of units is fair once the lowest results are rejected.
-  const uint64_t unit = HighProduct(bits, table.units);
-  if (bits * table.units < table.unfair) return false;
+// Whether a slot is filled as far as this unit, and whose slot that is.
+CANDSAMP_FORMULA bool ClassOfUnit(uint64_t unit, const SlotTable& table, int64_t* id) {
   const uint64_t slot = unit >> table.shift;
   if (slot < table.places) {
     const uint32_t of_place = table.classes[slot + BlockOfPlace(slot, table) * table.gap];
@@ -128,13 +146,28 @@ CANDSAMP_FORMULA bool DrawSlot(uint64_t bits, const SlotTable& table, int64_t* i
   return (static_cast<uint64_t>(table.counts[*id]) & part) >= (unit & part);
 }
 
-// A draw from the table. The first attempt of draw d is decided by the stream's 64 bits number d,
-// and attempt a after it by the block with counter (high + a, d).
+// Whether 64 random bits give a class, and which. Multiplying b bits by the number of units is fair
+// once the lowest results are rejected.
+CANDSAMP_FORMULA bool DrawSlot(uint64_t bits, const SlotTable& table, int64_t* id) {
+  if (!HasPairs(table)) {
+    return bits * table.units >= table.unfair &&
+           ClassOfUnit(HighProduct(bits, table.units), table, id);
+  }
+  for (int half = 0; half < 2; ++half, bits >>= 32) {
+    const uint64_t product = (bits & 0xffffffff) * table.units;
+    if ((product & 0xffffffff) >= table.unfair && ClassOfUnit(product >> 32, table, id))
+      return true;
+  }
+  return false;
+}
+
+// A draw from the table: what the stream's 64 bits number d give or, after them, the first 64 of
+// the blocks with counter (high + 1, d), (high + 2, d) and so on.
 CANDSAMP_FORMULA int64_t LearnedUnigramDraw(const SlotTable& table, const PhiloxStream& stream,
                                             uint64_t draw, uint64_t bits) {
   int64_t id;
-  for (uint64_t attempt = 1; !DrawSlot(bits, table, &id); ++attempt) {
-    bits = Philox(stream.key, stream.high + attempt, draw).bits[0];
+  for (uint64_t block = 1; !DrawSlot(bits, table, &id); ++block) {
+    bits = Philox(stream.key, stream.high + block, draw).bits[0];
   }
   return id;
 }

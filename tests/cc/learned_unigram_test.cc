@@ -142,20 +142,15 @@ TEST(LearnedUnigramTest, EveryStepGivesWhatItsCountsGive) {
   }
 }
 
-// Classes whose first slots a hash puts into the first block of the table, until it overflows and
-// all slots are hashed differently: chance does that once in 10^8 blocks. This knows the hash and
-// the sizes of learned_unigram.cc; with others it tests less.
+// Classes whose first slots belong into the first block of the table, until it overflows and all
+// slots are laid out differently. This knows the first choice and the sizes of slot_table.h; with
+// others it tests less.
 TEST(LearnedUnigramTest, ABlockThatOverflowsChangesNothing) {
   constexpr int64_t kRange = 20000, kCapacity = kRange / 4, kBlocks = (kCapacity + 159) / 160;
-  const auto mix = [](uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-  };
   std::vector<int64_t> crowd;
   for (uint64_t id = 0; id < kRange; ++id) {
-    const uint64_t hash = mix(id * 0x9e3779b97f4a7c15 + mix(0));
-    if (static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * kBlocks >> 64) == 0) {
+    const uint64_t multiple = id * 0x9e3779b97f4a7c15;
+    if (static_cast<uint64_t>(static_cast<unsigned __int128>(multiple) * kBlocks >> 64) == 0) {
       crowd.push_back(static_cast<int64_t>(id));
     }
   }

@@ -242,7 +242,8 @@ TEST_P(SamplerKernelsTest, LearnedUnigram) {
         short_counts.resize(range + 7);
         SlotTable table =
             MakeSlotTable({blocks, 200}, most, shift, range, classes.data(), counts.data());
-        table.unfair = random_() >> 2;  // many, so that some are met
+        // Many, so that some are met.
+        table.unfair = random_() >> (HasPairs(table) ? 34 : 2);
         for (const int64_t count : {0, 1, 7, 8, 9, 70, 2047, 2048}) {
           const PhiloxStream stream = {random_(), random_(), random_()};
           const uint64_t first = random_() % 2 ? 12345 : ~uint64_t{0} - 9;
@@ -274,6 +275,39 @@ TEST(SlotTableTest, BlockOfPlace) {
       places.insert(places.end(), {first, first + most - 1, random() % (last + 1)});
     }
     for (const uint64_t place : places) ASSERT_EQ(BlockOfPlace(place, table), place / most);
+  }
+}
+
+TEST(SlotTableTest, ShortReciprocal) {
+  for (uint64_t of_block = 1; of_block <= 1024; ++of_block) {
+    const ShortReciprocal reciprocal = ShortReciprocalOf(of_block);
+    ASSERT_LT(reciprocal.multiplier, uint64_t{1} << 32);
+    constexpr uint64_t kPlaces = 1 << 28;
+    for (uint64_t block = 0; block * of_block < kPlaces; block += block < 100 ? 1 : block / 50) {
+      const uint64_t first = block * of_block;
+      ASSERT_EQ(first * reciprocal.multiplier >> reciprocal.shift, block) << of_block;
+      ASSERT_EQ((first + of_block - 1) * reciprocal.multiplier >> reciprocal.shift, block);
+    }
+    const uint64_t last = (kPlaces - 1) * reciprocal.multiplier >> reciprocal.shift;
+    ASSERT_EQ(last, (kPlaces - 1) / of_block) << of_block;
+  }
+}
+
+TEST_P(SamplerKernelsTest, LearnedUnigramProbability) {
+  for (const int64_t count : {0, 1, 7, 8, 9, 255, 256, 257, 5000}) {
+    std::vector<int64_t> counts(300), ids(count);
+    std::vector<uint8_t> short_counts;
+    for (int64_t& one : counts) {
+      one = static_cast<int64_t>(random_() >> (random_() % 2 ? 57 : random_() % 62 + 2));
+      short_counts.push_back(ShortCount(one));
+    }
+    for (int64_t& id : ids) id = static_cast<int64_t>(random_() % counts.size());
+    std::vector<double> expected;
+    for (const int64_t id : ids) expected.push_back(static_cast<double>(counts[id] + 1) * 0.3);
+    Output<double> out(count);
+    kernels_.learned_unigram_probability(counts.data(), short_counts.data(), ids.data(), count, 0.3,
+                                         out.data());
+    out.Expect(expected, std::to_string(count));
   }
 }
 
