@@ -306,9 +306,8 @@ _KEPT = {
     "class_rows": 2,
     "sample_offsets": 5,
     "label_logit_grad": 6,
-    "row_max": 7,
-    "row_sum": 8,
-    "dots": 9,
+    "scales": 7,
+    "slopes": 8,
 }
 
 

@@ -76,7 +76,7 @@ class SampledLossGradOp : public OpKernel {
  private:
   absl::Status Run(OpKernelContext* context, TfHost& host) const {
     const Tensor *grad, *inputs, *class_ids, *class_rows, *label_classes, *sample_columns,
-        *sample_offsets, *label_logit_grad, *row_max, *row_sum, *dots;
+        *sample_offsets, *label_logit_grad, *scales, *slopes;
     TF_RETURN_IF_ERROR(context->input("grad", &grad));
     TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
     TF_RETURN_IF_ERROR(context->input("class_ids", &class_ids));
@@ -85,9 +85,8 @@ class SampledLossGradOp : public OpKernel {
     TF_RETURN_IF_ERROR(context->input("sample_columns", &sample_columns));
     TF_RETURN_IF_ERROR(context->input("sample_offsets", &sample_offsets));
     TF_RETURN_IF_ERROR(context->input("label_logit_grad", &label_logit_grad));
-    TF_RETURN_IF_ERROR(context->input("row_max", &row_max));
-    TF_RETURN_IF_ERROR(context->input("row_sum", &row_sum));
-    TF_RETURN_IF_ERROR(context->input("dots", &dots));
+    TF_RETURN_IF_ERROR(context->input("scales", &scales));
+    TF_RETURN_IF_ERROR(context->input("slopes", &slopes));
     if (inputs->dims() != 2 || label_classes->dims() != 2) {
       return absl::InvalidArgumentError(absl::StrCat(
           "inputs and label_classes must have rank 2, got shapes ", inputs->shape().DebugString(),
@@ -112,9 +111,9 @@ class SampledLossGradOp : public OpKernel {
     TF_RETURN_IF_ERROR(CheckShape("sample_offsets", *sample_offsets, {batch.num_sampled}));
     TF_RETURN_IF_ERROR(
         CheckShape("label_logit_grad", *label_logit_grad, {batch.rows, batch.num_true}));
-    TF_RETURN_IF_ERROR(CheckShape("row_max", *row_max, {batch.rows}));
-    TF_RETURN_IF_ERROR(CheckShape("row_sum", *row_sum, {batch.rows}));
-    if (!recompute_) TF_RETURN_IF_ERROR(CheckShape("dots", *dots, {batch.rows, batch.columns}));
+    TF_RETURN_IF_ERROR(
+        CheckShape("scales", *scales, {ColumnBlocks(batch.columns).count(), batch.rows}));
+    if (!recompute_) TF_RETURN_IF_ERROR(CheckShape("slopes", *slopes, {batch.rows, batch.columns}));
     std::vector<int64_t> weight_starts, bias_starts;
     TF_RETURN_IF_ERROR(ReadShardStarts(context, "weight_rows", &weight_starts, partition_));
     TF_RETURN_IF_ERROR(ReadShardStarts(context, "bias_rows", &bias_starts, partition_));
@@ -163,8 +162,8 @@ class SampledLossGradOp : public OpKernel {
     SampledLossBackward<W>(
         host, logits, MatrixKernelsFor<T, A>(),
         SampledLossKept<W>{Widened<T>(host, *grad), Widened<T>(host, *inputs), depth,
-                           Data<W>(*class_rows), Data<A>(*label_logit_grad), Data<A>(*row_max),
-                           Data<A>(*row_sum), recompute_ ? nullptr : Data<A>(*dots)},
+                           Data<W>(*class_rows), Data<A>(*label_logit_grad), Data<A>(*scales),
+                           recompute_ ? nullptr : Data<A>(*slopes)},
         SampledLossGradients<W>{narrowed.values(), class_rows_grad, class_biases_grad});
     narrowed.Store();
     TF_RETURN_IF_ERROR(DealOut(host, weight_shards, class_rows_grad, depth, true, &weight_values));

@@ -122,20 +122,16 @@ class SampledLossOp : public OpKernel {
     const int64_t* class_ids;
     TF_RETURN_IF_ERROR(NumberClasses(context, host, *labels, *candidates, &batch, &class_ids));
     const SampledLogits<A> logits(host, batch, offsets);
-    Tensor *loss, *class_rows, *label_logit_grad, *row_max, *row_sum, *dots;
+    Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes;
     const TensorShape stored({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});
+    const TensorShape by_block({logits.columns().count(), batch.rows});
     TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
     TF_RETURN_IF_ERROR(context->allocate_output(
         "class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows));
     TF_RETURN_IF_ERROR(
         context->allocate_output("label_logit_grad", labels->shape(), &label_logit_grad));
-    TF_RETURN_IF_ERROR(context->allocate_output("row_max", TensorShape({batch.rows}), &row_max));
-    TF_RETURN_IF_ERROR(context->allocate_output("row_sum", TensorShape({batch.rows}), &row_sum));
-    TF_RETURN_IF_ERROR(context->allocate_output("dots", stored, &dots));
-    if (kKind == LossKind::kNce) {  // NCE has none; what watches outputs for NaN is to see numbers
-      std::fill_n(MutableData<A>(row_max), batch.rows, A(0));
-      std::fill_n(MutableData<A>(row_sum), batch.rows, A(0));
-    }
+    TF_RETURN_IF_ERROR(context->allocate_output("scales", by_block, &scales));
+    TF_RETURN_IF_ERROR(context->allocate_output("slopes", stored, &slopes));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
@@ -144,8 +140,8 @@ class SampledLossOp : public OpKernel {
         host, logits, MatrixKernelsFor<T, A>(), class_ids, label_log_q, Widened<T>(host, inputs),
         weights, biases,
         SampledLossOutput<W>{narrowed_loss.values(), MutableData<W>(class_rows),
-                             MutableData<A>(label_logit_grad), MutableData<A>(row_max),
-                             MutableData<A>(row_sum), recompute_ ? nullptr : MutableData<A>(dots)});
+                             MutableData<A>(label_logit_grad), MutableData<A>(scales),
+                             recompute_ ? nullptr : MutableData<A>(slopes)});
     narrowed_loss.Store();
     return absl::OkStatus();
   }

@@ -55,11 +55,11 @@ class WidenedRows {
   A* scratch_;
 };
 
-// Calls work(panel) for the ranges of column blocks that are worked on together.
+// Calls work(first, count) for the ranges of column blocks that are worked on together.
 template <typename Work>
-void ForEachPanel(const Blocks& columns, Work work) {
-  for (int64_t first = 0; first < columns.count(); first += kPanelBlocks) {
-    work(first, std::min(kPanelBlocks, columns.count() - first));
+void ForEachPanel(const Blocks& columns, int64_t panel_blocks, Work work) {
+  for (int64_t first = 0; first < columns.count(); first += panel_blocks) {
+    work(first, std::min(panel_blocks, columns.count() - first));
   }
 }
 

@@ -50,10 +50,10 @@ struct LogitKernels {
   void (*scaled_exp_minus)(const A* z, int64_t count, A max, A factor, A* out);
   // out[k] = sigmoid(z[k]); returns the sum of softplus(z[k]).
   A (*sigmoid_softplus)(const A* z, int64_t count, A* out);
-  // out[k] = factor * sigmoid(z[k]).
-  void (*scaled_sigmoid)(const A* z, int64_t count, A factor, A* out);
-  // out[k] = a[k] + b[k]; returns the largest, NaN left out, or minus infinity.
-  A (*add)(const A* a, const A* b, int64_t count, A* out);
+  // The largest z[k], NaN left out, or minus infinity.
+  A (*largest)(const A* z, int64_t count);
+  // out[k] = factor * in[k]; sums[k] += out[k].
+  void (*scale_and_add)(const A* in, A factor, int64_t count, A* out, A* sums);
 };
 
 // Fetches a row for later use, as dot does. The hardware goes on where a long row is left.

@@ -345,30 +345,28 @@ A SigmoidSoftplus(const A* z, int64_t count, A* out) {
 }
 
 template <typename A>
-void ScaledSigmoid(const A* z, int64_t count, A factor, A* out) {
-  for (int64_t k = 0; k < count; ++k) out[k] = factor * Sigmoid(z[k]);
-}
-
-template <typename A>
-A Add(const A* a, const A* b, int64_t count, A* out) {
+A Largest(const A* z, int64_t count) {
   constexpr int64_t kLanes = Lanes<A>::kCount;
   Vector<A> largest = Vector<A>{} - __builtin_inff();
   int64_t k = 0;
   for (; k + kLanes <= count; k += kLanes) {
-    Vector<A> x, y;
-    Load(a + k, &x);
-    Load(b + k, &y);
-    x += y;
-    memcpy(out + k, &x, sizeof x);
+    Vector<A> x;
+    Load(z + k, &x);
     largest = x > largest ? x : largest;
   }
   A max = -__builtin_inff();
   for (int64_t l = 0; l < kLanes; ++l) max = largest[l] > max ? largest[l] : max;
-  for (; k < count; ++k) {
-    out[k] = a[k] + b[k];
-    max = out[k] > max ? out[k] : max;
-  }
+  for (; k < count; ++k) max = z[k] > max ? z[k] : max;
   return max;
+}
+
+template <typename A>
+void ScaleAndAdd(const A* in, A factor, int64_t count, A* out, A* sums) {
+  for (int64_t k = 0; k < count; ++k) {
+    const A scaled = factor * in[k];
+    out[k] = scaled;
+    sums[k] += scaled;
+  }
 }
 
 template <typename W>
@@ -379,7 +377,7 @@ constexpr RowKernels<W> MakeRowKernels() {
 
 template <typename A>
 constexpr LogitKernels<A> MakeLogitKernels() {
-  return {ExpMinus<A>, ScaledExpMinus<A>, SigmoidSoftplus<A>, ScaledSigmoid<A>, Add<A>};
+  return {ExpMinus<A>, ScaledExpMinus<A>, SigmoidSoftplus<A>, Largest<A>, ScaleAndAdd<A>};
 }
 
 }  // namespace

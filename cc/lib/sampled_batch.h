@@ -39,11 +39,27 @@ struct Blocks {
 // do not depend on the machine's number of threads.
 constexpr int64_t kRowBlock = 128;
 constexpr int64_t kColumnBlock = 192;
-constexpr int64_t kPanelBlocks = 4;
 
 // Small batches are cut smaller, so that there is work for several threads.
 inline Blocks RowBlocks(int64_t rows) {
   return {rows, rows < 4 * kRowBlock ? kRowBlock / 2 : kRowBlock};
+}
+
+// One, or an even number of blocks of like lengths, so that two threads have the same to do.
+inline Blocks ColumnBlocks(int64_t columns) {
+  constexpr int64_t kVector = 16;
+  if (columns <= kColumnBlock) return {columns, kColumnBlock};
+  const int64_t vectors = (columns + kVector - 1) / kVector;
+  const int64_t count = (columns + 2 * kColumnBlock - 1) / (2 * kColumnBlock) * 2;
+  return {columns, (vectors + count - 1) / count * kVector};
+}
+
+// Blocks of a panel: as many as keep rows of this depth in the second-level cache.
+inline int64_t PanelBlocks(int64_t depth) { return depth > 256 ? 4 : 8; }
+
+// Where a block begins of a matrix that is stored block by block, each of them row by row.
+inline int64_t BlockBegin(const Blocks& rows, int64_t r, const Blocks& columns, int64_t b) {
+  return rows.begin(r) * columns.size + rows.length(r) * columns.begin(b);
 }
 
 }  // namespace candsamp

@@ -1,9 +1,9 @@
 // The backward pass of the losses with shared candidates.
 //
-// Panel by panel of columns: the gradients of a block's logits are computed from its dot products,
-// which were kept or are computed again, multiplied with the candidates' rows into the gradient of
-// the inputs, and packed; then the panel's columns are multiplied with the inputs into gradients of
-// candidates' rows. Those may take the place of the rows, which are not needed any more.
+// Panel by panel of columns: the slopes of a block's logits, which were kept or are computed again,
+// are scaled to gradients, multiplied with the candidates' rows into the gradient of the inputs,
+// and packed; then the panel's columns are multiplied with the inputs into gradients of candidates'
+// rows. Those may take the place of the rows, which are not needed any more.
 //
 // A label that is among the candidates adds its gradient to the matrix. The other labels' rows are
 // summed apart.
@@ -66,48 +66,47 @@ class SampledBackward {
     AddOtherLabels();
     const PackedBlocks<A> left_inputs = PackInputsLeft();
     const PackedBlocks<A> right_inputs = PackInputsRight();
-    const int64_t blocks = std::min(columns_.count(), kPanelBlocks);
-    const int64_t columns = std::min(columns_.size, kPanelBlocks * kColumnBlock);
+    const int64_t blocks = std::min(columns_.count(), PanelBlocks(depth_));
+    const int64_t longest = columns_.longest(), columns = blocks * longest;
     const PackedBlocks<A> candidates(host_, blocks,
                                      matrices_.right_size(columns_.longest(), depth_));
     const PackedBlocks<A> transposed(host_, recompute_ ? blocks : 0,
                                      matrices_.right_size(depth_, columns_.longest()));
-    const PackedBlocks<A> slopes(host_, rows_.count() * blocks,
+    const PackedBlocks<A> packed(host_, rows_.count() * blocks,
                                  matrices_.left_size(columns_.longest(), rows_.longest()));
     A* column_sums = host_.Allocate<A>(rows_.count() * columns);
     const WidenedRows<W> widened(host_, columns, depth_);
     A* sums = kInPlace ? nullptr : host_.Allocate<A>(columns * depth_);
 
-    ForEachPanel(columns_, [&](int64_t first, int64_t count) {
+    ForEachPanel(columns_, blocks, [&](int64_t first, int64_t count) {
       host_.ParallelFor(
           count, columns_.longest() * depth_ * (recompute_ ? 2 : 1), [&](int64_t b, int64_t end) {
             for (; b < end; ++b) {
               const int64_t length = columns_.length(first + b);
-              const A* rows = widened.Widen(ClassRows(first + b), length, b * kColumnBlock);
+              const A* rows = widened.Widen(ClassRows(first + b), length, b * longest);
               matrices_.pack_right(rows, depth_, Layout::kRows, length, depth_, candidates[b]);
               if (!recompute_) continue;
               matrices_.pack_right(rows, depth_, Layout::kTransposed, depth_, length,
                                    transposed[b]);
             }
           });
-      host_.ParallelFor(rows_.count(),
-                        rows_.longest() * count * columns_.longest() * (depth_ / 16 + 3),
-                        [&](int64_t r, int64_t end) {
-                          for (; r < end; ++r) {
-                            for (int64_t b = 0; b < count; ++b) {
-                              RunBlock(r, first + b, left_inputs[recompute_ ? r : 0],
-                                       transposed[recompute_ ? b : 0], candidates[b],
-                                       slopes[b * rows_.count() + r],
-                                       column_sums + r * columns + b * kColumnBlock);
-                            }
-                          }
-                        });
+      host_.ParallelFor(
+          rows_.count(), rows_.longest() * count * columns_.longest() * (depth_ / 16 + 3),
+          [&](int64_t r, int64_t end) {
+            for (; r < end; ++r) {
+              for (int64_t b = 0; b < count; ++b) {
+                RunBlock(r, first + b, left_inputs[recompute_ ? r : 0],
+                         transposed[recompute_ ? b : 0], candidates[b],
+                         packed[b * rows_.count() + r], column_sums + r * columns + b * longest);
+              }
+            }
+          });
       host_.ParallelFor(count, columns_.longest() * batch_.rows * (depth_ / 16 + 1),
                         [&](int64_t b, int64_t end) {
                           for (; b < end; ++b) {
-                            SumRows(first + b, slopes, b * rows_.count(), right_inputs,
-                                    sums + b * kColumnBlock * depth_);
-                            SumBiases(first + b, column_sums + b * kColumnBlock, columns);
+                            SumRows(first + b, packed, b * rows_.count(), right_inputs,
+                                    sums + b * longest * depth_);
+                            SumBiases(first + b, column_sums + b * longest, columns);
                           }
                         });
     });
@@ -172,58 +171,45 @@ class SampledBackward {
 
   // Gradients of the logits of a block: into those of the inputs, packed, and summed by column.
   void RunBlock(int64_t r, int64_t b, const A* inputs, const A* transposed, const A* candidates,
-                A* packed_slopes, A* column_sums) const {
+                A* packed_gradients, A* column_sums) const {
     const int64_t rows = rows_.length(r), columns = columns_.length(b);
     alignas(64) A tile[kRowBlock * kColumnBlock];
     alignas(64) A packed[kRowBlock * kColumnBlock];
-    const A* dots = tile;
-    int64_t stride = columns;
+    const A* slopes = recompute_ ? tile : kept_.slopes + BlockBegin(rows_, r, columns_, b);
     if (recompute_) {
-      std::fill_n(tile, rows * columns, A(0));
+      logits_.Start(b, rows, tile);
       matrices_.multiply_add(inputs, transposed, rows, depth_, columns, tile, columns);
-    } else {
-      stride = batch_.columns;
-      dots = kept_.dots + rows_.begin(r) * stride + columns_.begin(b);
+      for (int64_t i = 0; i < rows; ++i) {
+        logits_.Reduce(rows_.begin(r) + i, b, tile + i * columns);
+      }
     }
     std::fill_n(column_sums, columns, A(0));
     for (int64_t i = 0; i < rows; ++i) {
-      Slopes(rows_.begin(r) + i, b, columns, dots + i * stride, tile + i * columns);
-      kernels_.add(column_sums, tile + i * columns, columns, column_sums);
+      const int64_t row = rows_.begin(r) + i;
+      const A scale = kept_.grad[row] * kept_.scales[b * batch_.rows + row];
+      A* gradients = tile + i * columns;
+      kernels_.scale_and_add(slopes + i * columns, scale, columns, gradients, column_sums);
+      logits_.ForLabels(row, b, [&](int64_t label, int64_t column) {
+        const A gradient = kept_.grad[row] * kept_.label_logit_grad[label];
+        gradients[column] += gradient;
+        column_sums[column] += gradient;
+      });
     }
     matrices_.pack_left(tile, columns, Layout::kRows, rows, columns, packed);
     matrices_.multiply_add(packed, candidates, rows, columns, depth_,
                            gradients_.inputs + rows_.begin(r) * depth_, depth_);
-    matrices_.pack_left(tile, columns, Layout::kTransposed, columns, rows, packed_slopes);
-  }
-
-  // The gradients of a row's logits in a block. `slopes` may be `dots`.
-  void Slopes(int64_t row, int64_t b, int64_t columns, const A* dots, A* slopes) const {
-    A z[kColumnBlock];
-    const A grad = kept_.grad[row];
-    logits_.OfRow(row, b, dots, z);
-    if (batch_.kind == LossKind::kSoftmax) {
-      kernels_.scaled_exp_minus(z, columns, kept_.row_max[row], grad / kept_.row_sum[row], slopes);
-    } else {
-      kernels_.scaled_sigmoid(z, columns, grad, slopes);
-      logits_.ForRepeats(b, z, [&](int64_t count, const int64_t* of, A* repeats) {
-        kernels_.scaled_sigmoid(repeats, count, grad, repeats);
-        for (int64_t k = 0; k < count; ++k) slopes[of[k]] += repeats[k];
-      });
-    }
-    logits_.ForLabels(row, b, [&](int64_t label, int64_t column) {
-      slopes[column] += grad * kept_.label_logit_grad[label];
-    });
+    matrices_.pack_left(tile, columns, Layout::kTransposed, columns, rows, packed_gradients);
   }
 
   // `sums` is scratch where the gradients are of another type than their sums.
-  void SumRows(int64_t b, const PackedBlocks<A>& slopes, int64_t first,
+  void SumRows(int64_t b, const PackedBlocks<A>& packed, int64_t first,
                const PackedBlocks<A>& inputs, A* sums) const {
     const int64_t columns = columns_.length(b);
     W* out = gradients_.class_rows + columns_.begin(b) * depth_;
     if constexpr (kInPlace) sums = out;
     std::fill_n(sums, columns * depth_, A(0));
     for (int64_t r = 0; r < rows_.count(); ++r) {
-      matrices_.multiply_add(slopes[first + r], inputs[r], columns, rows_.length(r), depth_, sums,
+      matrices_.multiply_add(packed[first + r], inputs[r], columns, rows_.length(r), depth_, sums,
                              depth_);
     }
     if constexpr (!kInPlace) {
@@ -246,7 +232,7 @@ class SampledBackward {
   const SampledLossKept<W>& kept_;
   const SampledLossGradients<W>& gradients_;
   const int64_t depth_ = kept_.depth;
-  const bool recompute_ = kept_.dots == nullptr;
+  const bool recompute_ = kept_.slopes == nullptr;
   const SampledBatch& batch_ = logits_.batch();
   const Blocks columns_ = logits_.columns();
   const Blocks rows_ = RowBlocks(batch_.rows);

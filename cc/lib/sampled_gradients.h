@@ -21,9 +21,8 @@ struct SampledLossKept {
   int64_t depth;
   const W* class_rows;        // [classes, depth]
   const A* label_logit_grad;  // [rows, num_true]
-  const A* row_max;           // softmax: [rows]
-  const A* row_sum;           // softmax: [rows]
-  const A* dots;              // [rows, columns]; nullptr: to be computed again
+  const A* scales;            // [column blocks, rows]
+  const A* slopes;            // [rows, columns], block by block; nullptr: to be computed again
 };
 
 template <typename W>

@@ -55,23 +55,31 @@ void SampledLogits<A>::FindRepeats(Host& host, const A* sample_offsets) {
       }
     }
   };
-  for_each([&](int64_t column, A) { ++first_repeat_[column / kColumnBlock + 1]; });
+  for_each([&](int64_t column, A) { ++first_repeat_[column / columns().block + 1]; });
   for (int64_t b = 0; b < blocks; ++b) first_repeat_[b + 1] += first_repeat_[b];
   repeat_columns_ = host.Allocate<int64_t>(first_repeat_[blocks]);
   repeat_shifts_ = host.Allocate<A>(first_repeat_[blocks]);
   int64_t* next = host.Allocate<int64_t>(blocks);
   std::copy_n(first_repeat_, blocks, next);
   for_each([&](int64_t column, A shift) {
-    const int64_t at = next[column / kColumnBlock]++;
-    repeat_columns_[at] = column % kColumnBlock;
+    const int64_t at = next[column / columns().block]++;
+    repeat_columns_[at] = column % columns().block;
     repeat_shifts_[at] = shift;
   });
 }
 
 template <typename A>
-A SampledLogits<A>::OfRow(int64_t row, int64_t block, const A* dots, A* z) const {
+void SampledLogits<A>::Start(int64_t block, int64_t rows, A* z) const {
   const int64_t count = columns().length(block);
-  A max = ChosenLogitKernels<A>().add(dots, offsets_ + block * kColumnBlock, count, z);
+  for (int64_t i = 0; i < rows; ++i) {
+    std::copy_n(offsets_ + columns().begin(block), count, z + i * count);
+  }
+}
+
+template <typename A>
+A SampledLogits<A>::Drop(int64_t row, int64_t block, A* z) const {
+  const int64_t count = columns().length(block);
+  const A max = ChosenLogitKernels<A>().largest(z, count);
   if (!batch_.remove_accidental_hits) return max;
   bool dropped = false;
   ForLabels(row, block, [&](int64_t, int64_t column) {
@@ -79,8 +87,27 @@ A SampledLogits<A>::OfRow(int64_t row, int64_t block, const A* dots, A* z) const
     dropped = true;
   });
   // What is dropped may be larger than the rest by any amount.
-  if (dropped) max = *std::max_element(z, z + count);
-  return max;
+  return dropped ? ChosenLogitKernels<A>().largest(z, count) : max;
+}
+
+template <typename A>
+BlockSum<A> SampledLogits<A>::Reduce(int64_t row, int64_t block, A* z) const {
+  const LogitKernels<A>& kernels = ChosenLogitKernels<A>();
+  const int64_t count = columns().length(block);
+  const A max = Drop(row, block, z);
+  if (batch_.kind == LossKind::kSoftmax) {
+    // Minus infinity cannot be subtracted from itself.
+    const A reference = max == -std::numeric_limits<A>::infinity() ? A(0) : max;
+    return {max, kernels.exp_minus(z, count, reference, z)};
+  }
+  A logits[kColumnBlock];
+  std::copy_n(z, first_repeat_[block] < first_repeat_[block + 1] ? count : 0, logits);
+  A sum = kernels.sigmoid_softplus(z, count, z);
+  ForRepeats(block, logits, [&](int64_t repeats, const int64_t* of, A* of_repeats) {
+    sum += kernels.sigmoid_softplus(of_repeats, repeats, of_repeats);
+    for (int64_t k = 0; k < repeats; ++k) z[of[k]] += of_repeats[k];
+  });
+  return {max, sum};
 }
 
 template class SampledLogits<float>;

@@ -1,4 +1,4 @@
-// From the dot products of a row and a block of columns to logits.
+// From the dot products of a row and a block of columns to terms of the loss and their slopes.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLED_LOGITS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLED_LOGITS_H_
 
@@ -8,6 +8,13 @@
 #include "cc/lib/sampled_batch.h"
 
 namespace candsamp {
+
+// What a block leaves behind of a row.
+template <typename A>
+struct BlockSum {
+  A max;  // softmax: the largest logit, minus infinity if there is none
+  A sum;  // softmax: sum of exp(z - max); NCE: sum of softplus(z)
+};
 
 // What is added to a column's dot products: its bias less the log of its expected count. A
 // candidate that was drawn several times is one column. For softmax the column's offset holds the
@@ -20,11 +27,19 @@ class SampledLogits {
   SampledLogits(Host& host, const SampledBatch& batch, const A* sample_offsets);
 
   const SampledBatch& batch() const { return batch_; }
-  Blocks columns() const { return {batch_.columns, kColumnBlock}; }
+  Blocks columns() const { return ColumnBlocks(batch_.columns); }
 
-  // The logits of a row's columns in a block, minus infinity where a candidate is dropped. Returns
-  // the largest.
-  A OfRow(int64_t row, int64_t block, const A* dots, A* z) const;
+  // Fills a block of `rows` rows with what dot products are to be added to.
+  void Start(int64_t block, int64_t rows, A* z) const;
+
+  // Takes the logits of a row's columns in a block, and writes minus infinity where a candidate is
+  // dropped. Returns the largest.
+  A Drop(int64_t row, int64_t block, A* z) const;
+
+  // Takes the logits of a row's columns in a block, and writes their slopes: what the derivatives
+  // of the row's loss are with respect to them, for softmax relative to the block's largest
+  // exponential. Those of a column's repeats are added up.
+  BlockSum<A> Reduce(int64_t row, int64_t block, A* z) const;
 
   // Calls use(count, columns, z) for the repeats in a block, some at a time: those of the columns
   // columns[0 .. count), counted from the block's first, have the logits z. `logits` are the
@@ -46,7 +61,7 @@ class SampledLogits {
   // counts all labels of the batch, `column` from the block's first.
   template <typename Use>
   void ForLabels(int64_t row, int64_t block, Use use) const {
-    const int64_t begin = block * kColumnBlock;
+    const int64_t begin = columns().begin(block);
     const uint64_t count = static_cast<uint64_t>(columns().length(block));
     for (int64_t k = row * batch_.num_true; k < (row + 1) * batch_.num_true; ++k) {
       const int64_t column = batch_.label_classes[k] - begin;

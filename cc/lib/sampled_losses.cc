@@ -2,9 +2,8 @@
 //
 // Panel by panel of columns, candidates' rows are gathered and packed; then each block of rows and
 // columns is multiplied, and its logits are reduced to a largest one and a sum (the online softmax
-// of Milakov and Gimelshein, arXiv 1805.02867) before they leave the first-level cache. The blocks
-// of a row are merged in order at the end, with the row's labels. A label that is among the
-// candidates takes its dot product from their matrix.
+// of Milakov and Gimelshein, arXiv 1805.02867) before they leave the cache. The blocks of a row are
+// merged in order at the end, with the row's labels.
 #include "cc/lib/sampled_losses.h"
 
 #include <algorithm>
@@ -17,19 +16,6 @@
 
 namespace candsamp {
 namespace {
-
-// What a block leaves behind of a row.
-template <typename A>
-struct Partial {
-  A max;  // softmax: the largest logit
-  A sum;  // softmax: sum of exp(z - max); NCE: sum of softplus(z)
-};
-
-// A finite number to subtract from logits of which `max` is the largest.
-template <typename A>
-A Reference(A max) {
-  return max == -std::numeric_limits<A>::infinity() ? A(0) : max;
-}
 
 template <typename W>
 class SampledForward {
@@ -50,23 +36,21 @@ class SampledForward {
         biases_(biases),
         output_(output),
         depth_(weights.depth()),
-        partials_(host.Allocate<Partial<A>>(columns_.count() * batch_.rows)),
-        label_dots_(host.Allocate<A>(batch_.num_labels())) {}
+        sums_(host.Allocate<BlockSum<A>>(columns_.count() * batch_.rows)) {}
 
   void Run() {
     const PackedBlocks<A> inputs = PackInputs();
-    const PackedBlocks<A> panel(host_, std::min(columns_.count(), kPanelBlocks),
-                                matrices_.right_size(depth_, columns_.longest()));
-    const WidenedRows<W> widened(host_, std::min(columns_.size, kPanelBlocks * kColumnBlock),
-                                 depth_);
-    ForEachPanel(columns_, [&](int64_t first, int64_t count) {
+    const int64_t blocks = std::min(columns_.count(), PanelBlocks(depth_));
+    const PackedBlocks<A> panel(host_, blocks, matrices_.right_size(depth_, columns_.longest()));
+    const WidenedRows<W> widened(host_, blocks * columns_.longest(), depth_);
+    ForEachPanel(columns_, blocks, [&](int64_t first, int64_t count) {
       host_.ParallelFor(
           count, columns_.longest() * (depth_ + kCostOfRow), [&](int64_t b, int64_t end) {
             for (; b < end; ++b) {
               const int64_t length = columns_.length(first + b);
               GatherRows(columns_.begin(first + b), length);
-              const A* wide =
-                  widened.Widen(ClassRow(columns_.begin(first + b)), length, b * kColumnBlock);
+              const A* wide = widened.Widen(ClassRow(columns_.begin(first + b)), length,
+                                            b * columns_.longest());
               matrices_.pack_right(wide, depth_, Layout::kTransposed, depth_, length, panel[b]);
             }
           });
@@ -118,31 +102,15 @@ class SampledForward {
   }
 
   void RunBlock(int64_t r, int64_t b, const A* inputs, const A* candidates) const {
-    A tile[kRowBlock * kColumnBlock];
+    alignas(64) A tile[kRowBlock * kColumnBlock];
     const int64_t rows = rows_.length(r), columns = columns_.length(b);
-    const int64_t stride = output_.dots ? batch_.columns : columns;
-    A* dots = output_.dots ? output_.dots + rows_.begin(r) * stride + columns_.begin(b) : tile;
-    for (int64_t i = 0; i < rows; ++i) std::fill_n(dots + i * stride, columns, A(0));
-    matrices_.multiply_add(inputs, candidates, rows, depth_, columns, dots, stride);
+    A* z = output_.slopes ? output_.slopes + BlockBegin(rows_, r, columns_, b) : tile;
+    logits_.Start(b, rows, z);
+    matrices_.multiply_add(inputs, candidates, rows, depth_, columns, z, columns);
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t row = rows_.begin(r) + i;
-      partials_[b * batch_.rows + row] = Reduce(row, b, columns, dots + i * stride);
+      sums_[b * batch_.rows + row] = logits_.Reduce(row, b, z + i * columns);
     }
-  }
-
-  Partial<A> Reduce(int64_t row, int64_t b, int64_t columns, const A* dots) const {
-    A z[kColumnBlock];
-    const A max = logits_.OfRow(row, b, dots, z);
-    logits_.ForLabels(row, b,
-                      [&](int64_t label, int64_t column) { label_dots_[label] = dots[column]; });
-    if (batch_.kind == LossKind::kSoftmax) {
-      return {max, kernels_.exp_minus(z, columns, Reference(max), z)};
-    }
-    A sum = 0;
-    logits_.ForRepeats(b, z, [&](int64_t count, const int64_t*, A* repeats) {
-      sum += kernels_.sigmoid_softplus(repeats, count, repeats);
-    });
-    return {max, sum + kernels_.sigmoid_softplus(z, columns, z)};
   }
 
   void FinishRow(int64_t row) const {
@@ -152,19 +120,24 @@ class SampledForward {
     for (int64_t t = 0; t < num_true; ++t) {
       const int64_t label = row * num_true + t;
       const int64_t number = batch_.label_classes[label];
-      A dot = label_dots_[label];
-      if (number >= batch_.columns) {
-        const W* class_row = ClassRow(number);
-        row_kernels_.dot(&class_row, 1, 1, inputs_ + row * depth_, depth_, &dot);
-      }
-      z[t] = dot - label_log_q_[label];
+      const W* class_row = ClassRow(number);
+      row_kernels_.dot(&class_row, 1, 1, inputs_ + row * depth_, depth_, &z[t]);
+      z[t] -= label_log_q_[label];
       if (!biases_.empty()) z[t] += Widen(*biases_.Row(class_ids_[number]));
       mean += z[t] / static_cast<A>(num_true);
     }
     const A target = A(1) / static_cast<A>(num_true);
+    const auto for_each_block = [&](auto use) {
+      for (int64_t at = row; at < columns_.count() * batch_.rows; at += batch_.rows) {
+        use(sums_[at], output_.scales[at]);
+      }
+    };
     if (batch_.kind == LossKind::kNce) {
       A loss = 0;
-      for (int64_t b = 0; b < columns_.count(); ++b) loss += partials_[b * batch_.rows + row].sum;
+      for_each_block([&](const BlockSum<A>& block, A& scale) {
+        loss += block.sum;
+        scale = 1;
+      });
       for (int64_t t = 0; t < num_true; ++t) {
         loss += SigmoidCrossEntropy(z[t], target);
         z[t] = Sigmoid(z[t]) - target;
@@ -173,19 +146,16 @@ class SampledForward {
       return;
     }
     A max = *std::max_element(z, z + num_true);
-    for (int64_t b = 0; b < columns_.count(); ++b) {
-      max = std::max(max, partials_[b * batch_.rows + row].max);
-    }
+    for_each_block([&](const BlockSum<A>& block, A&) { max = std::max(max, block.max); });
     A sum = 0;
-    for (int64_t b = 0; b < columns_.count(); ++b) {
-      const Partial<A>& partial = partials_[b * batch_.rows + row];
-      sum += partial.sum * std::exp(partial.max - max);
-    }
+    for_each_block([&](const BlockSum<A>& block, A& scale) {
+      scale = std::exp(block.max - max);
+      sum += block.sum * scale;
+    });
     for (int64_t t = 0; t < num_true; ++t) sum += std::exp(z[t] - max);
     output_.loss[row] = std::log(sum) - (mean - max);
+    for_each_block([&](const BlockSum<A>&, A& scale) { scale /= sum; });
     for (int64_t t = 0; t < num_true; ++t) z[t] = std::exp(z[t] - max) / sum - target;
-    output_.row_max[row] = max;
-    output_.row_sum[row] = sum;
   }
 
   Host& host_;
@@ -201,10 +171,8 @@ class SampledForward {
   const SampledBatch& batch_ = logits_.batch();
   const Blocks columns_ = logits_.columns();
   const Blocks rows_ = RowBlocks(batch_.rows);
-  Partial<A>* partials_;  // [column blocks, rows]
-  A* label_dots_;         // [rows, num_true], of labels that are candidates
+  BlockSum<A>* sums_;  // [column blocks, rows]
   const RowKernels<W>& row_kernels_ = ChosenRowKernels<W>();
-  const LogitKernels<A>& kernels_ = ChosenLogitKernels<A>();
 };
 
 }  // namespace

@@ -20,10 +20,10 @@ struct SampledLossOutput {
   A* loss;              // [rows]
   W* class_rows;        // [classes, depth]
   A* label_logit_grad;  // [rows, num_true]: the derivative of the row's loss
-  // Softmax: the largest logit of a row and the sum of all exp(z - largest). [rows], or nullptr.
-  A* row_max;
-  A* row_sum;
-  A* dots;  // [rows, columns]: products of inputs and candidates' rows; nullptr: not kept
+  // [column blocks, rows]: times these, a block's slopes are the derivatives of the row's loss.
+  A* scales;
+  // [rows, columns], block by block (BlockBegin): see SampledLogits::Reduce. nullptr: not kept.
+  A* slopes;
 };
 
 // class_ids: [classes], by number. label_log_q: [rows, num_true]. One matrix product, whose blocks

@@ -38,10 +38,9 @@ absl::Status LossShapes(InferenceContext* c) {
   c->set_output(4, candidates);
   c->set_output(5, candidates);
   c->set_output(6, labels);
-  c->set_output(7, c->Vector(rows));
-  c->set_output(8, c->Vector(rows));
-  c->set_output(9, c->UnknownShapeOfRank(2));
-  return TableRowsShapes(c, 10);
+  c->set_output(7, c->Matrix(c->UnknownDim(), rows));
+  c->set_output(8, c->UnknownShapeOfRank(2));
+  return TableRowsShapes(c, 9);
 }
 
 constexpr char kLossDoc[] = R"doc(
@@ -68,15 +67,15 @@ label_classes: [B, T], which of these each label is.
 sample_columns: [S], which each candidate is.
 sample_offsets: [S], what is added to each candidate's dot products.
 label_logit_grad: [B, T], the derivative of the row's loss with respect to the label's logit.
-row_max: [B], of softmax: the largest logit of the row. 0 of NCE.
-row_sum: [B], of softmax: the sum of exp(z - row_max). 0 of NCE.
-dots: [B, C], products of inputs and the candidates' rows; [0, 0] with recompute.
+scales: [N, B], for each of N blocks of candidates: what makes its slopes derivatives of the row's loss.
+slopes: [B, C], block by block: of softmax exp(z - the block's largest z of the row), of NCE sigmoid(z);
+[0, 0] with recompute.
 weight_rows: how many rows each shard of weights has.
 bias_rows: likewise.
 num_classes: V, or -1: not given.
 num_sampled: S, or -1: not given.
 num_true: T.
-recompute: whether the gradient op is to compute `dots` again rather than be given them.
+recompute: whether the gradient op is to compute `slopes` again rather than be given them.
 partition_strategy: whether shards hold consecutive rows, or row i is in shard i mod their number.
 T: type of inputs and loss. W: type of the tables. A: type of sums, double iff T is.
 Tshape: type of the dense shape of the gradient's slices.
@@ -100,9 +99,8 @@ Tshape: type of the dense shape of the gradient's slices.
       .Output("sample_columns: int64")                       \
       .Output("sample_offsets: A")                           \
       .Output("label_logit_grad: A")                         \
-      .Output("row_max: A")                                  \
-      .Output("row_sum: A")                                  \
-      .Output("dots: A")                                     \
+      .Output("scales: A")                                   \
+      .Output("slopes: A")                                   \
       .Output("weight_rows: int64")                          \
       .Output("bias_rows: int64")                            \
       .CANDSAMP_TABLE_ATTRS(table_types)                     \
@@ -137,9 +135,8 @@ REGISTER_OP("Candsamp>SampledLossGrad")
     .Input("sample_columns: int64")
     .Input("sample_offsets: A")
     .Input("label_logit_grad: A")
-    .Input("row_max: A")
-    .Input("row_sum: A")
-    .Input("dots: A")
+    .Input("scales: A")
+    .Input("slopes: A")
     .Input("weight_rows: int64")
     .Input("bias_rows: int64")
     .Attr("A: {float, double}")

@@ -519,79 +519,60 @@ TYPED_TEST(LogitKernelsTest, SigmoidSoftplusInPlaceToo) {
   }
 }
 
-TYPED_TEST(LogitKernelsTest, ScaledSigmoidInPlaceToo) {
-  using A = typename TestFixture::A;
-  for (int64_t count = 0; count <= kMostLogits; ++count) {
-    Values<A> z = this->Logits(count);
-    for (int64_t k = 0; k < count; k += 2) z[k] = -z[k];
-    Guarded<A> out(count), in_place(count);
-    std::copy_n(z.data(), count, in_place.data());
-    this->kernels_.scaled_sigmoid(z.data(), count, A(-0.7), out.data());
-    this->kernels_.scaled_sigmoid(in_place.data(), count, A(-0.7), in_place.data());
-    for (int64_t k = 0; k < count; ++k) {
-      ASSERT_EQ(out[k], A(-0.7) * Sigmoid(z[k])) << k << " of " << count;
-      ASSERT_EQ(in_place[k], out[k]) << k << " of " << count;
-    }
-    ASSERT_TRUE(out.GuardsAreIntact()) << count;
-    ASSERT_TRUE(in_place.GuardsAreIntact()) << count;
-  }
-}
-
-TYPED_TEST(LogitKernelsTest, AddIntoEitherToo) {
-  using A = typename TestFixture::A;
-  for (int64_t count = 0; count <= 2 * kMostLogits; ++count) {
-    Values<A> a = this->Logits(count), b = this->Logits(count);
-    Guarded<A> out(count), in_a(count), in_b(count);
-    std::copy_n(a.data(), count, in_a.data());
-    std::copy_n(b.data(), count, in_b.data());
-    const A largest = this->kernels_.add(a.data(), b.data(), count, out.data());
-    EXPECT_EQ(this->kernels_.add(in_a.data(), b.data(), count, in_a.data()), largest);
-    EXPECT_EQ(this->kernels_.add(a.data(), in_b.data(), count, in_b.data()), largest);
-    A expected = -std::numeric_limits<A>::infinity();
-    for (int64_t k = 0; k < count; ++k) {
-      ASSERT_EQ(out[k], a[k] + b[k]) << k << " of " << count;
-      ASSERT_EQ(in_a[k], out[k]) << k << " of " << count;
-      ASSERT_EQ(in_b[k], out[k]) << k << " of " << count;
-      expected = std::max(expected, out[k]);
-    }
-    ASSERT_EQ(largest, expected) << count;
-    ASSERT_TRUE(out.GuardsAreIntact()) << count;
-    ASSERT_TRUE(in_a.GuardsAreIntact()) << count;
-    ASSERT_TRUE(in_b.GuardsAreIntact()) << count;
-  }
-}
-
-TYPED_TEST(LogitKernelsTest, AddFindsTheLargestAnywhere) {
+TYPED_TEST(LogitKernelsTest, LargestAnywhere) {
   using A = typename TestFixture::A;
   const A infinity = std::numeric_limits<A>::infinity();
-  for (int64_t count = 1; count <= kMostLogits; ++count) {
+  EXPECT_EQ(this->kernels_.largest(nullptr, 0), -infinity);
+  for (int64_t count = 1; count <= 2 * kMostLogits; ++count) {
     for (int64_t at = 0; at < count; ++at) {
       for (const A largest : {A(-100), std::numeric_limits<A>::lowest(), infinity}) {
-        std::vector<A> a(count, -infinity), b(count, A(0)), out(count);
-        a[at] = largest;
-        EXPECT_EQ(this->kernels_.add(a.data(), b.data(), count, out.data()), largest)
-            << at << " of " << count;
+        Values<A> z(count);
+        std::fill_n(z.data(), count, -infinity);
+        z[at] = largest;
+        EXPECT_EQ(this->kernels_.largest(z.data(), count), largest) << at << " of " << count;
       }
     }
+    Values<A> z = this->Logits(count);
+    ASSERT_EQ(this->kernels_.largest(z.data(), count),
+              *std::max_element(z.data(), z.data() + count));
   }
 }
 
-TYPED_TEST(LogitKernelsTest, AddLeavesNanOutOfTheLargest) {
+TYPED_TEST(LogitKernelsTest, LargestLeavesNanOut) {
   using A = typename TestFixture::A;
-  const A infinity = std::numeric_limits<A>::infinity();
+  const A nan = std::numeric_limits<A>::quiet_NaN();
   for (int64_t at = 0; at < kMostLogits; ++at) {
-    for (const A other : {std::numeric_limits<A>::quiet_NaN(), infinity}) {
-      std::vector<A> a(kMostLogits), b(kMostLogits, A(1)), out(kMostLogits);
-      for (int64_t k = 0; k < kMostLogits; ++k) a[k] = static_cast<A>(k % 7);
-      a[at] = -infinity;
-      b[at] = other;
-      EXPECT_EQ(this->kernels_.add(a.data(), b.data(), kMostLogits, out.data()), A(7)) << at;
-      for (int64_t k = 0; k < kMostLogits; ++k) ASSERT_EQ(std::isnan(out[k]), k == at);
-      EXPECT_EQ(this->kernels_.add(a.data() + at, b.data() + at, 1, out.data()), -infinity);
+    std::vector<A> z(kMostLogits);
+    for (int64_t k = 0; k < kMostLogits; ++k) z[k] = static_cast<A>(k % 7);
+    z[at] = nan;
+    EXPECT_EQ(this->kernels_.largest(z.data(), kMostLogits), A(6)) << at;
+  }
+  const std::vector<A> z(kMostLogits, nan);
+  EXPECT_EQ(this->kernels_.largest(z.data(), kMostLogits), -std::numeric_limits<A>::infinity());
+}
+
+TYPED_TEST(LogitKernelsTest, ScaleAndAddInPlaceToo) {
+  using A = typename TestFixture::A;
+  for (int64_t count = 0; count <= 2 * kMostLogits; ++count) {
+    Values<A> in = this->Logits(count), before(count);
+    for (int64_t k = 0; k < count; ++k) before[k] = static_cast<A>(k) - A(3.3);
+    Guarded<A> out(count), in_place(count), sums(count), sums_in_place(count);
+    std::copy_n(in.data(), count, in_place.data());
+    std::copy_n(before.data(), count, sums.data());
+    std::copy_n(before.data(), count, sums_in_place.data());
+    this->kernels_.scale_and_add(in.data(), A(-0.7), count, out.data(), sums.data());
+    this->kernels_.scale_and_add(in_place.data(), A(-0.7), count, in_place.data(),
+                                 sums_in_place.data());
+    for (int64_t k = 0; k < count; ++k) {
+      ASSERT_EQ(out[k], A(-0.7) * in[k]) << k << " of " << count;
+      ASSERT_EQ(sums[k], before[k] + out[k]) << k << " of " << count;
+      ASSERT_EQ(in_place[k], out[k]) << k << " of " << count;
+      ASSERT_EQ(sums_in_place[k], sums[k]) << k << " of " << count;
+    }
+    for (const Guarded<A>* one : {&out, &in_place, &sums, &sums_in_place}) {
+      ASSERT_TRUE(one->GuardsAreIntact()) << count;
     }
   }
-  std::vector<A> nan(kMostLogits, std::numeric_limits<A>::quiet_NaN());
-  EXPECT_EQ(this->kernels_.add(nan.data(), nan.data(), kMostLogits, nan.data()), -infinity);
 }
 
 TYPED_TEST(LogitKernelsTest, NanSpreadsToTheSum) {
@@ -605,8 +586,6 @@ TYPED_TEST(LogitKernelsTest, NanSpreadsToTheSum) {
     EXPECT_TRUE(std::isnan(this->kernels_.sigmoid_softplus(z.data(), 20, out.data())));
     for (int64_t k = 0; k < 20; ++k) EXPECT_EQ(std::isnan(out[k]), k == at);
     EXPECT_TRUE(std::isnan(this->kernels_.exp_minus(z.data(), at, nan, out.data())) || at == 0);
-    this->kernels_.scaled_sigmoid(z.data(), 20, A(1), out.data());
-    for (int64_t k = 0; k < 20; ++k) EXPECT_EQ(std::isnan(out[k]), k == at);
   }
 }
 

@@ -39,13 +39,13 @@ struct SampledOptions {
   LossKind kind = LossKind::kSoftmax;
   bool remove_accidental_hits = true;
   bool with_biases = true;
-  bool keep_dots = true;
+  bool keep_slopes = true;
 };
 
 inline std::string NameOf(const SampledOptions& options) {
   return std::string(options.kind == LossKind::kSoftmax ? "softmax" : "nce") +
          (options.remove_accidental_hits ? ", hits removed" : "") +
-         (options.with_biases ? ", biases" : "") + (options.keep_dots ? ", dots kept" : "");
+         (options.with_biases ? ", biases" : "") + (options.keep_slopes ? ", slopes kept" : "");
 }
 
 inline std::vector<SampledOptions> AllSampledOptions() {
@@ -53,7 +53,7 @@ inline std::vector<SampledOptions> AllSampledOptions() {
   for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
     for (const bool remove : {false, true}) {
       for (const bool biases : {false, true}) {
-        for (const bool dots : {false, true}) all.push_back({kind, remove, biases, dots});
+        for (const bool slopes : {false, true}) all.push_back({kind, remove, biases, slopes});
       }
     }
   }
@@ -182,31 +182,27 @@ struct SampledForward {
                  const MatrixKernels<A>& matrices = ChosenMatrixKernels<A>())
       : loss(c.rows, kUnwritten),
         label_logit_grad(c.labels.size(), kUnwritten),
-        row_max(options.kind == LossKind::kSoftmax ? c.rows : 0, kUnwritten),
-        row_sum(row_max),
-        dots(options.keep_dots ? c.rows * c.columns : 0, kUnwritten),
+        scales(ColumnBlocks(c.columns).count() * c.rows, kUnwritten),
+        slopes(options.keep_slopes ? c.rows * c.columns : 0, kUnwritten),
         class_rows(c.classes * c.depth) {
     FillWithGarbage(class_rows);
     const RowTable<W> no_biases(1);
     SampledLossForward<W>(host, c.Logits(host, options), matrices, c.class_ids.data(),
                           c.label_log_q.data(), c.inputs.data(), c.weights.View(),
                           options.with_biases ? c.biases.View() : no_biases,
-                          {loss.data(), class_rows.data(), label_logit_grad.data(),
-                           options.kind == LossKind::kSoftmax ? row_max.data() : nullptr,
-                           options.kind == LossKind::kSoftmax ? row_sum.data() : nullptr,
-                           options.keep_dots ? dots.data() : nullptr});
+                          {loss.data(), class_rows.data(), label_logit_grad.data(), scales.data(),
+                           options.keep_slopes ? slopes.data() : nullptr});
   }
 
   bool SameBits(const SampledForward& other) const {
     return candsamp::SameBits(loss, other.loss) &&
            candsamp::SameBits(label_logit_grad, other.label_logit_grad) &&
-           candsamp::SameBits(row_max, other.row_max) &&
-           candsamp::SameBits(row_sum, other.row_sum) && candsamp::SameBits(dots, other.dots) &&
+           candsamp::SameBits(scales, other.scales) && candsamp::SameBits(slopes, other.slopes) &&
            candsamp::SameBits(class_rows, other.class_rows);
   }
 
   static constexpr A kUnwritten = A(-12345);
-  std::vector<A> loss, label_logit_grad, row_max, row_sum, dots;
+  std::vector<A> loss, label_logit_grad, scales, slopes;
   std::vector<W> class_rows;
 };
 
@@ -231,9 +227,8 @@ class SampledReference {
   SampledReference(const SampledCase<W>& c, const SampledOptions& options,
                    const std::vector<A>* grad = nullptr)
       : loss(c.rows),
-        log_sum(c.rows),
         label_logit_grad(c.labels.size()),
-        dots(c.rows * c.columns),
+        slopes(c.rows * c.columns),
         inputs(grad ? c.inputs.size() : 0),
         class_rows(grad ? c.classes * c.depth : 0),
         class_biases(c.classes),
@@ -243,7 +238,8 @@ class SampledReference {
     for (int64_t i = 0; i < c.rows; ++i) RunRow(i, grad ? &(*grad)[i] : nullptr);
   }
 
-  std::vector<Bounded> loss, log_sum, label_logit_grad, dots, inputs, class_rows, class_biases;
+  // slopes: [rows, columns], what a row's loss changes by with the logits of a candidate.
+  std::vector<Bounded> loss, label_logit_grad, slopes, inputs, class_rows, class_biases;
 
  private:
   struct Term {
@@ -263,9 +259,7 @@ class SampledReference {
 
   void RunRow(int64_t row, const A* grad) {
     std::vector<Bounded> row_dots(c_.classes);
-    for (int64_t j = 0; j < c_.columns; ++j) {
-      row_dots[j] = dots[row * c_.columns + j] = Dot(row, j);
-    }
+    for (int64_t j = 0; j < c_.columns; ++j) row_dots[j] = Dot(row, j);
     std::vector<Term> terms;
     Exact logit_error = 0;  // of the worst logit, in epsilons
     const auto add = [&](int64_t number, Exact offset) {
@@ -287,7 +281,7 @@ class SampledReference {
       if (options_.remove_accidental_hits && c_.IsLabelOf(row, c_.candidates[k])) continue;
       add(c_.sample_columns[k], static_cast<Exact>(offsets_[k]));
     }
-    Exact max = -std::numeric_limits<Exact>::infinity(), sum = 0, total = 0, slopes = 0;
+    Exact max = -std::numeric_limits<Exact>::infinity(), sum = 0, total = 0, all_slopes = 0;
     for (const Term& term : terms) max = std::max(max, term.logit);
     for (const Term& term : terms) sum += std::exp(term.logit - max);
     std::vector<Exact> slope;
@@ -298,11 +292,10 @@ class SampledReference {
         slope.push_back(1 / (1 + std::exp(-term.logit)));
         total += std::max(term.logit, Exact(0)) + std::log1p(std::exp(-std::fabs(term.logit)));
       }
-      slopes += slope.back();
+      all_slopes += slope.back();
     }
     if (options_.kind == LossKind::kSoftmax) total = max + std::log(sum);
-    log_sum[row].Add(total, 8 + std::fabs(total) + logit_error);
-    loss[row].Add(total, 8 + 4 * std::fabs(total) + (1 + slopes) * logit_error);
+    loss[row].Add(total, 8 + 4 * std::fabs(total) + (1 + all_slopes) * logit_error);
     const Exact target = 1 / static_cast<Exact>(c_.num_true);
     for (size_t k = 0; k < terms.size(); ++k) {
       Exact error = slope[k] * (8 + 2 * logit_error), gradient = slope[k];
@@ -311,6 +304,8 @@ class SampledReference {
         gradient -= target;
         error += 4 * target;
         label_logit_grad[row * c_.num_true + k].Add(gradient, error);
+      } else {
+        slopes[row * c_.columns + terms[k].number].Add(gradient, error);
       }
       if (grad) AddGradients(row, terms[k].number, gradient * *grad, error * std::fabs(*grad));
     }

@@ -49,8 +49,7 @@ struct Gradients {
     SampledLossBackward<W>(
         host, c.Logits(host, options), ChosenMatrixKernels<A>(),
         {grad.data(), c.inputs.data(), c.depth, kept_rows, forward.label_logit_grad.data(),
-         forward.row_max.data(), forward.row_sum.data(),
-         options.keep_dots ? forward.dots.data() : nullptr},
+         forward.scales.data(), options.keep_slopes ? forward.slopes.data() : nullptr},
         {inputs.data(), class_rows.data(), with_biases ? class_biases.data() : nullptr});
   }
 
@@ -150,6 +149,7 @@ TYPED_TEST(SampledGradientsTest, EqualTheDefinitionForVariousShapes) {
                                                              {3, 2, 769, 50, 17},
                                                              {2, 1, 1537, 9, 4},
                                                              {2, 130, 300, 20, 6},
+                                                             {3, 1, 900, 3, 260},
                                                              {513, 1, 200, 3, 4}}) {
     SCOPED_TRACE(NameOf(shape));
     const SampledCase<TypeParam> c(shape, 1.0, 2);
@@ -203,8 +203,8 @@ TYPED_TEST(SampledGradientsTest, NoRowsNoGradient) {
 TYPED_TEST(SampledGradientsTest, BitsDoNotDependOnTheCutting) {
   const SampledCase<TypeParam> c({130, 2, 900, 200, 13}, 3.0, 8);
   for (const LossKind kind : kKinds) {
-    for (const bool keep_dots : {false, true}) {
-      const SampledOptions options = {kind, true, true, keep_dots};
+    for (const bool keep_slopes : {false, true}) {
+      const SampledOptions options = {kind, true, true, keep_slopes};
       TestHost whole = TestHost::Whole();
       const Gradients<TypeParam> expected = GradientsOf(whole, c, options);
       for (TestHost& host : TestHost::Various()) {
@@ -228,7 +228,7 @@ TYPED_TEST(SampledGradientsTest, RowsMayTakeThePlaceOfThoseKept) {
   }
 }
 
-TYPED_TEST(SampledGradientsTest, RecomputedDotsGiveTheSameBits) {
+TYPED_TEST(SampledGradientsTest, RecomputedSlopesGiveTheSameBits) {
   for (const int64_t depth : {1, 19, 300}) {
     const SampledCase<TypeParam> c({70, 2, 900, 30, depth}, 1.0, 10);
     for (const LossKind kind : kKinds) {

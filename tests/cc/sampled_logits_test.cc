@@ -70,10 +70,11 @@ struct Row {
     for (int64_t b = 0; b < logits.columns().count(); ++b) {
       const int64_t begin = logits.columns().begin(b), length = logits.columns().length(b);
       // Memory of exactly their size.
-      const std::vector<A> in(dots.begin() + begin, dots.begin() + begin + length);
-      std::vector<A> out(length, kNan<A>);
-      largest.push_back(logits.OfRow(row, b, in.data(), out.data()));
-      z.insert(z.end(), out.begin(), out.end());
+      std::vector<A> of_block(length, kNan<A>);
+      logits.Start(b, 1, of_block.data());
+      for (int64_t j = 0; j < length; ++j) of_block[j] += dots[begin + j];
+      largest.push_back(logits.Drop(row, b, of_block.data()));
+      z.insert(z.end(), of_block.begin(), of_block.end());
     }
   }
   std::vector<A> z, largest;
@@ -110,10 +111,8 @@ TYPED_TEST(SampledLogitsTest, AddOffsetsAndFindTheLargest) {
       const Row<TypeParam> row(logits, 0, dots);
       for (int64_t j = 0; j < columns; ++j) ASSERT_EQ(row.z[j], dots[j] + c.offsets[j]) << j;
       for (int64_t b = 0; b < logits.columns().count(); ++b) {
-        const auto begin = row.z.begin() + b * kColumnBlock;
-        ASSERT_EQ(
-            row.largest[b],
-            *std::max_element(begin, begin + std::min(kColumnBlock, columns - b * kColumnBlock)));
+        const auto begin = row.z.begin() + logits.columns().begin(b);
+        ASSERT_EQ(row.largest[b], *std::max_element(begin, begin + logits.columns().length(b)));
       }
     }
   }
@@ -139,7 +138,7 @@ TYPED_TEST(SampledLogitsTest, SoftmaxMergesRepeats) {
           << j << " of " << columns;
     }
     for (int64_t b = 0; b < logits.columns().count(); ++b) {
-      logits.ForRepeats(b, row.z.data() + b * kColumnBlock,
+      logits.ForRepeats(b, row.z.data() + logits.columns().begin(b),
                         [&](int64_t count, const int64_t*, A*) { EXPECT_EQ(count, 0); });
     }
   }
@@ -250,7 +249,9 @@ TYPED_TEST(SampledLogitsTest, RepeatsOfWhatIsDroppedAreDropped) {
 // A hit that is the largest logit by far leaves the largest of the rest.
 TYPED_TEST(SampledLogitsTest, DropsHits) {
   using A = TypeParam;
-  constexpr int64_t columns = 2 * kColumnBlock + 8, last = kColumnBlock - 1;
+  constexpr int64_t columns = 2 * kColumnBlock + 8;
+  const Blocks blocks = ColumnBlocks(columns);
+  const int64_t last = blocks.block - 1;
   for (const LossKind kind : kKinds) {
     Case<A> c = RandomCase<A>(columns, 0, this->random_);
     c.num_true = 3;
@@ -261,12 +262,12 @@ TYPED_TEST(SampledLogitsTest, DropsHits) {
       for (const int64_t hit : {int64_t{0}, last, last + 1, last + 50}) dots[hit] = A(1e30);
       for (int64_t i = 0; i < 3; ++i) {
         const Row<A> row(logits, i, dots);
-        std::vector<A> largest(3, -kInfinity<A>);
+        std::vector<A> largest(blocks.count(), -kInfinity<A>);
         for (int64_t j = 0; j < columns; ++j) {
           const auto labels = c.labels.begin() + i * 3;
           const bool dropped = remove && std::count(labels, labels + 3, j) > 0;
           ASSERT_EQ(row.z[j], dropped ? -kInfinity<A> : dots[j] + c.offsets[j]) << i << ", " << j;
-          largest[j / kColumnBlock] = std::max(largest[j / kColumnBlock], row.z[j]);
+          largest[j / blocks.block] = std::max(largest[j / blocks.block], row.z[j]);
         }
         EXPECT_EQ(row.largest, largest) << i;
       }
@@ -283,12 +284,14 @@ TYPED_TEST(SampledLogitsTest, BlocksMayBeDroppedWhole) {
   const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kSoftmax, true);
   const Row<A> row(logits, 0, std::vector<A>(columns, kNan<A>));
   EXPECT_EQ(row.z, std::vector<A>(columns, -kInfinity<A>));
-  EXPECT_EQ(row.largest, std::vector<A>(2, -kInfinity<A>));
+  EXPECT_EQ(row.largest, std::vector<A>(ColumnBlocks(columns).count(), -kInfinity<A>));
 }
 
 TYPED_TEST(SampledLogitsTest, FindsLabelsAmongColumns) {
   using A = TypeParam;
-  constexpr int64_t last = kColumnBlock - 1, columns = 2 * kColumnBlock + 8;
+  constexpr int64_t columns = 2 * kColumnBlock + 8;
+  const Blocks blocks = ColumnBlocks(columns);
+  const int64_t last = blocks.block - 1;
   Case<A> c = RandomCase<A>(columns, 30, this->random_);
   c.num_true = 4;
   c.labels = {0,   last,    0,       columns - 1, columns, last + 1, 2 * last + 1, 2 * last + 2,
@@ -296,12 +299,12 @@ TYPED_TEST(SampledLogitsTest, FindsLabelsAmongColumns) {
   const SampledLogits<A> logits = c.Logits(this->host_, LossKind::kSoftmax, false);
   std::vector<int64_t> found(c.labels.size(), -1);
   for (int64_t i = 0; i < 3; ++i) {
-    for (int64_t b = 0; b < 3; ++b) {
+    for (int64_t b = 0; b < blocks.count(); ++b) {
       logits.ForLabels(i, b, [&](int64_t label, int64_t column) {
         EXPECT_EQ(found.at(label), -1);
         EXPECT_EQ(label / 4, i);
         EXPECT_LT(column, logits.columns().length(b));
-        found.at(label) = b * kColumnBlock + column;
+        found.at(label) = blocks.begin(b) + column;
       });
     }
   }

@@ -272,9 +272,8 @@ def gradient_arguments(**changes):
         "sample_columns": np.array([0, 1, 0]),
         "sample_offsets": floats(3),
         "label_logit_grad": floats(3, 2),
-        "row_max": floats(3),
-        "row_sum": floats(3),
-        "dots": floats(3, 2),
+        "scales": floats(1, 3),
+        "slopes": floats(3, 2),
         "weight_rows": np.array([5]),
         "bias_rows": np.array([5]),
         "loss": "softmax",
@@ -297,7 +296,7 @@ TENSORS = [k for k, v in gradient_arguments().items() if isinstance(v, np.ndarra
 @pytest.mark.parametrize("loss", lc.LOSSES)
 def test_gradient_op_is_fine_with_good_arguments(loss):
     assert gradient(loss=loss).inputs_grad.shape == [3, 2]
-    assert gradient(loss=loss, recompute=True, dots=floats(0, 0)).inputs_grad.shape == [3, 2]
+    assert gradient(loss=loss, recompute=True, slopes=floats(0, 0)).inputs_grad.shape == [3, 2]
     shards = {"weight_rows": np.array([3, 0, 2]), "num_weights": 3}
     indices = gradient(loss=loss, **shards).weight_indices
     assert [part.numpy().tolist() for part in indices] == [[0, 2], [], [1]]
