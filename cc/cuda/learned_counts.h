@@ -213,8 +213,8 @@ class Counting {
   // One more; returns how many there were.
   CANDSAMP_DEVICE static int64_t AtomicIncrement(uint16_t* at) {
 #ifdef __CUDA_ARCH__
-    // Of the 32 bits that hold it. The lower half does not reach the upper one: far fewer slots are
-    // ever hashed to a block.
+    // Of the 32 bits that hold it. Where the lower half carries into the upper one, the block has
+    // overflowed long before, and all slots are laid out anew.
     const uintptr_t address = reinterpret_cast<uintptr_t>(at);
     const unsigned shift = address % 4 * 8;
     return atomicAdd(reinterpret_cast<unsigned*>(address - address % 4), 1u << shift) >> shift &

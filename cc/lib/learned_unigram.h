@@ -27,11 +27,11 @@ constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 // - and one slot filled to 1 + count mod t units, which needs no table: the count itself says how
 //   far.
 // A draw proposes a unit of one of the table's places, as many of each block as are taken of the
-// fullest one, or of one of the range's partial slots, and takes 1 to 2.3 proposals on average,
-// near the largest totals up to twice as many. The table is made for a quarter more slots than
-// there are at most, and is built anew when it is full, and with t doubled when N = 2 range * t.
-// For N updates this takes O(range + N) time. Small counts are also kept in a byte each: what draws
-// look up is in the cache then.
+// fullest one, or of one of the range's partial slots, and takes 1 to 2 proposals on average, 3.1
+// at most, near the largest totals up to twice as many. The table is made for a quarter more slots
+// than there are at most, and is built anew when it is full, and with t doubled when N = 2 range *
+// t. For N updates this takes O(range + N) time. Small counts are also kept in a byte each: what
+// draws look up is in the cache then.
 class LearnedUnigram : public Distribution {
  public:
   // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts

@@ -45,7 +45,8 @@ inline Blocks RowBlocks(int64_t rows) {
   return {rows, rows < 4 * kRowBlock ? kRowBlock / 2 : kRowBlock};
 }
 
-// One, or an even number of blocks of like lengths, so that two threads have the same to do.
+// Blocks of like lengths but for the last, and where these divide the columns an even number of
+// them, so that two threads have the same to do.
 inline Blocks ColumnBlocks(int64_t columns) {
   constexpr int64_t kVector = 16;
   if (columns <= kColumnBlock) return {columns, kColumnBlock};
@@ -54,7 +55,7 @@ inline Blocks ColumnBlocks(int64_t columns) {
   return {columns, (vectors + count - 1) / count * kVector};
 }
 
-// Blocks of a panel: as many as keep rows of this depth in the second-level cache.
+// Blocks of a panel: more where rows are short.
 inline int64_t PanelBlocks(int64_t depth) { return depth > 256 ? 4 : 8; }
 
 // Where a block begins of a matrix that is stored block by block, each of them row by row.

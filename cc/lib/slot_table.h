@@ -13,7 +13,7 @@
 namespace candsamp {
 
 // Places of a block of the table, and how many of them are taken at most on average. The chance
-// that a block of random slots overflows is below 2e-11; then all are hashed differently. A small
+// that a block of random slots overflows is below 2e-11; then all are laid out differently. A small
 // table is a single block, without a place to spare.
 constexpr int64_t kBlockPlaces = 256;
 constexpr int64_t kBlockSlots = 160;
@@ -54,7 +54,8 @@ CANDSAMP_FORMULA uint64_t Mix(uint64_t x) {
 
 // Which of `blocks` blocks a class's slot lies in: one after the other from a first one on. Where
 // classes of like counts follow each other, as in a vocabulary sorted by frequency, multiples of
-// the golden ratio spread the first ones evenly; where that overflows a block, a hash is random.
+// the golden ratio spread the first ones evenly; where that overflows a block, a salted hash says
+// which is the first.
 CANDSAMP_FORMULA int64_t BlockOfSlot(uint64_t id, uint64_t slot, uint64_t salt, int64_t blocks) {
   const uint64_t count = static_cast<uint64_t>(blocks);
   const uint64_t multiple = id * 0x9e3779b97f4a7c15;

@@ -67,9 +67,9 @@ label_classes: [B, T], which of these each label is.
 sample_columns: [S], which each candidate is.
 sample_offsets: [S], what is added to each candidate's dot products.
 label_logit_grad: [B, T], the derivative of the row's loss with respect to the label's logit.
-scales: [N, B], for each of N blocks of candidates: what makes its slopes derivatives of the row's loss.
-slopes: [B, C], block by block: of softmax exp(z - the block's largest z of the row), of NCE sigmoid(z);
-[0, 0] with recompute.
+scales: [N, B], of N blocks of candidates: what makes slopes derivatives of the row's loss.
+slopes: [B, C], block by block, for the gradient op alone: of softmax exp(z - the row's largest z
+of the block), of NCE sigmoid(z), added up for repeated candidates; [0, 0] with recompute.
 weight_rows: how many rows each shard of weights has.
 bias_rows: likewise.
 num_classes: V, or -1: not given.
