@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tf_candsamp._library import ops
-from tf_candsamp._tables import open_table, to_tensor
+from tf_candsamp._tables import open_table
+from tf_candsamp._tensors import to_tensor
 
 _HALF_TYPES = (tf.bfloat16, tf.float16)
 _INPUT_TYPES = (tf.float32, tf.float64, *_HALF_TYPES)
@@ -15,7 +16,7 @@ def tables_and_inputs(weights, biases, inputs):
         raise ValueError("weights must be a table of classes, got None.")
     weights = open_table("weights", weights, rank=2)
     biases = open_table("biases", biases, rank=1, dtype=weights.dtype)
-    inputs = to_tensor(inputs, weights.dtype)
+    inputs = to_tensor("inputs", inputs, weights.dtype)
     if inputs.dtype not in _INPUT_TYPES:
         raise TypeError(
             f"inputs must be float32, float64, bfloat16 or float16, got {inputs.dtype.name}."

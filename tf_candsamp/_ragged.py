@@ -1,32 +1,56 @@
 """Ragged arguments: values and row splits, whatever form the user has them in."""
 
 import collections
+import functools
 
 import numpy as np
 import tensorflow as tf
 
 from tf_candsamp._devices import on_host
-from tf_candsamp._tables import to_tensor
+from tf_candsamp._tensors import (
+    RAGGED,
+    SPARSE,
+    as_class_ids,
+    cast,
+    check_dense,
+    to_tensor,
+    without_objects,
+)
 
-# values: [N]. splits: int64 [B + 1]. dense_shape: the static shape if the argument was dense.
-Rows = collections.namedtuple("Rows", "values splits dense_shape")
+
+class Rows(collections.namedtuple("Rows", "values splits dense_shape ragged")):
+    """A ragged argument. Either dense_shape or ragged is None.
+
+    values: [N].
+    splits: int64 [B + 1].
+    dense_shape: the static shape if the argument was dense.
+    ragged: the argument as a ragged tensor if it was none; its splits may be int32.
+    """
+
+    __slots__ = ()
+
+    def with_values(self, values):
+        """A ragged tensor of other values."""
+        if self.ragged is not None:
+            return self.ragged.with_flat_values(values)
+        return tf.RaggedTensor.from_row_splits(values, self.splits, validate=False)
 
 
-def class_ids(name, ids, *, vector=False):
-    """Returns the `Rows` of class ids, int64: ragged [B, None], [B, n], or [B] if `vector`."""
-    rows = _rows(name, ids, tf.int64, vector)
-    if rows.values.dtype not in (tf.int32, tf.int64):
-        raise TypeError(f"{name} must be int32 or int64, got {rows.values.dtype.name}.")
-    return rows._replace(values=tf.cast(rows.values, tf.int64))
+def class_ids(name, ids, *, vector=False, floats=False):
+    """Returns the `Rows` of class ids, int64: ragged [B, None], [B, n], or [B] if `vector`.
+
+    Ids are of any integer type; `floats` as in `as_class_ids`. Ragged are also sparse tensors,
+    whose columns say nothing, lists and object arrays of rows, and the values that TensorFlow 1's
+    sessions return.
+    """
+    return _rows(name, ids, vector, None, functools.partial(as_class_ids, floats=floats))
 
 
 def log_q(name, values, ids, *, vector=False):
     """Returns the `Rows` of an optional argument that goes with `ids`, as lists of none or one."""
     if values is None:
         return [], []
-    rows = _rows(name, values, tf.float32, vector)
-    if not rows.values.dtype.is_floating:
-        raise TypeError(f"{name} must be a float type, got {rows.values.dtype.name}.")
+    rows = _rows(name, values, vector, tf.float32, _as_log_q)
     splits = rows.splits
     if rows.dense_shape is not None and ids.dense_shape is not None:
         if not rows.dense_shape.is_compatible_with(ids.dense_shape):
@@ -36,45 +60,132 @@ def log_q(name, values, ids, *, vector=False):
             )
         if rows.dense_shape.is_fully_defined() and ids.dense_shape.is_fully_defined():
             splits = ids.splits  # one tensor for both: nothing left to compare
-    return [tf.cast(rows.values, tf.float32)], [splits]
+    return [rows.values], [splits]
 
 
-def _converted(name, dtype, convert):
-    try:
-        return convert()
-    except (TypeError, ValueError, OverflowError) as error:
-        raise type(error)(f"{name} must be {dtype.name}: {error}") from None
+def _as_log_q(name, values):
+    dtype = tf.as_dtype(values.dtype)
+    if not dtype.is_floating:
+        raise TypeError(f"{name} must be a float type, got {dtype.name}.")
+    return cast(values, tf.float32)
 
 
-def _rows(name, value, dtype, vector):
-    if _is_list_of_rows(value, vector):
-        rows = [row.tolist() if isinstance(row, np.ndarray) else row for row in value]
-        value = _converted(
-            name,
-            dtype,
-            lambda: tf.ragged.constant(rows, dtype, ragged_rank=1, row_splits_dtype=tf.int64),
+def _rows(name, value, vector, dtype, convert):
+    """`Rows` of values that `convert` has checked; `dtype` is for lists, see `to_tensor`."""
+    value = without_objects(value)
+    if isinstance(value, SPARSE):
+        value = _from_sparse(name, tf.SparseTensor.from_value(value))
+    elif isinstance(value, (list, tuple)) and any(map(_is_row, value)):
+        value = _from_list(name, value, dtype, convert)
+    elif not isinstance(value, RAGGED):
+        value = to_tensor(name, value, dtype)
+        if vector or value.shape.rank != 1 or value.shape[0] != 0:
+            return _from_dense(name, convert(name, value), vector)
+        value = tf.RaggedTensor.from_row_splits(value, [0], validate=False)  # no rows
+    flat = value.flat_values
+    if value.ragged_rank != 1 or tf.TensorShape(flat.shape).rank not in (1, None):
+        raise ValueError(
+            f"{name} must have one ragged dimension, shape [B, None], got {value.shape}."
         )
-    if isinstance(value, tf.RaggedTensor):
-        if value.ragged_rank != 1 or value.flat_values.shape.rank not in (1, None):
-            raise ValueError(
-                f"{name} must have one ragged dimension, shape [B, None], got {value.shape}."
-            )
-        return Rows(value.flat_values, tf.cast(value.row_splits, tf.int64), None)
-    value = _converted(name, dtype, lambda: to_tensor(value, dtype))
-    if value.shape.rank not in ((1, 2) if vector else (2,)):
-        expected = "[B], [B, n] or ragged [B, None]" if vector else "ragged [B, None] or [B, n]"
+    flat = convert(name, to_tensor(name, flat))
+    if not isinstance(value, tf.RaggedTensor):
+        value = tf.RaggedTensor.from_row_splits(flat, value.row_splits, validate=False)
+    return Rows(flat, tf.cast(value.row_splits, tf.int64), None, value)
+
+
+def _from_dense(name, value, vector):
+    rank = value.shape.rank
+    ranks = (1, 2) if vector else (2,)
+    expected = "[B], [B, n] or ragged [B, None]" if vector else "ragged [B, None] or [B, n]"
+    if rank not in (*ranks, None):
         raise ValueError(f"{name} must have shape {expected}, got {value.shape}.")
-    shape = tf.shape(value, out_type=tf.int64)
     with on_host():
+        shape = tf.shape(value, out_type=tf.int64)
+        if rank is None:
+            got = tf.rank(value)
+            message = f"{name} must have shape {expected}, got rank"
+            shape = _checked(tf.reduce_any(tf.equal(got, ranks)), [message, got], shape)
         splits = tf.range(shape[0] + 1)
-        if value.shape.rank == 2:
-            splits *= shape[1]
-    return Rows(tf.reshape(value, [-1]), splits, value.shape)
+        if rank != 1:
+            splits *= tf.reduce_prod(shape[1:]) if rank is None else shape[1]
+    return Rows(tf.reshape(value, [-1]), splits, value.shape, None)
 
 
-def _is_list_of_rows(value, vector):
-    if not isinstance(value, (list, tuple)):
-        return False
-    if not value:
-        return not vector
-    return any(isinstance(row, (list, tuple, np.ndarray)) for row in value)
+def _from_sparse(name, value):
+    rank = value.shape.rank
+    expected = f"{name} must have shape [B, n] if it is sparse, got"
+    if rank not in (2, None):
+        raise ValueError(f"{expected} {value.shape}.")
+    with on_host():
+        shape = value.dense_shape
+        if rank is None:
+            rank = tf.size(shape)
+            shape = _checked(tf.equal(rank, 2), [f"{expected} rank", rank], shape)
+        rows = value.indices[:, 0]
+        # Between the first row and the last all are in range if they are in order.
+        bounded = tf.concat([[0], rows, [tf.maximum(shape[0] - 1, 0)]], 0)
+        descents = tf.cast(bounded[1:] < bounded[:-1], tf.int32)
+        splits = _checked(
+            tf.equal(tf.reduce_max(descents), 0),
+            [
+                f"{name} is sparse: its indices must be in order of rows, from 0 to B - 1 "
+                "(tf.sparse.reorder puts them in order), got others at position",
+                tf.argmax(descents, output_type=tf.int32),
+            ],
+            tf.searchsorted(rows, tf.range(shape[0] + 1), out_type=tf.int64),
+        )
+    return tf.RaggedTensor.from_row_splits(value.values, splits, validate=False)
+
+
+def _is_row(value):
+    """Whether an item of a list is a row, and not a number."""
+    if hasattr(value, "shape"):
+        return tf.TensorShape(value.shape).rank != 0
+    return isinstance(value, (list, tuple, range))
+
+
+def _from_list(name, rows, dtype, convert):
+    rows = [_row(f"{name}[{k}]", row, dtype, convert) for k, row in enumerate(rows)]
+    join = np.concatenate if all(isinstance(row, np.ndarray) for row in rows) else tf.concat
+    with on_host():
+        sizes = [
+            tf.size(row, out_type=tf.int64) if row.shape[0] is None else row.shape[0]
+            for row in rows
+        ]
+        splits = tf.concat([[0], tf.cumsum(tf.convert_to_tensor(sizes, tf.int64))], 0)
+    return tf.RaggedTensor.from_row_splits(join(rows, 0), splits, validate=False)
+
+
+def _row(name, row, dtype, convert):
+    row = convert(name, _array_or_tensor(name, row, dtype))
+    rank = tf.TensorShape(row.shape).rank
+    if rank not in (1, None):
+        raise ValueError(f"{name} must have rank 1, as rows of a list, got shape {row.shape}.")
+    if rank is None:
+        rank = tf.rank(row)
+        message = f"{name} must have rank 1, as rows of a list, got rank"
+        row = tf.reshape(_checked(tf.equal(rank, 1), [message, rank], row), [-1])
+    return row
+
+
+def _array_or_tensor(name, row, dtype):
+    """As `to_tensor`, but an array if no tensor is needed: one constant can hold all such rows."""
+    check_dense(name, row)
+    row = without_objects(row)
+    if not tf.is_tensor(row):
+        try:
+            array = np.asarray(row)
+        except (NotImplementedError, ValueError):  # numbers that are tensors; rows within the row
+            pass
+        else:
+            if dtype is not None and not hasattr(row, "dtype") and array.dtype.kind in "iu":
+                array = array.astype(dtype.as_numpy_dtype)
+            if array.dtype.kind in "biufcV":  # V: bfloat16
+                return array
+    return to_tensor(name, row, dtype)
+
+
+def _checked(condition, error, tensor):
+    """`tensor`, once the condition has been found to hold at run time; else the error is shown."""
+    with tf.control_dependencies([tf.debugging.Assert(condition, error)]):
+        return tf.identity(tensor)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_candsamp._devices import on_host
-from tf_candsamp._tables import to_tensor
+from tf_candsamp._tensors import class_ids
 
 CandidateSample = collections.namedtuple(
     "CandidateSample", "sampled_candidates true_expected_count sampled_expected_count"
@@ -55,21 +55,8 @@ def op_seeds(seed):
     return tf.compat.v1.get_seed(None if seed is None else integer("seed", seed))
 
 
-def class_ids(name, ids):
-    """An int64 tensor of class ids: from int32 or int64, or lists of Python integers."""
-    try:
-        ids = to_tensor(ids, tf.int64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"{name} must be int32 or int64: {error}") from None
-    if ids.dtype not in (tf.int32, tf.int64):
-        raise TypeError(f"{name} must be int32 or int64, got {ids.dtype.name}.")
-    return tf.cast(ids, tf.int64)
-
-
 def count_tensor(name, value, rank):
     """An int64 tensor of numbers of samples, whose values the op checks."""
-    if isinstance(value, (bool, float)):
-        raise TypeError(f"{name} must be an integer, got {value!r}.")
     with on_host():
         tensor = class_ids(name, value)
     if tensor.shape.rank not in (rank, None):
@@ -83,6 +70,11 @@ def wants_exact(expected_count):
     if expected_count not in ("tf", "exact"):
         raise ValueError(f"expected_count must be 'tf' or 'exact', got {expected_count!r}.")
     return expected_count == "exact"
+
+
+def update_option(update):
+    """The keyword `update` for a sampler object; every one can do without it but to say False."""
+    return {} if update else {"update": False}
 
 
 def uint64_as_int64(value):

@@ -5,17 +5,14 @@ import sys
 
 import tensorflow as tf
 
+from tf_candsamp._tensors import check_dense, to_tensor
+
 _INT32_MAX = 2**31 - 1
 
 # entries: what the op takes for each shard, a variable's handle or a tensor. shape_dtype: the type
 # of the dense shape of gradient slices; int32 wherever it can hold the number of rows, since
 # tf.cond's gradient accepts no other.
 Table = collections.namedtuple("Table", "entries dtype has_variable shape_dtype")
-
-
-def to_tensor(value, dtype):
-    """A tensor: of the type `dtype` if the value has none of its own, as Python lists."""
-    return tf.convert_to_tensor(value, dtype_hint=None if hasattr(value, "dtype") else dtype)
 
 
 def open_table(name, value, *, rank, dtype=None):
@@ -28,6 +25,7 @@ def open_table(name, value, *, rank, dtype=None):
       rank: 2, or 1 for a table that is a vector.
       dtype: the type that the entries must have; None takes that of the first entry.
     """
+    check_dense(name, value)  # a SparseTensorValue is a tuple, but not of shards
     shards = _shards(value)
     if value is not None and not shards:
         raise ValueError(f"{name} must hold at least one shard, got an empty list.")
@@ -45,7 +43,7 @@ def open_table(name, value, *, rank, dtype=None):
             entry = shard.handle
             _let_tapes_see(shard)
         else:
-            shard = entry = to_tensor(shard, dtype or tf.float32)
+            shard = entry = to_tensor(shard_name, shard, dtype or tf.float32)
         dtype = dtype or shard.dtype
         if shard.dtype != dtype:
             raise TypeError(

@@ -16,8 +16,10 @@ from tf_candsamp._sampling import (
     integer,
     op_seeds,
     positive,
+    update_option,
     wants_exact,
 )
+from tf_candsamp._tensors import check_dense
 from tf_candsamp.samplers import LearnedUnigramSampler
 
 
@@ -47,6 +49,7 @@ def _weights(unigrams):
     """A list of floats; None, which TensorFlow takes, is an empty one."""
     if unigrams is None:
         return []
+    check_dense("unigrams", unigrams)
     try:
         weights = np.asarray(unigrams, np.float32)
     except (TypeError, ValueError, NotImplementedError) as error:  # the last from symbolic tensors
@@ -75,7 +78,7 @@ def uniform_candidate_sampler(
         sample = tfcs.uniform_candidate_sampler([[3], [7]], 1, 5, True, 1000, seed=1)
 
     Args:
-      true_classes: int32 or int64 [batch_size, num_true], a tensor or lists.
+      true_classes: [batch_size, num_true], of any integer type, a tensor or lists.
       num_true: the number of true classes of each example.
       num_sampled: S, how many candidates to draw for the batch.
       unique: whether all candidates are different.
@@ -212,11 +215,13 @@ def learned_unigram_candidate_sampler(
     *,
     sampler=None,
     expected_count="tf",
+    update=True,
 ):
     """Draws candidates by how often each class was a true class before: P(k) ~ 1 + count[k].
 
     Takes the arguments of `tf.random.learned_unigram_candidate_sampler` and has its distribution:
-    the candidates are drawn and expected counts computed first, then true_classes are counted.
+    the candidates are drawn and expected counts computed first, then true_classes are counted
+    (unless `update` is False).
     Calls with equal (range_max, seed, name) share one sampler for as long as the process lives,
     whichever function they are traced in. `sampler` hands over a `LearnedUnigramSampler` instead,
     which can be saved.
@@ -229,6 +234,7 @@ def learned_unigram_candidate_sampler(
       seed: an op seed. Not together with `sampler`, which has its own.
       name: a name for the op.
       sampler: a `LearnedUnigramSampler`.
+      update: whether true_classes are counted. False where a model is validated.
 
     Returns:
       A `CandidateSample`, see `uniform_candidate_sampler`.
@@ -262,6 +268,7 @@ def learned_unigram_candidate_sampler(
         unique=unique,
         exact=wants_exact(expected_count),
         name=name,
+        **update_option(update),
     )
 
 
@@ -316,8 +323,8 @@ def compute_accidental_hits(true_classes, sampled_candidates, num_true, seed=Non
         # [1, 1], [0, 2], [-3.4e38, -3.4e38]
 
     Args:
-      true_classes: int32 or int64 [batch_size, num_true].
-      sampled_candidates: int32 or int64 [S].
+      true_classes: [batch_size, num_true], of any integer type.
+      sampled_candidates: [S], of any integer type.
       num_true: the number of true classes of each example.
       seed: has no effect.
       name: a name for the op.

@@ -43,18 +43,23 @@ def ragged_sampled_softmax_loss(
     correction. For candidates drawn from a distribution pass the log expected counts of labels and
     candidates, which makes this the sampled softmax of Jean et al., arXiv 1412.2007.
 
+    A ragged argument is a `tf.RaggedTensor` with one ragged dimension; a list, tuple or object
+    array of rows, each a list, range, array or tensor; a `tf.SparseTensor` [B, n], whose values are
+    taken row by row, in whatever columns they are; or the value of such a tensor in TensorFlow 1.
+
     Args:
       weights: [V, D], a row for each class: a `tf.Variable` or Keras variable (read in place),
         a tensor, or a list of shards that hold consecutive rows.
       biases: [V], in any of these forms, of the type of `weights`; or None.
-      labels: the true classes, int32 or int64: [B], [B, num_true] or ragged [B, None], with at
-        least one in each row.
+      labels: the true classes: [B], [B, num_true] or ragged [B, None], with at least one in each
+        row. Of any integer type, or of a float type, which is cast to int64: float32 holds ids
+        exactly only below 2^24 (float16 below 2^11, bfloat16 below 2^8).
       inputs: [B, D], of type float32, float64, bfloat16 or float16.
         `weights` must have the same type, or float32 under the half types, whose products are
         summed in float32 in any case.
-      candidates: a `tf.RaggedTensor` [B, None], int32 or int64: the classes that compete with the
-        labels. A row may have none.
-      label_log_q: log q of each label, float32, with the shape of `labels`; None is 0.
+      candidates: ragged [B, None] or dense [B, n], of any integer type: the classes that compete
+        with the labels. A row may have none.
+      label_log_q: log q of each label, of a float type, with the shape of `labels`; None is 0.
         Constant for the gradient.
       candidate_log_q: log q of each candidate, ragged with the row splits of `candidates`; None
         is 0. Constant for the gradient.
@@ -68,11 +73,12 @@ def ragged_sampled_softmax_loss(
       of threads. There is no second derivative.
 
     Raises:
-      TypeError: for element types other than those above.
+      TypeError: for element types other than those above, or ragged or sparse `weights`, `biases`
+        or `inputs`.
       ValueError: for shapes that are wrong already when the graph is built.
       tf.errors.InvalidArgumentError: for class ids outside of [0, V) (the message names the row
-        and the id), row splits that are no row splits, numbers of rows or depths that do not agree,
-        or a row without a label.
+        and the id), row splits that are no row splits, sparse indices that are not in order of
+        rows, numbers of rows, ranks or depths that do not agree, or a row without a label.
 
     Example:
 
@@ -155,7 +161,8 @@ def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
       name: a name for the operation.
 
     Returns:
-      A `tf.RaggedTensor` [B, None] of the type of `inputs`, with the row splits of `candidates`.
+      A `tf.RaggedTensor` [B, None] of the type of `inputs`, with the row splits of `candidates`, of
+      their type.
 
     Raises:
       TypeError, ValueError, tf.errors.InvalidArgumentError: as `ragged_sampled_softmax_loss`.
@@ -178,9 +185,7 @@ def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
             candidate_splits=rows.splits,
             **type_attributes(weights, biases),
         ).logits
-        if isinstance(candidates, tf.RaggedTensor):
-            return candidates.with_flat_values(logits)
-        return tf.RaggedTensor.from_row_splits(logits, rows.splits, validate=False)
+        return rows.with_values(logits)
 
 
 def _ragged_loss(
@@ -195,7 +200,7 @@ def _ragged_loss(
     remove_accidental_hits,
 ):
     weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
-    labels = _ragged.class_ids("labels", labels, vector=True)
+    labels = _ragged.class_ids("labels", labels, vector=True, floats=True)
     candidates = _ragged.class_ids("candidates", candidates)
     label_log_q, label_log_q_splits = _ragged.log_q("label_log_q", label_log_q, labels, vector=True)
     candidate_log_q, candidate_log_q_splits = _ragged.log_q(

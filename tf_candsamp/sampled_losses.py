@@ -1,5 +1,7 @@
 """Drop-in replacements for `tf.nn.sampled_softmax_loss` and `tf.nn.nce_loss`."""
 
+import collections
+
 import tensorflow as tf
 
 from tf_candsamp._library import ops
@@ -13,10 +15,15 @@ from tf_candsamp._loss_ops import (
     tables_and_inputs,
     type_attributes,
 )
-from tf_candsamp._sampling import class_ids, integer, positive
-from tf_candsamp._tables import to_tensor
+from tf_candsamp._sampling import count_tensor, integer, positive, update_option, wants_exact
+from tf_candsamp._tensors import class_ids, to_tensor
 from tf_candsamp.candidate_samplers import log_uniform_candidate_sampler
 from tf_candsamp.samplers import Sampler
+
+# Where the candidates come from: the losses' arguments of these names.
+_Candidates = collections.namedtuple(
+    "_Candidates", "num_sampled sampled_values sampler seed expected_count update"
+)
 
 
 def sampled_softmax_loss(
@@ -33,6 +40,8 @@ def sampled_softmax_loss(
     name="sampled_softmax_loss",
     *,
     sampler=None,
+    expected_count="tf",
+    update=True,
     partition_strategy="div",
     recompute=False,
 ):
@@ -51,14 +60,18 @@ def sampled_softmax_loss(
     To evaluate a model use the full softmax: this loss underestimates its.
 
     Args:
-      weights: [num_classes, D], a row for each class: a `tf.Variable` or Keras variable (read in
-        place), a tensor, or a list of shards, see `partition_strategy`.
-      biases: [num_classes], in any of these forms, of the type of `weights`. May be None.
-      labels: the true classes, int32 or int64 [B, num_true].
+      weights: [V, D] with V >= num_classes, a row for each class: a `tf.Variable` or Keras variable
+        (read in place), a tensor, or a list of shards, see `partition_strategy`.
+      biases: [V], in any of these forms, of the type of `weights`. May be None.
+      labels: the true classes, [B, num_true], of any integer type, or of a float type, which is
+        cast to int64. float32 holds ids exactly only below 2^24 (float16 below 2^11, bfloat16 below
+        2^8).
       inputs: [B, D], of type float32, float64, bfloat16 or float16. `weights` must have the same
         type, or float32 under the half types, whose products are summed in float32 in any case.
-      num_sampled: S, how many candidates to draw for the batch.
-      num_classes: the number of classes.
+      num_sampled: S, how many candidates to draw for the batch. With `sampled_values` or `sampler`
+        it may be a scalar tensor.
+      num_classes: the number of classes. With `sampled_values`, of candidates that come from the
+        batch for example, it may be a scalar tensor or None: ids are then below V.
       num_true: T, the number of labels of each row.
       sampled_values: a `CandidateSample`, or any (sampled_candidates [S], true_expected_count
         [B, num_true] or what broadcasts to it, sampled_expected_count [S]), as the
@@ -71,6 +84,10 @@ def sampled_softmax_loss(
       name: a name for the operation.
       sampler: a sampler object, `LearnedUnigramSampler` for one, to draw the candidates with.
         Instead of `sampled_values` and `seed`.
+      expected_count: "tf" or "exact", of the candidates that are drawn, see
+        `uniform_candidate_sampler`. `sampled_values` hold their counts already.
+      update: whether a `sampler` that learns counts these labels. False where a model is validated;
+        without effect on all others.
       partition_strategy: which rows the shards of a list hold. "div": consecutive ones. "mod": row
         i is in shard i mod their number.
       recompute: keep no [B, S] buffer for the gradient, which computes the products again: less
@@ -82,11 +99,11 @@ def sampled_softmax_loss(
       of threads. There is no second derivative.
 
     Raises:
-      TypeError: for arguments of other types than those above.
+      TypeError: for arguments of other types than those above, ragged and sparse tensors included.
       ValueError: for shapes and values that are wrong already when the graph is built.
       tf.errors.InvalidArgumentError: for class ids outside of [0, num_classes), expected counts
         that are not positive and finite, a number of candidates that is not num_sampled, a table
-        whose rows are not num_classes, or other shapes that do not agree.
+        with fewer rows than num_classes, or other shapes that do not agree.
 
     Example:
 
@@ -103,15 +120,12 @@ def sampled_softmax_loss(
             biases,
             labels,
             inputs,
-            num_sampled,
             num_classes,
             num_true,
-            sampled_values,
-            remove_accidental_hits,
-            seed,
-            sampler,
-            partition_strategy,
-            recompute,
+            _Candidates(num_sampled, sampled_values, sampler, seed, expected_count, update),
+            remove_accidental_hits=bool(remove_accidental_hits),
+            partition_strategy=partition_strategy,
+            recompute=bool(recompute),
         )
 
 
@@ -129,6 +143,8 @@ def nce_loss(
     *,
     seed=None,
     sampler=None,
+    expected_count="tf",
+    update=True,
     partition_strategy="div",
     recompute=False,
 ):
@@ -160,39 +176,25 @@ def nce_loss(
             biases,
             labels,
             inputs,
-            num_sampled,
             num_classes,
             num_true,
-            sampled_values,
-            remove_accidental_hits,
-            seed,
-            sampler,
-            partition_strategy,
-            recompute,
+            _Candidates(num_sampled, sampled_values, sampler, seed, expected_count, update),
+            remove_accidental_hits=bool(remove_accidental_hits),
+            partition_strategy=partition_strategy,
+            recompute=bool(recompute),
         )
 
 
 def _sampled_loss(
-    op_name,
-    weights,
-    biases,
-    labels,
-    inputs,
-    num_sampled,
-    num_classes,
-    num_true,
-    sampled_values,
-    remove_accidental_hits,
-    seed,
-    sampler,
-    partition_strategy,
-    recompute,
+    op_name, weights, biases, labels, inputs, num_classes, num_true, candidates, **attributes
 ):
-    if partition_strategy not in ("div", "mod"):
-        raise ValueError(f"partition_strategy must be 'div' or 'mod', got {partition_strategy!r}.")
-    num_classes = positive("num_classes", num_classes)
+    """The loss by the op of this name; `attributes` are those of the op that need no change."""
+    strategy = attributes["partition_strategy"]
+    if strategy not in ("div", "mod"):
+        raise ValueError(f"partition_strategy must be 'div' or 'mod', got {strategy!r}.")
+    num_classes = _num_classes(num_classes, candidates)
     num_true = positive("num_true", num_true)
-    labels = class_ids("labels", labels)
+    labels = class_ids("labels", labels, floats=True)
     if labels.shape.rank not in (2, None) or (
         labels.shape.rank == 2 and labels.shape[1] not in (num_true, None)
     ):
@@ -200,31 +202,63 @@ def _sampled_loss(
             f"labels must have shape [batch_size, num_true = {num_true}], got {labels.shape}."
         )
     weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
-    sampled, true_count, sampled_count = _candidates(
-        labels, num_sampled, num_classes, num_true, sampled_values, seed, sampler, sum_type(inputs)
-    )
+    num_sampled = _unless_tensor(integer, "num_sampled", candidates.num_sampled)
+    sampled, true_count, sampled_count = _given_or_drawn(candidates, labels, num_classes, num_true)
+    sampled = class_ids("sampled_candidates", sampled)
+    if sampled.shape.rank not in (1, None):
+        raise ValueError(f"sampled_candidates must be a vector [S], got shape {sampled.shape}.")
+    if not tf.is_tensor(candidates.num_sampled) and sampled.shape.rank == 1:
+        if sampled.shape[0] not in (num_sampled, None):
+            raise ValueError(
+                f"sampled_values must hold num_sampled = {num_sampled} candidates, got "
+                f"{sampled.shape[0]}."
+            )
+    count_type = sum_type(inputs)
     return op_for(op_name, weights, biases)(
         weights=weights.entries,
         biases=biases.entries,
         inputs=inputs,
         labels=labels,
         sampled_candidates=sampled,
-        true_expected_count=true_count,
-        sampled_expected_count=sampled_count,
+        true_expected_count=_expected_count(
+            "true_expected_count", true_count, "labels", labels, count_type
+        ),
+        sampled_expected_count=_expected_count(
+            "sampled_expected_count", sampled_count, "sampled_candidates", sampled, count_type
+        ),
         num_classes=num_classes,
-        num_sampled=-1 if tf.is_tensor(num_sampled) else integer("num_sampled", num_sampled),
+        num_sampled=num_sampled,
         num_true=num_true,
-        remove_accidental_hits=bool(remove_accidental_hits),
-        recompute=bool(recompute),
-        partition_strategy=partition_strategy,
+        **attributes,
         **type_attributes(weights, biases),
     ).loss
 
 
-def _candidates(
-    labels, num_sampled, num_classes, num_true, sampled_values, seed, sampler, count_type
-):
-    """Candidates, and expected counts of labels and candidates, given or drawn."""
+def _num_classes(num_classes, candidates):
+    """The op's attribute num_classes; -1 where only a run knows their number, or nobody does."""
+    if candidates.sampled_values is not None:
+        return -1 if num_classes is None else _unless_tensor(positive, "num_classes", num_classes)
+    try:
+        return positive("num_classes", num_classes)
+    except TypeError as error:
+        raise TypeError(
+            f"{error} It may be a tensor or None where sampled_values are given: to draw "
+            "candidates it must be known."
+        ) from None
+
+
+def _unless_tensor(number, name, value):
+    """number(name, value) for an attribute of the op; -1 for a tensor."""
+    if not tf.is_tensor(value):
+        return number(name, value)
+    count_tensor(name, value, rank=0)
+    return -1
+
+
+def _given_or_drawn(candidates, labels, num_classes, num_true):
+    """Candidates, and expected counts of labels and candidates."""
+    num_sampled, sampled_values, sampler, seed, expected_count, update = candidates
+    exact = wants_exact(expected_count)
     if sampler is not None:
         if not isinstance(sampler, Sampler):
             raise TypeError(
@@ -239,10 +273,23 @@ def _candidates(
                 f"sampler must draw from num_classes = {num_classes} classes, got one with "
                 f"range_max {sampler.range_max}."
             )
-        sampled_values = sampler.sample(num_sampled, labels)
-    elif sampled_values is None:
-        sampled_values = log_uniform_candidate_sampler(
-            labels, num_true, num_sampled, True, num_classes, seed=seed
+        return sampler.sample(
+            num_sampled, labels, expected_count=expected_count, **update_option(update)
+        )
+    if sampled_values is None:
+        return log_uniform_candidate_sampler(
+            labels,
+            num_true,
+            num_sampled,
+            True,
+            num_classes,
+            seed=seed,
+            expected_count=expected_count,
+        )
+    if exact:
+        raise ValueError(
+            "expected_count must be 'tf' where sampled_values are given, for they hold the "
+            f"counts, got {expected_count!r}."
         )
     try:
         sampled, true_count, sampled_count = sampled_values
@@ -251,29 +298,14 @@ def _candidates(
             "sampled_values must be a tuple (sampled_candidates, true_expected_count, "
             f"sampled_expected_count), got {sampled_values!r}."
         ) from None
-    sampled = class_ids("sampled_candidates", sampled)
-    if sampled.shape.rank not in (1, None):
-        raise ValueError(f"sampled_candidates must be a vector [S], got shape {sampled.shape}.")
-    if not tf.is_tensor(num_sampled) and sampled.shape.rank == 1:
-        if sampled.shape[0] not in (integer("num_sampled", num_sampled), None):
-            raise ValueError(
-                f"sampled_values must hold num_sampled = {num_sampled} candidates, got "
-                f"{sampled.shape[0]}."
-            )
-    return (
-        sampled,
-        _expected_count("true_expected_count", true_count, "labels", labels, count_type),
-        _expected_count(
-            "sampled_expected_count", sampled_count, "sampled_candidates", sampled, count_type
-        ),
-    )
+    return sampled, true_count, sampled_count
 
 
 def _expected_count(name, count, of, classes, dtype):
     """Expected counts of `classes`, of their shape or one that broadcasts to it."""
     if count is None:
         raise TypeError(f"{name} must be a tensor, got None.")
-    count = to_tensor(count, dtype)
+    count = to_tensor(name, count, dtype)
     if not count.dtype.is_floating:
         raise TypeError(f"{name} must be a float type, got {count.dtype.name}.")
     try:

@@ -10,6 +10,7 @@ from tf_candsamp._sampling import (
     positive,
     wants_exact,
 )
+from tf_candsamp._tensors import check_dense
 from tf_candsamp.samplers import unigram_weights
 
 
@@ -25,12 +26,12 @@ def stateless_uniform_candidate_sampler(
         sample = tfcs.stateless_uniform_candidate_sampler([[3]], 1, 5, True, 1000, seed=[1, step])
 
     Args:
-      true_classes: int32 or int64 [batch_size, num_true], a tensor or lists.
+      true_classes: [batch_size, num_true], of any integer type, a tensor or lists.
       num_true: the number of true classes of each example.
       num_sampled: S, how many candidates to draw for the batch. An integer, or a scalar tensor.
       unique: whether all candidates are different.
       range_max: the number of classes. Ids are in [0, range_max).
-      seed: int32 or int64 [2], a tensor or a list.
+      seed: [2], of any integer type, a tensor or a list.
       name: a name for the op.
       expected_count: "tf" or "exact", see `uniform_candidate_sampler`.
 
@@ -97,6 +98,7 @@ def stateless_fixed_unigram_candidate_sampler(
     range_max = positive("range_max", range_max)
     if unigrams is None:
         raise TypeError("unigrams must be a vector of numbers, got None.")
+    check_dense("unigrams", unigrams)
     given = not isinstance(unigrams, (tuple, list)) or len(unigrams) > 0
     if not given and not vocab_file:
         raise ValueError("Must provide either vocab_file or unigrams.")

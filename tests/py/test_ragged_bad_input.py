@@ -346,11 +346,16 @@ def test_type_of_a_shard(kind, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("dtype", [tf.float32, tf.uint8, tf.int16, tf.string], ids=lambda t: t.name)
+@pytest.mark.parametrize(
+    "dtype", [tf.float32, tf.bool, tf.complex64, tf.string], ids=lambda t: t.name
+)
 @pytest.mark.parametrize("kind, name", pairs(RAGGED_IDS))
 def test_type_of_ids(kind, name, dtype, mode):
+    if name == "labels" and dtype.is_floating:
+        return  # which are cast, as tf.nn casts them
     value = tf.as_string if dtype == tf.string else lambda x: tf.cast(x, dtype)
-    message = f"{name} must be int32 or int64, got {dtype.name}"
+    types = "an integer or float type" if name == "labels" else "an integer type"
+    message = f"{name} must be of {types}, got {dtype.name}"
     check(kind, mode, message, **{name: value(rc.ragged([[0], [1], [2]]))})
     check(kind, mode, message, **{name: value(tf.constant([[0], [1], [2]]))})
 
@@ -520,13 +525,6 @@ def test_an_error_leaves_variables_usable(kind):
             call(kind, bad)
         weights.assign_add(tf.ones([5, 2]))
     assert float(weights[0, 0]) == 4
-
-
-@pytest.mark.parametrize("kind", rc.LOSSES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, np.bool_])
-def test_labels_of_another_type_are_not_cast(kind, dtype):
-    with pytest.raises(TypeError, match="labels must be int32 or int64, got"):
-        call(kind, arguments(labels=np.array([1, 1, 1], dtype)))
 
 
 @pytest.mark.parametrize("kind", rc.KINDS)

@@ -127,9 +127,12 @@ MISTAKES = {
     "few_biases": (r"biases must have as many values as weights.*5, got 4", {"biases": floats(4)}),
     "many_biases": (r"biases must have as many values as weights.*5, got 6", {"biases": floats(6)}),
     "weights_none": (r"weights must be a table", {"weights": None}),
-    "labels_float": (r"labels must be int32 or int64, got float", {"labels": floats(3, 2)}),
+    "labels_bool": (
+        r"labels must be of an integer or float type, got bool",
+        {"labels": np.ones([3, 2], bool)},
+    ),
     "sampled_float": (
-        r"sampled_candidates must be int32 or int64, got float",
+        r"sampled_candidates must be of an integer type, got float",
         {"sampled": floats(4)},
     ),
     "true_count_int": (

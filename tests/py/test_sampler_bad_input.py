@@ -82,8 +82,8 @@ def test_not_positive(kind, name, bad):
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_no_integer(kind, name, bad):
     message = f"{name} must be an integer, got {re.escape(repr(bad))}"
-    if tf.is_tensor(bad) and name == "num_sampled" and kind in STATELESS:
-        message = "num_sampled must be int32 or int64, got float32"  # of tensors, which it may be
+    if tf.is_tensor(bad) and name == "num_sampled" and kind in STATELESS:  # may be a tensor
+        message = "num_sampled must be of an integer type, got float32"
     sc.refused(message, call, kind, **{name: bad}, errors=TypeError)
 
 
@@ -160,7 +160,7 @@ def test_num_sampled_is_no_scalar(kind, bad, mode):
 @pytest.mark.parametrize("kind", STATELESS + sc.OBJECTS)
 def test_type_of_num_sampled(kind, dtype):
     bad = tf.constant("4") if dtype == tf.string else tf.cast(4, dtype)
-    message = f"num_sampled must be int32 or int64, got {dtype.name}"
+    message = f"num_sampled must be of an integer type, got {dtype.name}"
     if kind in STATELESS:
         sc.refused(message, call, kind, num_sampled=bad, errors=TypeError)
     else:
@@ -233,7 +233,7 @@ def test_shape_of_a_stateless_seed(kind, bad, mode):
 @pytest.mark.parametrize("bad", [[1.0, 2.0], ["a", "b"], np.array([True, False])], ids=str)
 @pytest.mark.parametrize("kind", STATELESS)
 def test_type_of_a_stateless_seed(kind, bad):
-    sc.refused("seed must be int32 or int64, got", call, kind, seed=bad, errors=TypeError)
+    sc.refused("seed must be of an integer type, got", call, kind, seed=bad, errors=TypeError)
 
 
 @pytest.mark.parametrize("kind", STATELESS)
@@ -313,14 +313,14 @@ def test_columns_of_labels(name, columns, mode):
 @pytest.mark.parametrize("name", BY_LABELS)
 def test_type_of_labels(name, dtype, mode):
     labels = tf.constant([["1"]]) if dtype == tf.string else tf.ones([1, 1], dtype)
-    message = f"true_classes must be int32 or int64, got {dtype.name}"
+    message = f"true_classes must be of an integer type, got {dtype.name}"
     sc.refused(message, in_mode, mode, BY_LABELS[name], labels, errors=TypeError)
 
 
-@pytest.mark.parametrize("labels", [[[1.0]], [["1"]], np.ones([1, 1]), np.ones([1, 1], np.uint8)])
+@pytest.mark.parametrize("labels", [[[1.0]], [["1"]], [[True]], np.ones([1, 1])], ids=str)
 @pytest.mark.parametrize("name", BY_LABELS)
 def test_type_of_lists_of_labels(name, labels):
-    sc.refused("true_classes must be int32 or int64", BY_LABELS[name], labels, errors=TypeError)
+    sc.refused("true_classes must be of an integer type", BY_LABELS[name], labels, errors=TypeError)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -339,7 +339,7 @@ def test_shape_of_sampled_candidates():
     for bad in (1, [[1]]):
         message = "sampled_candidates must be a vector, got shape"
         sc.refused(message, tfcs.compute_accidental_hits, LABELS, bad, 1)
-    message = "sampled_candidates must be int32 or int64, got float32"
+    message = "sampled_candidates must be of an integer type, got float32"
     sc.refused(message, tfcs.compute_accidental_hits, LABELS, [1.0], 1, errors=TypeError)
 
 
@@ -657,15 +657,15 @@ def test_checkpoint_of_another_sampler(kind, other, other_range, tmp_path):
         ([1], [list(range(V))], True, r"num_sampled\[0\] must be at most 0, .*, got 1"),
         ([1], [[V]], False, rf"true_classes .*out of range \[0, {V}\), received {V}"),
         ([1], [[-1]], True, rf"true_classes .*out of range \[0, {V}\), received -1"),
-        ([1.0], None, False, "num_sampled must be int32 or int64, got float32"),
-        (["1"], None, False, "num_sampled must be int32 or int64, got string"),
-        (np.array([True]), None, False, "num_sampled must be int32 or int64, got bool"),
+        ([1.0], None, False, "num_sampled must be of an integer type, got float32"),
+        (["1"], None, False, "num_sampled must be of an integer type, got string"),
+        (np.array([True]), None, False, "num_sampled must be of an integer type, got bool"),
         (3, None, False, r"num_sampled must be a vector \[B\], got shape \(\)"),
         ([[3]], None, False, r"num_sampled must be a vector \[B\], got shape \(1, 1\)"),
-        ([1], np.array([[1.5]]), False, "true_classes must be int32 or int64, got float64"),
-        ([1], [[1.5]], False, "true_classes must be int64"),
+        ([1], np.array([[1.5]]), False, "true_classes must be of an integer type, got float64"),
+        ([1], [[1.5]], False, r"true_classes\[0\] must be of an integer type, got float64"),
         ([1], 1, False, "true_classes must have shape .*, got"),
-        ([1], [[[1]]], False, "true_classes must have .*, got"),
+        ([1], [[[1]]], False, r"true_classes\[0\] must have .*, got"),
     ],
     ids=lambda x: str(x)[:30],
 )
@@ -724,7 +724,7 @@ def test_probability(kind, bad):
     sampler = sc.sampler(kind, V)
     message = rf"ids .*out of range \[0, {V}\), received {bad}"
     sc.refused(message, sampler.probability, [[0, bad]])
-    sc.refused("ids must be int32 or int64, got float32", sampler.probability, [1.0])
+    sc.refused("ids must be of an integer type, got float32", sampler.probability, [1.0])
     assert sampler.probability(tf.zeros([0, 3], tf.int32)).shape == [0, 3]
 
 
@@ -742,7 +742,7 @@ def test_nothing_of_a_refused_update_is_counted(mode):
         sc.refused(f"true_classes .*{text}", sample, labels)
         sc.refused(f"true_classes .*{text}", rows, labels)
     for bad in ([1.0], ["a"], np.array([True])):
-        sc.refused("classes must be int32 or int64, got", sampler.update, bad, errors=TypeError)
+        sc.refused("classes must be of an integer type, got", sampler.update, bad, errors=TypeError)
     np.testing.assert_array_equal(sampler.counts, [0, 2, 0, 1] + [0] * 6)
     np.testing.assert_allclose(sampler.probability([0, 1, 3]), np.array([1, 3, 2]) / 13)
 

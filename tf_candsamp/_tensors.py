@@ -1,0 +1,70 @@
+"""Dense arguments as tensors, and what may be class ids, whatever form the user has them in."""
+
+import numpy as np
+import tensorflow as tf
+
+RAGGED = (tf.RaggedTensor, tf.compat.v1.ragged.RaggedTensorValue)
+SPARSE = (tf.SparseTensor, tf.compat.v1.SparseTensorValue)
+
+
+def to_tensor(name, value, dtype=None):
+    """The dense argument `name` as a tensor.
+
+    It is of the type `dtype` if the value has no type of its own, as lists, and that type can hold
+    it.
+    """
+    check_dense(name, value)
+    value = without_objects(value)
+    try:
+        return tf.convert_to_tensor(value, dtype_hint=None if hasattr(value, "dtype") else dtype)
+    except (TypeError, ValueError, OverflowError, tf.errors.InvalidArgumentError) as error:
+        raise TypeError(f"{name} must be a tensor or convertible to one: {error}") from None
+
+
+def check_dense(name, value):
+    """Refuses what is no dense tensor and names the way to one."""
+    if isinstance(value, RAGGED):
+        cure = f"{name}.flat_values"
+    elif isinstance(value, SPARSE):
+        cure = f"{name}.values or tf.sparse.to_dense({name})"
+    else:
+        return
+    raise TypeError(f"{name} must be a dense tensor, got a {type(value).__name__}: use {cure}.")
+
+
+def without_objects(value):
+    """An array of Python objects, also pandas', as a list of them; other values as they are."""
+    if getattr(getattr(value, "dtype", None), "kind", None) == "O":
+        return np.asarray(value).tolist()
+    return value
+
+
+def class_ids(name, ids, *, floats=False):
+    """An int64 tensor of class ids, from integers of any type; see `as_class_ids`."""
+    # No type for lists, which would make numbers of bools.
+    return as_class_ids(name, to_tensor(name, ids), floats=floats)
+
+
+def as_class_ids(name, ids, *, floats=False):
+    """A tensor or array as int64, if its type may be that of class ids.
+
+    Floats may where they are labels, as for tf.nn, and where there are none of them: an empty list
+    is of type float32.
+    """
+    dtype = tf.as_dtype(ids.dtype)
+    if dtype == tf.int64:
+        return ids
+    if dtype.is_floating and not floats:
+        floats = tf.TensorShape(ids.shape).num_elements() == 0
+    if not (dtype.is_integer or (floats and dtype.is_floating)):
+        types = "an integer or float type" if floats else "an integer type"
+        raise TypeError(f"{name} must be of {types}, got {dtype.name}.")
+    return cast(ids, tf.int64)
+
+
+def cast(values, dtype):
+    """`tf.cast`, but an array stays one."""
+    if not isinstance(values, np.ndarray):
+        return tf.cast(values, dtype)
+    with np.errstate(invalid="ignore"):  # of numbers that are no class ids, which the op refuses
+        return values.astype(dtype.as_numpy_dtype)
