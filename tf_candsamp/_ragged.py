@@ -10,9 +10,9 @@ from tf_candsamp._devices import on_host
 from tf_candsamp._tensors import (
     RAGGED,
     SPARSE,
+    array_or_tensor,
     as_class_ids,
     cast,
-    check_dense,
     to_tensor,
     without_objects,
 )
@@ -78,9 +78,9 @@ def _rows(name, value, vector, dtype, convert):
     elif isinstance(value, (list, tuple)) and any(map(_is_row, value)):
         value = _from_list(name, value, dtype, convert)
     elif not isinstance(value, RAGGED):
-        value = to_tensor(name, value, dtype)
+        value = to_tensor(name, convert(name, array_or_tensor(name, value, dtype)))
         if vector or value.shape.rank != 1 or value.shape[0] != 0:
-            return _from_dense(name, convert(name, value), vector)
+            return _from_dense(name, value, vector)
         value = tf.RaggedTensor.from_row_splits(value, [0], validate=False)  # no rows
     flat = value.flat_values
     if value.ragged_rank != 1 or tf.TensorShape(flat.shape).rank not in (1, None):
@@ -146,18 +146,17 @@ def _is_row(value):
 
 def _from_list(name, rows, dtype, convert):
     rows = [_row(f"{name}[{k}]", row, dtype, convert) for k, row in enumerate(rows)]
-    join = np.concatenate if all(isinstance(row, np.ndarray) for row in rows) else tf.concat
+    if all(isinstance(row, np.ndarray) for row in rows):
+        splits = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+        return tf.RaggedTensor.from_row_splits(np.concatenate(rows), splits, validate=False)
     with on_host():
-        sizes = [
-            tf.size(row, out_type=tf.int64) if row.shape[0] is None else row.shape[0]
-            for row in rows
-        ]
-        splits = tf.concat([[0], tf.cumsum(tf.convert_to_tensor(sizes, tf.int64))], 0)
-    return tf.RaggedTensor.from_row_splits(join(rows, 0), splits, validate=False)
+        sizes = [tf.size(row, out_type=tf.int64) for row in rows]
+        splits = tf.cumsum(tf.stack([tf.zeros([], tf.int64), *sizes]))
+    return tf.RaggedTensor.from_row_splits(tf.concat(rows, 0), splits, validate=False)
 
 
 def _row(name, row, dtype, convert):
-    row = convert(name, _array_or_tensor(name, row, dtype))
+    row = convert(name, array_or_tensor(name, row, dtype))
     rank = tf.TensorShape(row.shape).rank
     if rank not in (1, None):
         raise ValueError(f"{name} must have rank 1, as rows of a list, got shape {row.shape}.")
@@ -166,23 +165,6 @@ def _row(name, row, dtype, convert):
         message = f"{name} must have rank 1, as rows of a list, got rank"
         row = tf.reshape(_checked(tf.equal(rank, 1), [message, rank], row), [-1])
     return row
-
-
-def _array_or_tensor(name, row, dtype):
-    """As `to_tensor`, but an array if no tensor is needed: one constant can hold all such rows."""
-    check_dense(name, row)
-    row = without_objects(row)
-    if not tf.is_tensor(row):
-        try:
-            array = np.asarray(row)
-        except (NotImplementedError, ValueError):  # numbers that are tensors; rows within the row
-            pass
-        else:
-            if dtype is not None and not hasattr(row, "dtype") and array.dtype.kind in "iu":
-                array = array.astype(dtype.as_numpy_dtype)
-            if array.dtype.kind in "biufcV":  # V: bfloat16
-                return array
-    return to_tensor(name, row, dtype)
 
 
 def _checked(condition, error, tensor):

@@ -21,6 +21,26 @@ def to_tensor(name, value, dtype=None):
         raise TypeError(f"{name} must be a tensor or convertible to one: {error}") from None
 
 
+def array_or_tensor(name, value, dtype=None):
+    """As `to_tensor`, but a NumPy array if no part of the value is a tensor.
+
+    Arrays can be cast and joined before they are constants of a graph, and lists of bools stay that
+    if they are given no type.
+    """
+    check_dense(name, value)
+    value = without_objects(value)
+    if not tf.is_tensor(value):
+        try:
+            array = np.asarray(value)
+        except (NotImplementedError, TypeError, ValueError):  # symbolic tensors; uneven rows
+            return to_tensor(name, value, dtype)
+        if dtype is not None and not hasattr(value, "dtype") and array.dtype.kind in "iu":
+            array = array.astype(dtype.as_numpy_dtype)
+        if array.dtype.kind in "biufcV":  # V: bfloat16
+            return array
+    return to_tensor(name, value, dtype)
+
+
 def check_dense(name, value):
     """Refuses what is no dense tensor and names the way to one."""
     if isinstance(value, RAGGED):
@@ -41,8 +61,7 @@ def without_objects(value):
 
 def class_ids(name, ids, *, floats=False):
     """An int64 tensor of class ids, from integers of any type; see `as_class_ids`."""
-    # No type for lists, which would make numbers of bools.
-    return as_class_ids(name, to_tensor(name, ids), floats=floats)
+    return to_tensor(name, as_class_ids(name, array_or_tensor(name, ids), floats=floats))
 
 
 def as_class_ids(name, ids, *, floats=False):

@@ -339,7 +339,7 @@ def test_shape_of_sampled_candidates():
     for bad in (1, [[1]]):
         message = "sampled_candidates must be a vector, got shape"
         sc.refused(message, tfcs.compute_accidental_hits, LABELS, bad, 1)
-    message = "sampled_candidates must be of an integer type, got float32"
+    message = "sampled_candidates must be of an integer type, got float64"
     sc.refused(message, tfcs.compute_accidental_hits, LABELS, [1.0], 1, errors=TypeError)
 
 
@@ -657,7 +657,7 @@ def test_checkpoint_of_another_sampler(kind, other, other_range, tmp_path):
         ([1], [list(range(V))], True, r"num_sampled\[0\] must be at most 0, .*, got 1"),
         ([1], [[V]], False, rf"true_classes .*out of range \[0, {V}\), received {V}"),
         ([1], [[-1]], True, rf"true_classes .*out of range \[0, {V}\), received -1"),
-        ([1.0], None, False, "num_sampled must be of an integer type, got float32"),
+        ([1.0], None, False, "num_sampled must be of an integer type, got float64"),
         (["1"], None, False, "num_sampled must be of an integer type, got string"),
         (np.array([True]), None, False, "num_sampled must be of an integer type, got bool"),
         (3, None, False, r"num_sampled must be a vector \[B\], got shape \(\)"),
@@ -724,7 +724,7 @@ def test_probability(kind, bad):
     sampler = sc.sampler(kind, V)
     message = rf"ids .*out of range \[0, {V}\), received {bad}"
     sc.refused(message, sampler.probability, [[0, bad]])
-    sc.refused("ids must be of an integer type, got float32", sampler.probability, [1.0])
+    sc.refused("ids must be of an integer type, got float64", sampler.probability, [1.0])
     assert sampler.probability(tf.zeros([0, 3], tf.int32)).shape == [0, 3]
 
 
