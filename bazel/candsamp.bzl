@@ -287,8 +287,8 @@ def candsamp_c_library(name, deps, **kwargs):
         **kwargs
     )
 
-def candsamp_device_test(name, srcs, deps = [], **kwargs):
-    """A GoogleTest that runs device code on the host's threads: NAME, and NAME_tsan for races.
+def candsamp_threads_test(name, srcs, deps = [], **kwargs):
+    """A GoogleTest of code that several threads run at once: NAME, and NAME_tsan for races.
 
     ThreadSanitizer sees what these sources include, not what they link.
     """

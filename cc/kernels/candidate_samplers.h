@@ -4,10 +4,10 @@
 #define TF_CANDSAMP_CC_KERNELS_CANDIDATE_SAMPLERS_H_
 
 #include <memory>
-#include <new>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "cc/kernels/compute.h"
 #include "cc/kernels/tf_host.h"
 #include "cc/lib/fixed_unigram.h"
 #include "cc/lib/philox.h"
@@ -40,13 +40,7 @@ class CandidateSamplerBase : public tensorflow::OpKernel {
 // Makes what a kernel draws from of its attributes: owner->Init(context).
 template <typename Owner>
 void InitOwner(tensorflow::OpKernelConstruction* context, Owner* owner) {
-  absl::Status made;
-  try {
-    made = owner->Init(context);
-  } catch (const std::bad_alloc&) {
-    made = absl::ResourceExhaustedError("no memory left for the sampler's table");
-  }
-  OP_REQUIRES_OK(context, made);
+  OP_REQUIRES_OK(context, Caught(context->def().op(), [&] { return owner->Init(context); }));
 }
 
 // The weights of a kernel's attributes, and their table.

@@ -1,27 +1,38 @@
-// Runs the body of a kernel.
+// Runs the body of a kernel. Whatever it throws becomes a status: the thread that runs a kernel is
+// TensorFlow's, and an exception that left it would end the process.
 #ifndef TF_CANDSAMP_CC_KERNELS_COMPUTE_H_
 #define TF_CANDSAMP_CC_KERNELS_COMPUTE_H_
 
-#include <new>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "cc/kernels/tf_host.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
 namespace candsamp {
 
+// The exception that is being handled, thrown on behalf of the op `op`.
+absl::Status StatusOfException(absl::string_view op) noexcept;
+
+// What `body` returns, a status, or what it throws.
+template <typename Body>
+absl::Status Caught(absl::string_view op, Body body) {
+  try {
+    return body();
+  } catch (...) {
+    return StatusOfException(op);
+  }
+}
+
 // `body` is a function of a TfHost that returns a status.
 template <typename Body>
 void Compute(tensorflow::OpKernelContext* context, Body body) {
-  TfHost host(context);
-  absl::Status status;
-  try {
-    status = body(host);
-  } catch (const std::bad_alloc&) {
-    status = absl::ResourceExhaustedError("no memory left for scratch space");
-  }
-  OP_REQUIRES_OK(context, status);
+  // Not OP_REQUIRES_OK: it writes to the log, which takes memory.
+  context->SetStatus(Caught(context->op_kernel().type_string_view(), [&] {
+    TfHost host(context);
+    return body(host);
+  }));
 }
 
 // An empty message is OK.

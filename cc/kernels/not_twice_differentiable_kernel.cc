@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "cc/kernels/compute.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
 namespace candsamp {
@@ -21,16 +22,19 @@ class NotTwiceDifferentiableOp : public OpKernel {
   }
 
   void Compute(OpKernelContext* context) override {
-    OpInputList grads;
-    OP_REQUIRES_OK(context, context->input_list("grads", &grads));
-    for (const Tensor& grad : grads) {
-      OP_REQUIRES(context, IsZero(grad),
-                  absl::UnimplementedError(absl::StrCat(
-                      "the gradient of ", op_name_,
-                      " has no gradient itself: second derivatives of tf_candsamp's losses are not "
-                      "implemented")));
-    }
-    context->set_output(0, context->input(0));
+    candsamp::Compute(context, [&](TfHost&) -> absl::Status {
+      OpInputList grads;
+      TF_RETURN_IF_ERROR(context->input_list("grads", &grads));
+      for (const Tensor& grad : grads) {
+        if (IsZero(grad)) continue;
+        return absl::UnimplementedError(absl::StrCat(
+            "the gradient of ", op_name_,
+            " has no gradient itself: second derivatives of tf_candsamp's losses are not "
+            "implemented"));
+      }
+      context->set_output(0, context->input(0));
+      return absl::OkStatus();
+    });
   }
 
  private:

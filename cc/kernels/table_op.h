@@ -4,6 +4,8 @@
 
 #include <mutex>
 
+#include "absl/status/status.h"
+#include "cc/kernels/compute.h"
 #include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/resource_handle.h"
 
@@ -17,17 +19,20 @@ class TableOp : public tensorflow::OpKernel {
   }
 
   void Compute(tensorflow::OpKernelContext* context) override {
-    tensorflow::Tensor* output;
-    OP_REQUIRES_OK(context, context->allocate_output(0, tensorflow::TensorShape({}), &output));
-    auto* const handle = static_cast<tensorflow::ResourceHandle*>(output->data());
-    if (anonymous_) {
-      *handle = NewTable(context);
-      return;
-    }
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (!made_) handle_ = NewTable(context);
-    made_ = true;
-    *handle = handle_;
+    candsamp::Compute(context, [&](TfHost&) -> absl::Status {
+      tensorflow::Tensor* output;
+      TF_RETURN_IF_ERROR(context->allocate_output(0, tensorflow::TensorShape({}), &output));
+      auto* const handle = static_cast<tensorflow::ResourceHandle*>(output->data());
+      if (anonymous_) {
+        *handle = NewTable(context);
+        return absl::OkStatus();
+      }
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (!made_) handle_ = NewTable(context);
+      made_ = true;
+      *handle = handle_;
+      return absl::OkStatus();
+    });
   }
 
  private:

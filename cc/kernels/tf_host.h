@@ -22,9 +22,12 @@ class TfHost : public Host {
   void* AllocateBytes(size_t bytes) override;
 
  private:
+  // Throws std::logic_error inside of a loop, whose threads would meet in what is not locked.
+  void CheckOutsideOfLoops(const char* what) const;
   char* AllocateTensor(size_t bytes);
 
   tensorflow::OpKernelContext* context_;
+  bool in_loop_ = false;
   std::vector<tensorflow::Tensor> scratch_;
   // What is left of a tensor that small pieces are cut from.
   char* next_ = nullptr;

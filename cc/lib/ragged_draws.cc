@@ -1,6 +1,7 @@
 #include "cc/lib/ragged_draws.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cc/lib/draw_candidates.h"
 
@@ -16,9 +17,9 @@ class RowHost : public Host {
     if (total > 0) work(0, total);
   }
   void* AllocateBytes(size_t bytes) override {
-    void* const memory = next_;
-    next_ += (bytes + 63) / 64 * 64;
-    return next_ <= end_ ? memory : nullptr;
+    const size_t rounded = (bytes + 63) / 64 * 64;
+    if (rounded > static_cast<size_t>(end_ - next_)) throw OutOfScratch(bytes);
+    return std::exchange(next_, next_ + rounded);
   }
 
  private:

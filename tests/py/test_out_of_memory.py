@@ -1,0 +1,89 @@
+"""Out of memory: any allocation may fail, in any op; what fails says so, and all else goes on."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import allocation_cases
+import allocation_failures
+import pytest
+import tensorflow as tf
+
+COUNTED_THOUGH_FAILED = "learned_unigram: update that outgrows the table"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """What makes allocations fail, built for this TensorFlow."""
+    path = tmp_path_factory.mktemp("allocation_failures") / "allocation_failures.so"
+    source = pathlib.Path(allocation_failures.__file__).with_suffix(".cc")
+    command = ["g++", "-w", "-shared", "-fPIC", "-fvisibility-inlines-hidden"]
+    command += [*tf.sysconfig.get_compile_flags(), str(source), "-o", str(path)]
+    built = subprocess.run(
+        command + tf.sysconfig.get_link_flags(), capture_output=True, text=True, timeout=300
+    )
+    assert built.returncode == 0, built.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(library):
+    """What allocation_failures.py finds, in a process of its own with several threads."""
+    script = pathlib.Path(allocation_failures.__file__)
+    done = subprocess.run(
+        [sys.executable, str(script), str(library), "3"],
+        cwd=script.parent,
+        env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3"),
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"ended with {done.returncode} in {done.stderr[-2000:]}"
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=pytest.mark.xfail(
+                name == COUNTED_THOUGH_FAILED,
+                reason="an update that fails for want of a larger table has counted already",
+                strict=True,
+            ),
+        )
+        for name in allocation_cases.CASES
+    ],
+)
+def test_any_allocation_may_fail(report, name):
+    """The call fails with ResourceExhaustedError or does not need it; the next one succeeds."""
+    assert report["cases"][name]["problem"] is None
+
+
+def test_every_op_is_among_the_cases(report):
+    assert report["unused"] == []
+
+
+@pytest.mark.parametrize("kind", ["sampled softmax", "sampled nce", "ragged", ".*: sample_ragged"])
+def test_several_threads_take_part(report, kind):
+    tasks = [case["tasks"] for name, case in report["cases"].items() if re.match(kind, name)]
+    assert tasks and min(tasks) > 0
+
+
+@pytest.mark.parametrize(
+    "name, op",
+    [
+        ("sampled softmax, eager", "ResourceSampledSoftmaxLoss"),
+        ("sampled softmax, eager", "SampledLossGrad"),
+        ("ragged softmax, eager", "RaggedLossGrad"),
+        ("uniform: sample_ragged", "StatelessUniformRaggedSample"),
+        ("compute_accidental_hits", "ComputeAccidentalHits"),
+    ],
+)
+def test_the_error_says_whose_scratch_space_and_how_much(report, name, op):
+    wanted = rf"Candsamp>{op}: no memory left for [1-9]\d* bytes of scratch space"
+    assert any(re.search(wanted, message) for message in report["cases"][name]["messages"])
