@@ -209,6 +209,34 @@ def print_builds(classes, size=64):
     )
 
 
+def print_looks(classes, rounds, size=64):
+    """What a learned sampler's draw takes after its counts were looked at from outside."""
+    labels = harness.zipf_labels(classes, TRUE, seed=1)
+    trained = harness.zipf_labels(classes, TRAINED, seed=2)
+
+    def make():
+        sampler = tfcs.LearnedUnigramSampler(classes)
+        sampler.update(trained)
+        return sampler, tf.function(lambda: sampler.sample(size, labels), autograph=False)
+
+    (_, never), (once, after), (often, each) = make(), make(), make()
+    tf.gather(once.counts, [0])
+    seconds = harness.median_seconds(
+        {
+            "never": never,
+            "once": after,
+            "each": lambda: (tf.gather(often.counts, [0]), each()),
+        },
+        rounds,
+    )
+    print(
+        f"\nA draw of {size} of {classes:,} learned classes and {TRUE} updates: "
+        f"{seconds['never'] * 1e3:.2f} ms; after a tf.gather of the counts "
+        f"{seconds['once'] / seconds['never']:.2f}x; with a tf.gather before each draw "
+        f"{seconds['each'] / seconds['never']:.1f}x."
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="1M classes, few rounds")
@@ -234,6 +262,8 @@ def main():
                     gc.collect()  # the ops' tables
     if "fixed_unigram" in kinds:
         print_builds(CLASSES[0])
+    if "learned_unigram" in kinds:
+        print_looks(CLASSES[0], 3 if options.quick else harness.ROUNDS)
 
 
 if __name__ == "__main__":

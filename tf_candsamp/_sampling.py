@@ -72,11 +72,6 @@ def wants_exact(expected_count):
     return expected_count == "exact"
 
 
-def update_option(update):
-    """The keyword `update` for a sampler object; every one can do without it but to say False."""
-    return {} if update else {"update": False}
-
-
 def uint64_as_int64(value):
     """The int64 with the bits of an integer's lowest 64."""
     value &= 2**64 - 1

@@ -9,14 +9,16 @@ import threading
 import numpy as np
 import tensorflow as tf
 
+from tf_candsamp._devices import on_host
 from tf_candsamp._library import ops
 from tf_candsamp._sampling import (
     CandidateSample,
     class_ids,
+    count_tensor,
     integer,
     op_seeds,
     positive,
-    update_option,
+    uint64_as_int64,
     wants_exact,
 )
 from tf_candsamp._tensors import check_dense
@@ -223,8 +225,9 @@ def learned_unigram_candidate_sampler(
     the candidates are drawn and expected counts computed first, then true_classes are counted
     (unless `update` is False).
     Calls with equal (range_max, seed, name) share one sampler for as long as the process lives,
-    whichever function they are traced in. `sampler` hands over a `LearnedUnigramSampler` instead,
-    which can be saved.
+    whichever function they are traced in. `tf.random.set_seed` starts the random stream anew, as
+    that of the other samplers; what was counted stays. `sampler` hands over a
+    `LearnedUnigramSampler` instead, which can be saved.
 
         sample = tfcs.learned_unigram_candidate_sampler([[3], [7]], 1, 5, True, 1000)
 
@@ -251,8 +254,12 @@ def learned_unigram_candidate_sampler(
             f"true_classes must have num_true columns, {num_true}, got shape {true_classes.shape}."
         )
     range_max = positive("range_max", range_max)
+    num_sampled = positive("num_sampled", num_sampled)
+    stream = None
     if sampler is None:
+        seed = None if seed is None else integer("seed", seed)
         sampler = _shared_sampler(range_max, seed, name)
+        stream = _seeded_stream(num_sampled, seed)
     elif not isinstance(sampler, LearnedUnigramSampler):
         raise TypeError(f"sampler must be a LearnedUnigramSampler, got {sampler!r}.")
     elif seed is not None:
@@ -261,15 +268,29 @@ def learned_unigram_candidate_sampler(
         raise ValueError(
             f"range_max must be that of sampler, {sampler.range_max}, got {range_max}."
         )
-    return sampler.draw(
-        positive("num_sampled", num_sampled),
+    return sampler._draw(
+        num_sampled,
         true_classes,
         num_true=num_true,
         unique=unique,
         exact=wants_exact(expected_count),
+        update=update,
+        stream=stream,
         name=name,
-        **update_option(update),
     )
+
+
+def _seeded_stream(num_sampled, seed):
+    """A stream like those of the other functions: `tf.random.set_seed` starts it anew."""
+    seed1, seed2 = op_seeds(seed)
+    if tf.executing_eagerly() and seed is None and seed1 is not None:
+        # The global seed gives each call seeds of its own: the kernel, which TensorFlow would keep,
+        # would never be used again.
+        return tf.constant([0, uint64_as_int64(seed2), uint64_as_int64(seed1)], tf.int64)
+    with on_host():
+        return ops.candsamp_reserve_stream(
+            count_tensor("num_sampled", num_sampled, rank=0), seed=seed1 or 0, seed2=seed2 or 0
+        )
 
 
 _lock = threading.Lock()
@@ -277,6 +298,7 @@ _samplers = {}  # of eager execution and functions
 
 
 def _shared_sampler(range_max, seed, name):
+    """The sampler whose counts are those of all calls with these arguments."""
     with tf.init_scope(), _lock:
         samplers = _samplers
         if not tf.executing_eagerly():
@@ -287,7 +309,7 @@ def _shared_sampler(range_max, seed, name):
             samplers = held[0]
         key = (range_max, seed, name)
         if key not in samplers:
-            samplers[key] = LearnedUnigramSampler(range_max, seed=seed)
+            samplers[key] = LearnedUnigramSampler(range_max, seed=0)
         return samplers[key]
 
 
@@ -352,5 +374,6 @@ for _op in (
     "FixedUnigramCandidateSampler",
     "AllCandidateSampler",
     "ComputeAccidentalHits",
+    "ReserveStream",
 ):
     tf.no_gradient("Candsamp>" + _op)

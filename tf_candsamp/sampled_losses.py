@@ -15,7 +15,7 @@ from tf_candsamp._loss_ops import (
     tables_and_inputs,
     type_attributes,
 )
-from tf_candsamp._sampling import count_tensor, integer, positive, update_option, wants_exact
+from tf_candsamp._sampling import count_tensor, integer, positive, wants_exact
 from tf_candsamp._tensors import class_ids, to_tensor
 from tf_candsamp.candidate_samplers import log_uniform_candidate_sampler
 from tf_candsamp.samplers import Sampler
@@ -274,7 +274,7 @@ def _given_or_drawn(candidates, labels, num_classes, num_true):
                 f"range_max {sampler.range_max}."
             )
         return sampler.sample(
-            num_sampled, labels, expected_count=expected_count, **update_option(update)
+            num_sampled, labels, expected_count=expected_count, update=update
         )
     if sampled_values is None:
         return log_uniform_candidate_sampler(

@@ -1,7 +1,6 @@
 """Samplers as objects: their state lives in variables, so it is shared, saved and restored."""
 
-import json
-import os
+import base64
 import secrets
 
 import numpy as np
@@ -9,7 +8,9 @@ import tensorflow as tf
 
 from tf_candsamp import _ragged
 from tf_candsamp._devices import on_host
+from tf_candsamp._keras_state import TrackedModule, serializable
 from tf_candsamp._library import ops
+from tf_candsamp._sampler_state import Identity, SamplerState, value_of
 from tf_candsamp._sampling import (
     CandidateSample,
     RaggedCandidateSample,
@@ -22,6 +23,7 @@ from tf_candsamp._sampling import (
     wants_exact,
 )
 from tf_candsamp._tables import variable_of_replica
+from tf_candsamp._unigram_weights import unigram_weights
 
 _MOST_SAMPLED = 2**40
 
@@ -29,14 +31,20 @@ _MOST_SAMPLED = 2**40
 _REPLICA_STEP = uint64_as_int64(0x9E3779B97F4A7C15)
 
 
-class Sampler(tf.Module):
+class Sampler(SamplerState, TrackedModule):
     """What all samplers have in common. Use one of its subclasses.
 
     A sampler may be used from several functions, from `tf.data`, and from several threads at once.
     Its random state is a variable that every call advances. `tf.train.Checkpoint`,
     `tf.saved_model.save` and TensorFlow 1's `Saver` save it with the rest of the model, and a
-    restored sampler goes on with exactly the candidates that the saved one would have drawn. A
-    checkpoint of another kind of sampler, or of another range, is refused.
+    restored sampler goes on with exactly the candidates that the saved one would have drawn. The
+    state of another kind of sampler, or of another range, is refused.
+
+    For Keras a sampler is a layer without a `call`: a layer or model that holds one, in a list or
+    dict too, has its state among its `weights`, and `.keras` and `.weights.h5` files, callbacks
+    and `set_weights(get_weights())` save and restore it. `get_config` and `from_config` make a
+    sampler with the same arguments; copies and pickles also carry the state. Keras is here
+    what `tf.keras` is.
 
     On a GPU (the variables' device says where) the same state gives the same candidates. There
     classes are not checked: one out of range has an expected count and a probability of NaN and is
@@ -45,19 +53,22 @@ class Sampler(tf.Module):
     """
 
     _kind = None
+    _learns = False  # whether sampling ops count true classes
 
     def __init__(self, range_max, *, unique=True, seed=None, name=None):
         super().__init__(name=name)
         self._range_max = range_max
         self._unique = bool(unique)
-        key, high = op_seeds(seed)
-        if key is None:
-            key, high = secrets.randbits(64), secrets.randbits(64)
-        state = [0, uint64_as_int64(high), uint64_as_int64(key)]
-        # Not from_seed: it puts the seed into the counter, so neighbouring seeds overlap.
-        self._generator = tf.random.Generator.from_state(np.array(state, np.int64), alg="philox")
-        self._random_state = self._generator.state  # so that it is among self.variables
-        self._identity = _Identity(self._kind, range_max)
+        self._seed = None if seed is None else integer("seed", seed)
+        self._identity = Identity(self._kind, range_max)
+        with tf.init_scope():
+            key, high = op_seeds(seed)
+            if key is None:
+                key, high = secrets.randbits(64), secrets.randbits(64)
+            state = np.array([0, uint64_as_int64(high), uint64_as_int64(key)], np.int64)
+            # Not from_seed: it puts the seed into the counter, so neighbouring seeds overlap.
+            self._generator = tf.random.Generator.from_state(state, alg="philox")
+        self._random_state = self._generator.state
 
     @property
     def range_max(self):
@@ -69,15 +80,34 @@ class Sampler(tf.Module):
         """Whether the candidates of a batch, or of a row, are all different."""
         return self._unique
 
-    def sample(self, num_sampled, true_classes=None, *, expected_count="tf", name=None):
+    def get_config(self):
+        """The arguments of a sampler like this one, for `from_config`, as JSON can hold them."""
+        return {
+            "range_max": self._range_max,
+            "unique": self._unique,
+            "seed": self._seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Makes a sampler with the arguments that another one's `get_config` gave."""
+        return cls(**config)
+
+    def sample(
+        self, num_sampled, true_classes=None, *, expected_count="tf", update=True, name=None
+    ):
         """Draws candidates for a batch.
 
             sample = sampler.sample(64, labels[:, tf.newaxis])
 
         Args:
           num_sampled: S, how many candidates to draw. An integer, or a scalar tensor.
-          true_classes: int32 or int64 [batch_size, num_true], or None.
+          true_classes: [batch_size, num_true], of any integer type, or None.
           expected_count: "tf" or "exact", see `uniform_candidate_sampler`.
+          update: whether a sampler that learns counts true_classes, after it has drawn. False for
+            validation; None is False, as it is for Keras's `training`. Without effect on other
+            samplers.
           name: a name for the op.
 
         Returns:
@@ -99,32 +129,51 @@ class Sampler(tf.Module):
                     "true_classes must be a matrix [batch_size, num_true], got shape "
                     f"{true_classes.shape}."
                 )
-        return self.draw(
+        return self._draw(
             num_sampled,
             true_classes,
             unique=self._unique,
             exact=wants_exact(expected_count),
+            update=update,
             name=name,
         )
 
-    def draw(self, num_sampled, true_classes, *, unique, exact, num_true=-1, name=None):
-        """`sample` with what is checked already, and `unique` for this call."""
+    def _draw(
+        self,
+        num_sampled,
+        true_classes,
+        *,
+        unique,
+        exact,
+        update=True,
+        num_true=-1,
+        stream=None,
+        name=None,
+    ):
+        """`sample` with what is checked already, and with `unique` for this call.
+
+        `stream` takes the place of the sampler's random state, which then stays as it is.
+        """
         step = num_sampled
         num_sampled = count_tensor("num_sampled", num_sampled, rank=0)
-        if tf.is_tensor(step):
-            # A bad number is refused by the op; the random state must not go back before that.
-            with on_host():
-                step = tf.clip_by_value(num_sampled, 0, _MOST_SAMPLED)
+        learning = self._learning(update)
+        if stream is None:
+            if tf.is_tensor(step):
+                # A bad number is refused by the op; the random state must not go back before that.
+                with on_host():
+                    step = tf.clip_by_value(num_sampled, 0, _MOST_SAMPLED)
+            stream = self._advance(step)
         known = true_classes is not None
         sample = CandidateSample(
             *self._sample_op(
-                stream=self._advance(step),
+                stream=stream,
                 num_sampled=num_sampled,
                 true_classes=true_classes if known else tf.zeros([0, 1], tf.int64),
                 num_true=num_true,
                 unique=unique,
                 exact=exact,
                 name=name,
+                **learning,
             )
         )
         return sample if known else sample._replace(true_expected_count=None)
@@ -136,6 +185,7 @@ class Sampler(tf.Module):
         exclude_true=False,
         *,
         expected_count="tf",
+        update=True,
         name=None,
     ):
         """Draws candidates of their own for each row.
@@ -148,11 +198,12 @@ class Sampler(tf.Module):
         Rows are independent. With `unique` the candidates of a row are different.
 
         Args:
-          num_sampled: int32 or int64 [B], how many candidates to draw for each row. May be 0.
-          true_classes: int32 or int64 [B], [B, num_true] or ragged [B, None], or None.
+          num_sampled: integers [B], how many candidates to draw for each row. May be 0.
+          true_classes: [B], [B, num_true] or ragged [B, None], of any integer type, or None.
           exclude_true: draw from the distribution without the row's true classes. Expected counts
             are those of that distribution.
           expected_count: "tf" or "exact", see `uniform_candidate_sampler`.
+          update: see `sample`.
           name: a name for the op.
 
         Returns:
@@ -166,6 +217,7 @@ class Sampler(tf.Module):
             negative number of candidates, or more than there are classes to draw from.
         """
         num_sampled = count_tensor("num_sampled", num_sampled, rank=1)
+        learning = self._learning(update)
         if true_classes is not None:
             rows = _ragged.class_ids("true_classes", true_classes, vector=True)
             values, splits = rows.values, rows.splits
@@ -184,6 +236,7 @@ class Sampler(tf.Module):
             exact=wants_exact(expected_count),
             exclude_true=bool(exclude_true),
             name=name,
+            **learning,
         )
         return RaggedCandidateSample(
             tf.RaggedTensor.from_row_splits(candidates, splits, validate=False),
@@ -196,7 +249,7 @@ class Sampler(tf.Module):
             sampler.probability([0, 1, 2])
 
         Args:
-          ids: int32 or int64, any shape.
+          ids: of any integer type and shape.
           name: a name for the op.
 
         Returns:
@@ -223,6 +276,16 @@ class Sampler(tf.Module):
             stream += tf.stack([tf.zeros([], tf.int64), upper, tf.zeros([], tf.int64)])
         return stream
 
+    def _state_variables(self):
+        """What a sampler of this class and range has to be given to be this one."""
+        return {"random_state": self._random_state}
+
+    def _learning(self, update):
+        """What sampling ops take besides, from the argument `update`."""
+        if update is not None and not isinstance(update, (bool, np.bool_)):
+            raise TypeError(f"update must be True or False, got {update!r}.")
+        return {"update": bool(update)} if self._learns else {}
+
     def _sample_op(self, **arguments):
         raise NotImplementedError
 
@@ -233,6 +296,7 @@ class Sampler(tf.Module):
         raise NotImplementedError
 
 
+@serializable
 class UniformSampler(Sampler):
     """Draws from the uniform distribution, P(k) = 1 / range_max.
 
@@ -264,6 +328,7 @@ class UniformSampler(Sampler):
         return ops.candsamp_uniform_probability(range_max=self._range_max, **arguments)
 
 
+@serializable
 class LogUniformSampler(Sampler):
     """Draws from P(k) = log((k + 2) / (k + 1)) / log(range_max + 1), Zipf's law nearly.
 
@@ -292,13 +357,14 @@ class LogUniformSampler(Sampler):
         return ops.candsamp_log_uniform_probability(range_max=self._range_max, **arguments)
 
 
+@serializable
 class FixedUnigramSampler(Sampler):
     """Draws from given weights, P(k) proportional to weight[k] ** distortion.
 
         sampler = tfcs.FixedUnigramSampler([5.0, 0.0, 2.5])
         sampler = tfcs.FixedUnigramSampler("counts.txt", distortion=0.75)
 
-    The weights are kept in a variable, `weights`. After it is assigned, draws follow the new ones.
+    The weights are kept in a variable, `unigrams`. After it is assigned, draws follow the new ones.
 
     Args:
       unigrams: weights, a tensor, array or list, or the path of a vocabulary file: a weight in each
@@ -334,39 +400,60 @@ class FixedUnigramSampler(Sampler):
         if unigrams is None:
             raise TypeError("unigrams must be a vector of numbers or a path, got None.")
         is_path = isinstance(unigrams, (str, bytes)) or hasattr(unigrams, "__fspath__")
-        weights = unigram_weights(
-            None if is_path else unigrams,
-            unigrams if is_path else "",
-            distortion,
-            num_reserved_ids,
-            num_shards,
-            shard,
-        )
-        if weights.shape[0] is None:
-            raise ValueError("unigrams must have a known size, got a vector of unknown size.")
-        super().__init__(weights.shape[0], unique=unique, seed=seed, name=name)
-        self._weights = tf.Variable(weights, trainable=False, name="unigrams")
-        self._tables = _tables_of(self._weights, ops.candsamp_fixed_unigram_table)
+        with tf.init_scope():
+            if tf.executing_eagerly() and tf.is_symbolic_tensor(unigrams):
+                raise ValueError(
+                    "unigrams must have values when the sampler is made, got a tensor of a "
+                    "tf.function: make the sampler outside of it."
+                )
+            weights = unigram_weights(
+                None if is_path else unigrams,
+                unigrams if is_path else "",
+                distortion,
+                num_reserved_ids,
+                num_shards,
+                shard,
+            )
+            if weights.shape[0] is None:
+                raise ValueError("unigrams must have a known size, got a vector of unknown size.")
+            super().__init__(weights.shape[0], unique=unique, seed=seed, name=name)
+            self._unigrams = tf.Variable(weights, trainable=False, name="unigrams")
 
     @property
-    def weights(self):
+    def unigrams(self):
         """float32 [range_max], a `tf.Variable`: what classes are drawn in proportion to."""
-        return self._weights
+        return self._unigrams
 
-    def _state(self):
-        weights, table = _handles(self._weights, self._tables)
-        return {"weights": weights, "table": table}
+    def get_config(self):
+        """See `Sampler.get_config`: the weights are those of now, as base64 of float32."""
+        config = super().get_config()
+        del config["range_max"]
+        weights = value_of(self._unigrams).astype("<f4")
+        return {"weights_base64": base64.b64encode(weights).decode(), **config}
+
+    @classmethod
+    def from_config(cls, config):
+        """Makes a sampler with the arguments that another one's `get_config` gave."""
+        config = dict(config)
+        weights = np.frombuffer(base64.b64decode(config.pop("weights_base64")), "<f4")
+        return cls(weights, **config)
+
+    def _state_variables(self):
+        return {**super()._state_variables(), "unigrams": self._unigrams}
 
     def _sample_op(self, **arguments):
-        return ops.candsamp_fixed_unigram_sample(**arguments, **self._state())
+        return ops.candsamp_fixed_unigram_sample(weights=_handle(self._unigrams), **arguments)
 
     def _ragged_sample_op(self, **arguments):
-        return ops.candsamp_fixed_unigram_ragged_sample(**arguments, **self._state())
+        return ops.candsamp_fixed_unigram_ragged_sample(
+            weights=_handle(self._unigrams), **arguments
+        )
 
     def _probability_op(self, **arguments):
-        return ops.candsamp_fixed_unigram_probability(**arguments, **self._state())
+        return ops.candsamp_fixed_unigram_probability(weights=_handle(self._unigrams), **arguments)
 
 
+@serializable
 class LearnedUnigramSampler(Sampler):
     """Draws by how often each class was seen, P(k) = (1 + count[k]) / sum of (1 + count).
 
@@ -387,22 +474,23 @@ class LearnedUnigramSampler(Sampler):
     """
 
     _kind = "learned-unigram"
+    _learns = True
 
     def __init__(self, range_max, *, unique=True, seed=None, name=None):
         range_max = positive("range_max", range_max)
         if range_max >= 2**32:
             raise ValueError(f"range_max must be less than 2^32, got {range_max}.")
         super().__init__(range_max, unique=unique, seed=seed, name=name)
-        # Replicas count for themselves; a checkpoint has the sum, and restoring it into replicas
-        # divides it evenly, rounded down.
-        self._counts = tf.Variable(
-            lambda: tf.zeros([range_max], tf.int64),
-            trainable=False,
-            name="counts",
-            synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.SUM,
-        )
-        self._tables = _tables_of(self._counts, ops.candsamp_learned_unigram_table)
+        # Replicas count for themselves, and what reads or saves them gets the sum. Assigned or
+        # restored from a checkpoint it is divided evenly, rounded down, as TensorFlow does.
+        with tf.init_scope():
+            self._counts = tf.Variable(
+                lambda: tf.zeros([range_max], tf.int64),
+                trainable=False,
+                name="counts",
+                synchronization=tf.VariableSynchronization.ON_READ,
+                aggregation=tf.VariableAggregation.SUM,
+            )
 
     @property
     def counts(self):
@@ -415,7 +503,7 @@ class LearnedUnigramSampler(Sampler):
             sampler.update([3, 17, 3])
 
         Args:
-          classes: int32 or int64, any shape.
+          classes: of any integer type and shape.
           name: a name for the op.
 
         Returns:
@@ -426,118 +514,33 @@ class LearnedUnigramSampler(Sampler):
             only those are not counted, and there is no error.
         """
         op = ops.candsamp_learned_unigram_update(
-            classes=class_ids("classes", classes), name=name, **self._state()
+            classes=class_ids("classes", classes), counts=_handle(self._counts), name=name
         )
         return None if tf.compat.v1.executing_eagerly_outside_functions() else op
 
-    def _state(self):
-        counts, table = _handles(self._counts, self._tables)
-        return {"counts": counts, "table": table}
+    def _state_variables(self):
+        return {**super()._state_variables(), "counts": self._counts}
 
     def _sample_op(self, **arguments):
-        return ops.candsamp_learned_unigram_sample(**arguments, **self._state())
+        return ops.candsamp_learned_unigram_sample(counts=_handle(self._counts), **arguments)
 
     def _ragged_sample_op(self, **arguments):
-        return ops.candsamp_learned_unigram_ragged_sample(**arguments, **self._state())
+        return ops.candsamp_learned_unigram_ragged_sample(counts=_handle(self._counts), **arguments)
 
     def _probability_op(self, **arguments):
-        return ops.candsamp_learned_unigram_probability(**arguments, **self._state())
+        return ops.candsamp_learned_unigram_probability(counts=_handle(self._counts), **arguments)
 
 
-def unigram_weights(unigrams, vocab_file, distortion, num_reserved_ids, num_shards, shard):
-    """The weights of one shard, float32 [range_max]: from a vector, or a file if that is None."""
-    if unigrams is None:
-        unigrams = _read_vocabulary(vocab_file)
-    else:
-        try:
-            unigrams = tf.convert_to_tensor(unigrams, dtype_hint=tf.float32)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"unigrams must be a vector of numbers: {error}") from None
-        if not (unigrams.dtype.is_floating or unigrams.dtype.is_integer):
-            raise TypeError(f"unigrams must be a vector of numbers, got {unigrams.dtype.name}.")
-        unigrams = tf.cast(unigrams, tf.float32)
-        if unigrams.shape.rank not in (1, None):
-            raise ValueError(f"unigrams must be a vector, got shape {unigrams.shape}.")
-    return ops.candsamp_unigram_weights(
-        unigrams=unigrams,
-        distortion=distortion,
-        num_reserved_ids=integer("num_reserved_ids", num_reserved_ids),
-        num_shards=positive("num_shards", num_shards),
-        shard=integer("shard", shard),
-    )
-
-
-def _read_vocabulary(path):
-    """The weights in a file, read now, also where a graph is being made."""
-    with tf.init_scope():
-        if tf.executing_eagerly():
-            return ops.candsamp_read_vocabulary(vocab_file=os.fspath(path))
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        return session.run(ops.candsamp_read_vocabulary(vocab_file=os.fspath(path)))
-
-
-def _parts(variable):
-    """A variable as the parts it has on the devices of a strategy, itself if it is not in one."""
+def _handle(variable):
+    """The handle of a variable, or of its part on this replica."""
     if isinstance(variable, tf.distribute.DistributedValues):
-        return list(tf.distribute.get_strategy().experimental_local_results(variable))
-    return [variable]
-
-
-def _tables_of(variable, make_handle):
-    """A table for each part of a variable, on the part's device."""
-    parts = _parts(variable)
-    distributed = tf.distribute.has_strategy()
-    return [_Table(make_handle, part.device if distributed else "") for part in parts]
-
-
-def _handles(variable, tables):
-    """The handles of the variable's part on this replica and of its table."""
-    part = variable
-    if isinstance(variable, tf.distribute.DistributedValues):
-        part = variable_of_replica(variable)
+        variable = variable_of_replica(variable)
     # A function keeps the variables alive that it knows of. Reading this one, densely or sparsely,
     # would make it known too, but copies it.
     graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
     if hasattr(graph, "watch_variable"):
-        graph.watch_variable(part)
-    position = next((k for k, p in enumerate(_parts(variable)) if p is part), 0)
-    return part.handle, tables[position].resource_handle
-
-
-class _Table(tf.saved_model.experimental.TrackableResource):
-    """A C++ resource for what is derived from a variable. It fills itself at its first use."""
-
-    def __init__(self, make_handle, device):
-        super().__init__(device=device)
-        self._make_handle = make_handle
-        # Made now: within a function that is being traced it would live in that function.
-        _ = self.resource_handle
-
-    def _create_resource(self):
-        return self._make_handle(anonymous=tf.compat.v1.executing_eagerly_outside_functions())
-
-
-class _Identity(tf.train.experimental.PythonState):
-    """Says in a checkpoint what sampler it holds, and refuses one of another sampler.
-
-    TensorFlow restores Python state before it touches any variable.
-    """
-
-    def __init__(self, kind, range_max):
-        self._kind = kind
-        self._range_max = range_max
-
-    def serialize(self):
-        return json.dumps({"kind": self._kind, "range_max": self._range_max})
-
-    def deserialize(self, string_value):
-        saved = json.loads(string_value)
-        if saved != {"kind": self._kind, "range_max": self._range_max}:
-            raise ValueError(
-                f"The checkpoint holds a {saved['kind']} sampler of range {saved['range_max']}, "
-                f"which cannot be restored into a {self._kind} sampler of range "
-                f"{self._range_max}. The sampler was left as it was."
-            )
+        graph.watch_variable(variable)
+    return variable.handle
 
 
 for _op in ("Uniform", "LogUniform", "FixedUnigram", "LearnedUnigram"):

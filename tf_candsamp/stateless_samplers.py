@@ -11,7 +11,7 @@ from tf_candsamp._sampling import (
     wants_exact,
 )
 from tf_candsamp._tensors import check_dense
-from tf_candsamp.samplers import unigram_weights
+from tf_candsamp._unigram_weights import unigram_weights
 
 
 def stateless_uniform_candidate_sampler(

@@ -56,6 +56,19 @@ if ((${#new[@]})); then
   touch "${stamps[@]}"
 fi
 
+# Tests use Keras 2 too, which TensorFlow holds up to 2.15. Without its dependencies: they would
+# bring another wheel of TensorFlow.
+if [[ ! -e .venv/installed-keras-2 ]]; then
+  minor=$(.venv/bin/python -c '
+from importlib.metadata import packages_distributions, version
+print(version(packages_distributions()["tensorflow"][0]).split(".")[1])')
+  ((minor < 16)) ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+      "tf_keras==2.$minor.*" ||
+    fail "pip could not install tf_keras, see above; run make again when that is mended."
+  touch .venv/installed-keras-2
+fi
+
 echo "$key" >.venv/key
 # The build looks for CUDA among the packages too, and anew when this changes.
 nvidia=$(cd .venv && ls -d lib/python*/site-packages/nvidia* 2>/dev/null || true)

@@ -13,10 +13,11 @@ namespace candsamp {
 // A learned-unigram distribution in the device's memory.
 struct LearnedCounts {
   int64_t range;
-  int64_t* counts;   // [range]
-  SlotState* state;  // what is not an input of the first Count
-  uint32_t* places;  // for the table's blocks
-  uint16_t* taken;   // of each of them, in whole words of 4 bytes
+  int64_t* counts;          // [range]
+  SlotState* state;         // what is not an input of the first Count
+  uint32_t* places;         // for the table's blocks
+  uint16_t* taken;          // of each of them, in whole words of 4 bytes
+  int64_t* copy = nullptr;  // [range], where classes are counted, too; may be null
 };
 
 // Classes of more slots are spread over a block of threads.
@@ -93,6 +94,7 @@ class Counting {
       if (id < 0 || id >= learned_.range) continue;
       ++counted;
       const uint64_t count = AtomicAdd(reinterpret_cast<uint64_t*>(&learned_.counts[id]), 1) + 1;
+      if (learned_.copy) AtomicAdd(reinterpret_cast<uint64_t*>(&learned_.copy[id]), 1);
       if ((count & full) != 0) continue;
       arguments_.filled[AtomicAdd(&state_.filled, 1)] = Put(id, (count >> layout_.shift) - 1);
     }
@@ -134,7 +136,9 @@ class Counting {
   CANDSAMP_DEVICE void SortBlock(int64_t block) {
     uint32_t* const places = learned_.places + block * layout_.blocks.places;
     uint32_t* const copy = block_.words();
-    const int taken = learned_.taken[block];
+    const int taken = learned_.taken[block] < layout_.blocks.places
+                          ? learned_.taken[block]
+                          : static_cast<int>(layout_.blocks.places);
     for (int k = block_.thread(); k < taken; k += block_.threads()) copy[k] = places[k];
     block_.Sync();
     for (int k = block_.thread(); k < taken; k += block_.threads()) {
@@ -159,7 +163,7 @@ class Counting {
     const int64_t capacity = SlotCapacity(slots, learned_.range);
     layout_.blocks = BlocksFor(capacity);
     layout_.salt = 0;
-    while (!Fill()) ++layout_.salt;
+    while (!Fill() && layout_.salt + 1 < kMostSalts) ++layout_.salt;
     for (int64_t block = block_.block(); block < layout_.blocks.count; block += block_.blocks()) {
       SortBlock(block);
     }

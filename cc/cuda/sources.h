@@ -194,7 +194,7 @@ struct LearnedUnigramSource {
     return {id, Count(id, factor)};
   }
   CANDSAMP_DEVICE double Probability(int64_t id) const {
-    return static_cast<double>(counts[id] + 1) * (1.0 / static_cast<double>(state->total));
+    return ProbabilityOfCount(counts[id], 1.0 / static_cast<double>(state->total));
   }
   CANDSAMP_DEVICE float Count(int64_t id, double factor) const {
     return static_cast<float>(Probability(id) * factor);

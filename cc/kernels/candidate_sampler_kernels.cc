@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "cc/kernels/candidate_samplers.h"
 #include "cc/kernels/compute.h"
 #include "cc/kernels/sampling.h"
@@ -81,6 +82,37 @@ class AllCandidateSamplerOp : public OpKernel {
   int64_t num_true_, num_sampled_;
 };
 
+class ReserveStreamOp : public OpKernel {
+ public:
+  explicit ReserveStreamOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, generator_.Init(context));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](TfHost&) -> absl::Status {
+      const Tensor* num_sampled;
+      TF_RETURN_IF_ERROR(context->input("num_sampled", &num_sampled));
+      TF_RETURN_IF_ERROR(CheckScalar("num_sampled", *num_sampled));
+      const int64_t count = *Data<int64_t>(*num_sampled);
+      if (count < 1) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("num_sampled must be positive, got ", count));
+      }
+      Tensor* output;
+      TF_RETURN_IF_ERROR(context->allocate_output(0, TensorShape({3}), &output));
+      const PhiloxStream stream = ReserveStream(&generator_, count);
+      int64_t* const values = MutableData<int64_t>(output);
+      values[0] = static_cast<int64_t>(stream.low);
+      values[1] = static_cast<int64_t>(stream.high);
+      values[2] = static_cast<int64_t>(stream.key);
+      return absl::OkStatus();
+    });
+  }
+
+ private:
+  tensorflow::GuardedPhiloxRandom generator_;
+};
+
 #define CANDSAMP_REGISTER(name, kernel) \
   REGISTER_KERNEL_BUILDER(Name("Candsamp>" name).Device(tensorflow::DEVICE_CPU), kernel)
 
@@ -88,6 +120,13 @@ CANDSAMP_REGISTER("UniformCandidateSampler", CandidateSamplerOp<RangeOwner<Unifo
 CANDSAMP_REGISTER("LogUniformCandidateSampler", CandidateSamplerOp<RangeOwner<LogUniform>>);
 CANDSAMP_REGISTER("FixedUnigramCandidateSampler", CandidateSamplerOp<FixedUnigramOwner>);
 CANDSAMP_REGISTER("AllCandidateSampler", AllCandidateSamplerOp);
+CANDSAMP_REGISTER("ReserveStream", ReserveStreamOp);
+// Work for the host, wherever the op is placed.
+REGISTER_KERNEL_BUILDER(Name("Candsamp>ReserveStream")
+                            .Device(tensorflow::DEVICE_GPU)
+                            .HostMemory("num_sampled")
+                            .HostMemory("stream"),
+                        ReserveStreamOp);
 
 }  // namespace
 }  // namespace candsamp

@@ -15,6 +15,16 @@ using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 
+PhiloxStream ReserveStream(tensorflow::GuardedPhiloxRandom* generator, int64_t num_sampled) {
+  const auto next =
+      generator->ReserveSamples128(std::min(num_sampled, kMostSampled) * kBlocksPerSample);
+  const auto pair = [](uint32_t low, uint32_t high) {
+    return low | static_cast<uint64_t>(high) << 32;
+  };
+  return {pair(next.key()[0], next.key()[1]), pair(next.counter()[2], next.counter()[3]),
+          pair(next.counter()[0], next.counter()[1])};
+}
+
 CandidateSamplerBase::CandidateSamplerBase(OpKernelConstruction* context) : OpKernel(context) {
   OP_REQUIRES_OK(context, context->GetAttr("num_true", &num_true_));
   OP_REQUIRES_OK(context, context->GetAttr("num_sampled", &num_sampled_));
@@ -28,15 +38,7 @@ void CandidateSamplerBase::Compute(OpKernelContext* context) {
     const Tensor* true_classes;
     TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
     TF_RETURN_IF_ERROR(CheckColumns(*true_classes, num_true_));
-    const int64_t reserved = std::min(num_sampled_, kMostSampled) * kBlocksPerSample;
-    const auto generator = generator_.ReserveSamples128(reserved);
-    const auto pair = [](uint32_t low, uint32_t high) {
-      return low | static_cast<uint64_t>(high) << 32;
-    };
-    const PhiloxStream stream = {pair(generator.key()[0], generator.key()[1]),
-                                 pair(generator.counter()[2], generator.counter()[3]),
-                                 pair(generator.counter()[0], generator.counter()[1])};
-    return Sample(context, host, stream, *true_classes);
+    return Sample(context, host, ReserveStream(&generator_, num_sampled_), *true_classes);
   });
 }
 

@@ -16,6 +16,9 @@
 
 namespace candsamp {
 
+// The next part of a kernel's random state, for num_sampled candidates.
+PhiloxStream ReserveStream(tensorflow::GuardedPhiloxRandom* generator, int64_t num_sampled);
+
 // Draws a batch from the next part of the kernel's stream.
 class CandidateSamplerBase : public tensorflow::OpKernel {
  public:

@@ -10,8 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "cc/kernels/derived_state.h"
 #include "cc/kernels/distribution_table.h"
-#include "cc/kernels/lookup_sampler.h"
+#include "cc/kernels/lookup_variable.h"
 #include "cc/lib/distribution.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
@@ -53,7 +54,7 @@ class WeightsSource {
     const tensorflow::Tensor* weights;
     TF_RETURN_IF_ERROR(context->input("weights", &weights));
     std::shared_ptr<const FixedUnigram> distribution;
-    TF_RETURN_IF_ERROR(table_->Get(*weights, &distribution));
+    TF_RETURN_IF_ERROR(table_.Get(*weights, &distribution));
     if (distribution->range() != range_) {
       return absl::InvalidArgumentError(absl::StrCat("range_max must be the number of weights, ",
                                                      distribution->range(), ", got ", range_));
@@ -66,20 +67,20 @@ class WeightsSource {
 
  private:
   int64_t range_;
-  const tensorflow::core::RefCountPtr<FixedUnigramTable> table_{new FixedUnigramTable};
+  FixedUnigramTable table_;
 };
 
-// The inputs `weights`, a variable, and `table`.
+// The input `weights`, a variable.
 class FixedUnigramVariable {
  public:
   absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
   template <typename Use>
   absl::Status With(tensorflow::OpKernelContext* context, Use use) {
     tensorflow::core::RefCountPtr<tensorflow::Var> weights;
-    tensorflow::core::RefCountPtr<FixedUnigramTable> table;
-    TF_RETURN_IF_ERROR(LookupSampler(context, &weights, &table));
+    TF_RETURN_IF_ERROR(LookupVariable(context, "weights", &weights));
     std::shared_ptr<const FixedUnigram> distribution;
-    TF_RETURN_IF_ERROR(table->Get(weights.get(), &distribution));
+    TF_RETURN_IF_ERROR(
+        DerivedStates<FixedUnigramTable>::Of(weights.get())->Get(weights.get(), &distribution));
     return use(*distribution);  // without any lock
   }
   absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
@@ -87,28 +88,32 @@ class FixedUnigramVariable {
   }
 };
 
-// The inputs `counts`, a variable, and `table`. True classes are counted.
+// The input `counts`, a variable. True classes are counted, unless the attribute `update` is false.
 class LearnedUnigramVariable {
  public:
-  absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
+  absl::Status Init(tensorflow::OpKernelConstruction* context) {
+    return context->HasAttr("update") ? context->GetAttr("update", &update_) : absl::OkStatus();
+  }
   template <typename Use>
   absl::Status With(tensorflow::OpKernelContext* context, Use use) {
     tensorflow::core::RefCountPtr<tensorflow::Var> counts;
-    tensorflow::core::RefCountPtr<LearnedUnigramTable> table;
-    TF_RETURN_IF_ERROR(LookupSampler(context, &counts, &table));
-    return table->Draw(counts.get(), use);
+    TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
+    return DerivedStates<LearnedUnigramTable>::Of(counts.get())->Draw(counts.get(), use);
   }
   absl::Status Count(tensorflow::OpKernelContext* context, const tensorflow::Tensor& classes) {
-    return Count(context, "true_classes", classes);
+    return update_ ? Count(context, "true_classes", classes) : absl::OkStatus();
   }
-  absl::Status Count(tensorflow::OpKernelContext* context, const char* name,
-                     const tensorflow::Tensor& classes) {
+  static absl::Status Count(tensorflow::OpKernelContext* context, const char* name,
+                            const tensorflow::Tensor& classes) {
     if (classes.NumElements() == 0) return absl::OkStatus();
     tensorflow::core::RefCountPtr<tensorflow::Var> counts;
-    tensorflow::core::RefCountPtr<LearnedUnigramTable> table;
-    TF_RETURN_IF_ERROR(LookupSampler(context, &counts, &table));
-    return table->Count(context, counts.get(), name, classes);
+    TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
+    return DerivedStates<LearnedUnigramTable>::Of(counts.get())
+        ->Count(context, counts.get(), name, classes);
   }
+
+ private:
+  bool update_ = true;
 };
 
 }  // namespace candsamp

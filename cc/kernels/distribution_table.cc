@@ -40,18 +40,21 @@ absl::Status CheckCounts(const int64_t* counts, int64_t range) {
       counts[bad], " for class ", bad));
 }
 
-absl::Status FixedUnigramTable::Build(const Tensor& weights) {
+// Of source(), which has the values of `weights`.
+template <typename Source>
+absl::Status FixedUnigramTable::Build(const Tensor& weights, Source source) {
   built_.reset();
   TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
   TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(Data<float>(weights), weights.NumElements())));
-  built_ = std::make_shared<Built>(weights);
+  built_ = std::make_shared<Built>(source());
   return absl::OkStatus();
 }
 
 absl::Status FixedUnigramTable::Get(const Tensor& weights,
                                     std::shared_ptr<const FixedUnigram>* distribution) {
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!built_ || !BuiltFrom::IsSame(built_->weights, weights)) TF_RETURN_IF_ERROR(Build(weights));
+  if (!built_ || !VariableSnapshot::IsSame(built_->weights, weights))
+    TF_RETURN_IF_ERROR(Build(weights, [&] { return weights; }));
   *distribution = Current();
   return absl::OkStatus();
 }
@@ -72,8 +75,12 @@ absl::Status FixedUnigramTable::Get(Var* weights,
     if (!weights->is_initialized) {
       return absl::FailedPreconditionError("weights is a variable that is not initialized");
     }
+    built_.reset();
     from_.Clear();
-    TF_RETURN_IF_ERROR(Build(*weights->tensor()));
+    const Tensor& now = *weights->tensor();
+    TF_RETURN_IF_ERROR(Build(now, [&] {
+      return std::vector<float>(Data<float>(now), Data<float>(now) + now.NumElements());
+    }));
     from_.Set(weights);
   }
   *distribution = Current();
@@ -81,7 +88,10 @@ absl::Status FixedUnigramTable::Get(Var* weights,
 }
 
 absl::Status LearnedUnigramTable::BringUpToDate(Var* counts) {
-  if (distribution_ && from_.Settle(counts)) return absl::OkStatus();
+  if (distribution_ && from_.Settle(counts)) {
+    distribution_->MoveTo(MutableData<int64_t>(counts->tensor()));
+    return absl::OkStatus();
+  }
   distribution_.reset();
   from_.Clear();
   if (!counts->is_initialized) {
@@ -99,7 +109,6 @@ absl::Status LearnedUnigramTable::BringUpToDate(Var* counts) {
 absl::Status LearnedUnigramTable::Count(OpKernelContext* context, Var* counts, const char* name,
                                         const Tensor& classes) {
   std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
-  std::lock_guard<std::shared_mutex> lock(mutex_);
   TF_RETURN_IF_ERROR(BringUpToDate(counts));
   TF_RETURN_IF_ERROR(CheckClasses(name, classes, distribution_->range()));
   if (classes.NumElements() > kMostLearnedCount - distribution_->total()) {
@@ -108,7 +117,7 @@ absl::Status LearnedUnigramTable::Count(OpKernelContext* context, Var* counts, c
                                                    classes.NumElements(), " more"));
   }
   // Readers of the variable, such as a checkpoint being written, may hold its tensor.
-  from_.Clear();
+  from_.Release();
   if (!counts->tensor()->RefCountIsOne()) {
     Tensor copy;
     const absl::Status allocated =
@@ -121,8 +130,30 @@ absl::Status LearnedUnigramTable::Count(OpKernelContext* context, Var* counts, c
     *counts->tensor() = copy;
     distribution_->MoveTo(MutableData<int64_t>(counts->tensor()));
   }
-  distribution_->Add(Data<int64_t>(classes), classes.NumElements());
-  from_.Set(counts);
+  const int64_t* const ids = Data<int64_t>(classes);
+  // As if nothing had been counted.
+  const auto forget = [&] {
+    int64_t* const values = MutableData<int64_t>(counts->tensor());
+    for (int64_t k = 0; k < classes.NumElements(); ++k) --values[ids[k]];
+    distribution_.reset();
+    from_.Clear();
+  };
+  bool added;
+  try {
+    added = distribution_->Add(ids, classes.NumElements());
+  } catch (...) {
+    forget();
+    throw;
+  }
+  if (!added) {
+    forget();
+    TF_RETURN_IF_ERROR(
+        CheckCounts(Data<int64_t>(*counts->tensor()), counts->tensor()->NumElements()));
+    return absl::InvalidArgumentError(absl::StrCat("counts must sum to at most 2^62, and ",
+                                                   classes.NumElements(), " more exceed that"));
+  }
+  for (int64_t k = 0; k < classes.NumElements(); ++k) from_.AddedOne(ids[k]);
+  from_.Retake(counts);
   return absl::OkStatus();
 }
 

@@ -5,17 +5,17 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
-#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "cc/kernels/built_from.h"
 #include "cc/kernels/compute.h"
 #include "cc/kernels/types.h"
+#include "cc/kernels/variable_snapshot.h"
 #include "cc/lib/fixed_unigram.h"
 #include "cc/lib/learned_unigram.h"
-#include "tensorflow/core/framework/resource_base.h"
-#include "tensorflow/core/framework/resource_mgr.h"
+#include "tensorflow/core/framework/op_kernel.h"
 #include "tensorflow/core/framework/resource_var.h"
 
 namespace candsamp {
@@ -27,53 +27,49 @@ absl::Status CheckCountsTensor(const tensorflow::Tensor& counts);
 absl::Status CheckCounts(const int64_t* counts, int64_t range);
 
 // The alias table of a tensor of weights. Tables in use outlive their replacement.
-class FixedUnigramTable : public tensorflow::ResourceBase {
+class FixedUnigramTable {
  public:
-  static constexpr const char* kVariable = "weights";
-
-  std::string DebugString() const override { return "tf_candsamp's fixed-unigram table"; }
-
   // The table of what a variable, or a tensor that does not change, holds.
   absl::Status Get(tensorflow::Var* weights, std::shared_ptr<const FixedUnigram>* distribution);
   absl::Status Get(const tensorflow::Tensor& weights,
                    std::shared_ptr<const FixedUnigram>* distribution);
 
  private:
+  // Of a tensor that does not change, or of a copy of what a variable held: a sparse update may
+  // write into the variable's own memory.
   struct Built {
     explicit Built(const tensorflow::Tensor& weights)
         : weights(weights), distribution(Data<float>(weights), weights.NumElements()) {}
+    explicit Built(std::vector<float> weights)
+        : copy(std::move(weights)), distribution(copy.data(), static_cast<int64_t>(copy.size())) {}
     tensorflow::Tensor weights;
+    std::vector<float> copy;
     FixedUnigram distribution;
   };
 
-  absl::Status Build(const tensorflow::Tensor& weights);
+  template <typename Source>
+  absl::Status Build(const tensorflow::Tensor& weights, Source source);
   std::shared_ptr<const FixedUnigram> Current() const {
     return std::shared_ptr<const FixedUnigram>(built_, &built_->distribution);
   }
 
   std::mutex mutex_;
-  BuiltFrom from_;
+  VariableSnapshot from_;
   std::shared_ptr<Built> built_;
 };
 
 // The draw structure of a variable of counts. The variable's lock guards both, shared to draw and
-// exclusive to count; the table's own lock is for variables that share a table.
-class LearnedUnigramTable : public tensorflow::ResourceBase {
+// exclusive to count.
+class LearnedUnigramTable {
  public:
-  static constexpr const char* kVariable = "counts";
-
-  std::string DebugString() const override { return "tf_candsamp's learned-unigram table"; }
-
   // Calls read(distribution), which returns a status, while nobody counts.
   template <typename Read>
   absl::Status Draw(tensorflow::Var* counts, Read read) {
     {
       std::shared_lock<tensorflow::mutex> variable_lock(*counts->mu());
-      std::shared_lock<std::shared_mutex> lock(mutex_);
       if (distribution_ && from_.IsCurrent(counts)) return read(*distribution_);
     }
     std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
-    std::lock_guard<std::shared_mutex> lock(mutex_);
     TF_RETURN_IF_ERROR(BringUpToDate(counts));
     return read(*distribution_);
   }
@@ -85,8 +81,7 @@ class LearnedUnigramTable : public tensorflow::ResourceBase {
  private:
   absl::Status BringUpToDate(tensorflow::Var* counts);
 
-  std::shared_mutex mutex_;
-  BuiltFrom from_;
+  VariableSnapshot from_;
   std::unique_ptr<LearnedUnigram> distribution_;
 };
 

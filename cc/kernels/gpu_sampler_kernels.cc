@@ -9,12 +9,12 @@
 #include "cc/cuda/all_candidates.h"
 #include "cc/kernels/candidate_samplers.h"
 #include "cc/kernels/compute.h"
+#include "cc/kernels/derived_state.h"
 #include "cc/kernels/gpu_sampling.h"
 #include "cc/kernels/gpu_tables.h"
 #include "cc/kernels/hits_inputs.h"
-#include "cc/kernels/lookup_sampler.h"
+#include "cc/kernels/lookup_variable.h"
 #include "cc/kernels/sampling.h"
-#include "cc/kernels/table_op.h"
 #include "cc/kernels/types.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
@@ -59,7 +59,7 @@ class WeightsOnGpu {
   absl::Status With(OpKernelContext* context, Use use) {
     const Tensor* weights;
     TF_RETURN_IF_ERROR(context->input("weights", &weights));
-    return table_->With(context, *weights, [&](const FixedUnigramSource& source) -> absl::Status {
+    return table_.With(context, *weights, [&](const FixedUnigramSource& source) -> absl::Status {
       if (source.range == range_) return use(source);
       return absl::InvalidArgumentError(absl::StrCat("range_max must be the number of weights, ",
                                                      source.range, ", got ", range_));
@@ -69,32 +69,44 @@ class WeightsOnGpu {
 
  private:
   int64_t range_;
-  const RefCountPtr<GpuFixedUnigramTable> table_{new GpuFixedUnigramTable};
+  GpuFixedUnigramTable table_;
 };
 
-template <typename Table>
-class VariableOnGpu {
+class WeightsVariableOnGpu {
  public:
   absl::Status Init(OpKernelConstruction*) { return absl::OkStatus(); }
   template <typename Use>
   absl::Status With(OpKernelContext* context, Use use) {
-    RefCountPtr<Var> variable;
-    RefCountPtr<Table> table;
-    TF_RETURN_IF_ERROR(LookupSampler(context, &variable, &table));
-    return table->With(context, variable.get(), use);
+    RefCountPtr<Var> weights;
+    TF_RETURN_IF_ERROR(LookupVariable(context, "weights", &weights));
+    return DerivedStates<GpuFixedUnigramTable>::Of(weights.get())
+        ->With(context, weights.get(), use);
   }
   absl::Status Count(OpKernelContext*, const Tensor&) { return absl::OkStatus(); }
 };
 
-class CountsOnGpu : public VariableOnGpu<GpuLearnedUnigramTable> {
+class CountsOnGpu {
  public:
-  absl::Status Count(OpKernelContext* context, const Tensor& classes) {
-    if (classes.NumElements() == 0) return absl::OkStatus();
-    RefCountPtr<Var> counts;
-    RefCountPtr<GpuLearnedUnigramTable> table;
-    TF_RETURN_IF_ERROR(LookupSampler(context, &counts, &table));
-    return table->Count(context, counts.get(), classes);
+  absl::Status Init(OpKernelConstruction* context) {
+    return context->HasAttr("update") ? context->GetAttr("update", &update_) : absl::OkStatus();
   }
+  template <typename Use>
+  absl::Status With(OpKernelContext* context, Use use) {
+    RefCountPtr<Var> counts;
+    TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
+    return DerivedStates<GpuLearnedUnigramTable>::Of(counts.get())
+        ->With(context, counts.get(), use);
+  }
+  absl::Status Count(OpKernelContext* context, const Tensor& classes) {
+    if (!update_ || classes.NumElements() == 0) return absl::OkStatus();
+    RefCountPtr<Var> counts;
+    TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
+    return DerivedStates<GpuLearnedUnigramTable>::Of(counts.get())
+        ->Count(context, counts.get(), classes);
+  }
+
+ private:
+  bool update_ = true;
 };
 
 template <typename Origin>
@@ -309,7 +321,6 @@ class GpuComputeAccidentalHitsOp : public OpKernel {
 // Of ops whose number of candidates is an input.
 #define CANDSAMP_SAMPLE_KERNEL(name) CANDSAMP_KERNEL(name).HostMemory("num_sampled")
 #define CANDSAMP_ROWS_KERNEL(name) CANDSAMP_SAMPLE_KERNEL(name).HostMemory("true_splits")
-#define CANDSAMP_WITH_TABLE(kernel, variable) kernel.HostMemory(variable).HostMemory("table")
 
 #define CANDSAMP_REGISTER_RANGE(kind, Source)                                    \
   REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL(kind "CandidateSampler"),              \
@@ -323,25 +334,22 @@ class GpuComputeAccidentalHitsOp : public OpKernel {
 CANDSAMP_REGISTER_RANGE("Uniform", UniformSource);
 CANDSAMP_REGISTER_RANGE("LogUniform", LogUniformSource);
 
-#define CANDSAMP_REGISTER_TABLE(kind, variable, Table, Origin)                                  \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL(kind "Table").HostMemory("table"), TableOp<Table>);   \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_WITH_TABLE(CANDSAMP_SAMPLE_KERNEL(kind "Sample"), variable), \
-                          GpuSampleOp<Origin>);                                                 \
-  REGISTER_KERNEL_BUILDER(                                                                      \
-      CANDSAMP_WITH_TABLE(CANDSAMP_ROWS_KERNEL(kind "RaggedSample"), variable),                 \
-      GpuRaggedSampleOp<Origin>);                                                               \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_WITH_TABLE(CANDSAMP_KERNEL(kind "Probability"), variable),   \
+#define CANDSAMP_REGISTER_VARIABLE(kind, variable, Origin)                                \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_SAMPLE_KERNEL(kind "Sample").HostMemory(variable),     \
+                          GpuSampleOp<Origin>);                                           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_ROWS_KERNEL(kind "RaggedSample").HostMemory(variable), \
+                          GpuRaggedSampleOp<Origin>);                                     \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL(kind "Probability").HostMemory(variable),       \
                           GpuProbabilityOp<Origin>)
 
-CANDSAMP_REGISTER_TABLE("FixedUnigram", "weights", GpuFixedUnigramTable,
-                        VariableOnGpu<GpuFixedUnigramTable>);
-CANDSAMP_REGISTER_TABLE("LearnedUnigram", "counts", GpuLearnedUnigramTable, CountsOnGpu);
+CANDSAMP_REGISTER_VARIABLE("FixedUnigram", "weights", WeightsVariableOnGpu);
+CANDSAMP_REGISTER_VARIABLE("LearnedUnigram", "counts", CountsOnGpu);
 
 REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("FixedUnigramCandidateSampler"),
                         GpuCandidateSamplerOp<OwnerOfUnigramsOnGpu>);
 REGISTER_KERNEL_BUILDER(CANDSAMP_SAMPLE_KERNEL("StatelessFixedUnigramSample").HostMemory("weights"),
                         GpuSampleOp<WeightsOnGpu>);
-REGISTER_KERNEL_BUILDER(CANDSAMP_WITH_TABLE(CANDSAMP_KERNEL("LearnedUnigramUpdate"), "counts"),
+REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("LearnedUnigramUpdate").HostMemory("counts"),
                         GpuLearnedUnigramUpdateOp);
 REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("AllCandidateSampler"), GpuAllCandidateSamplerOp);
 REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("ComputeAccidentalHits"), GpuComputeAccidentalHitsOp);

@@ -54,9 +54,9 @@ absl::Status GpuFixedUnigramTable::BuildOf(OpKernelContext* context, std::vector
 }
 
 LearnedCounts GpuLearnedUnigramTable::Learned(Var* counts) {
-  return {counts->tensor()->NumElements(), MutableData<int64_t>(counts->tensor()),
+  return {counts->tensor()->NumElements(), MutableData<int64_t>(&counts_),
           MutableData<SlotState>(&state_), MutableData<uint32_t>(&places_),
-          MutableData<uint16_t>(&taken_)};
+          MutableData<uint16_t>(&taken_),  MutableData<int64_t>(counts->tensor())};
 }
 
 absl::Status GpuLearnedUnigramTable::Allocate(OpKernelContext* context, int64_t counted,
@@ -94,8 +94,12 @@ absl::Status GpuLearnedUnigramTable::BringUpToDate(OpKernelContext* context, Var
     return absl::FailedPreconditionError("counts is a variable that is not initialized");
   }
   TF_RETURN_IF_ERROR(CheckCountsTensor(*counts->tensor()));
+  TF_RETURN_IF_ERROR(
+      context->allocate_temp(tensorflow::DT_INT64, counts->tensor()->shape(), &counts_));
+  TF_RETURN_IF_ERROR(GpuStatus(CopyOnDevice(GpuStream(context), MutableData<int64_t>(&counts_),
+                                            counts->tensor()->data(), counts_.TotalBytes())));
   std::vector<int64_t> values;
-  TF_RETURN_IF_ERROR(Download(context, *counts->tensor(), &values));
+  TF_RETURN_IF_ERROR(Download(context, counts_, &values));
   TF_RETURN_IF_ERROR(CheckCounts(values.data(), counts->tensor()->NumElements()));
   counted_ = 0;
   for (const int64_t value : values) counted_ += value;

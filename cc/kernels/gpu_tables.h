@@ -4,17 +4,15 @@
 
 #include <memory>
 #include <mutex>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "cc/cuda/learned_unigram.h"
 #include "cc/cuda/samplers.h"
-#include "cc/kernels/built_from.h"
 #include "cc/kernels/types.h"
+#include "cc/kernels/variable_snapshot.h"
 #include "cc/lib/fixed_unigram.h"
 #include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/resource_base.h"
 #include "tensorflow/core/framework/resource_var.h"
 
 namespace candsamp {
@@ -31,12 +29,8 @@ inline FixedUnigramSource SourceOf(const FixedUnigram& distribution,
 
 // The alias table of a tensor of weights. It is made on the host, in the one order that gives
 // TensorFlow's table, and copied: whenever the weights are others, a draw waits for it.
-class GpuFixedUnigramTable : public tensorflow::ResourceBase {
+class GpuFixedUnigramTable {
  public:
-  static constexpr const char* kVariable = "weights";
-
-  std::string DebugString() const override { return "tf_candsamp's fixed-unigram table on a GPU"; }
-
   // Calls use(source), which returns a status, with what a variable holds, or a tensor in the
   // host's memory: for another one with the same values the table stays.
   template <typename Use>
@@ -78,21 +72,16 @@ class GpuFixedUnigramTable : public tensorflow::ResourceBase {
   absl::Status BuildOf(tensorflow::OpKernelContext* context, std::vector<float> values);
 
   std::mutex mutex_;
-  BuiltFrom from_{BuiltFrom::Memory::kDevice};
+  VariableSnapshot from_{VariableSnapshot::Memory::kDevice};
   std::unique_ptr<Built> built_;
 };
 
 // The table of slots of a variable of counts. It is kept by the device, which alone knows what the
-// counts are; the host knows how much memory that takes at most. Made from a variable that was
-// assigned, it waits for the counts, to check them.
-class GpuLearnedUnigramTable : public tensorflow::ResourceBase {
+// counts are; the host knows how much memory that takes at most. So the counts that it is made of
+// are a copy, which nobody else can change; the variable is kept equal to it. Made from a variable
+// that was assigned, it waits for the counts, to check them.
+class GpuLearnedUnigramTable {
  public:
-  static constexpr const char* kVariable = "counts";
-
-  std::string DebugString() const override {
-    return "tf_candsamp's learned-unigram table on a GPU";
-  }
-
   // Calls use(source), which returns a status, while nobody launches what counts.
   template <typename Use>
   absl::Status With(tensorflow::OpKernelContext* context, tensorflow::Var* counts, Use use) {
@@ -115,11 +104,11 @@ class GpuLearnedUnigramTable : public tensorflow::ResourceBase {
   LearnedCounts Learned(tensorflow::Var* counts);
 
   std::mutex mutex_;
-  BuiltFrom from_{BuiltFrom::Memory::kDevice};
+  VariableSnapshot from_{VariableSnapshot::Memory::kDevice};
   bool is_built_ = false;
   int64_t counted_ = 0;   // the sum of counts, at most
   int64_t has_room_ = 0;  // for counts of this sum
-  tensorflow::Tensor state_, places_, taken_;
+  tensorflow::Tensor counts_, state_, places_, taken_;
 };
 
 }  // namespace candsamp

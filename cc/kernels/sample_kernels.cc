@@ -114,7 +114,7 @@ class LearnedUnigramUpdateOp : public OpKernel {
     candsamp::Compute(context, [&](TfHost&) {
       const Tensor* classes;
       TF_RETURN_IF_ERROR(context->input("classes", &classes));
-      return LearnedUnigramVariable().Count(context, "classes", *classes);
+      return LearnedUnigramVariable::Count(context, "classes", *classes);
     });
   }
 };

@@ -1,11 +1,10 @@
-// Kernels that make the parts of a unigram sampler: weights and tables.
+// Kernels that make the weights of a unigram sampler.
 #include "absl/strings/str_cat.h"
 #include "cc/kernels/compute.h"
-#include "cc/kernels/distribution_table.h"
-#include "cc/kernels/table_op.h"
 #include "cc/kernels/types.h"
 #include "cc/kernels/vocabulary_file.h"
 #include "cc/lib/fixed_unigram.h"
+#include "cc/lib/unigram_weights.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
 namespace candsamp {
@@ -83,8 +82,6 @@ class UnigramWeightsOp : public OpKernel {
 #define CANDSAMP_REGISTER(name, kernel) \
   REGISTER_KERNEL_BUILDER(Name("Candsamp>" name).Device(tensorflow::DEVICE_CPU), kernel)
 
-CANDSAMP_REGISTER("FixedUnigramTable", TableOp<FixedUnigramTable>);
-CANDSAMP_REGISTER("LearnedUnigramTable", TableOp<LearnedUnigramTable>);
 CANDSAMP_REGISTER("ReadVocabulary", ReadVocabularyOp);
 CANDSAMP_REGISTER("UnigramWeights", UnigramWeightsOp);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 #include "cc/lib/bit_source.h"
 #include "cc/lib/sampler_kernels.h"
@@ -10,11 +11,6 @@ namespace candsamp {
 
 LearnedUnigram::LearnedUnigram(int64_t* counts, int64_t range)
     : Distribution(range), counts_(counts), short_counts_(new uint8_t[range + 7]) {
-  total_ = range;
-  for (int64_t k = 0; k < range; ++k) {
-    total_ += counts[k];
-    short_counts_[k] = ShortCount(static_cast<uint64_t>(counts[k]));
-  }
   Build();
 }
 
@@ -63,23 +59,31 @@ bool LearnedUnigram::Fill() {
 
 // Everything here is a function of the counts. So is the salt, the first one that fits: while t and
 // the capacity stay, slots are only added, and a salt that did not fit never fits again.
-void LearnedUnigram::Build() {
+bool LearnedUnigram::Build() {
+  if (FirstBadCount(counts_, range()) >= 0) return false;
+  total_ = range();
+  for (int64_t id = 0; id < range(); ++id) {
+    total_ += counts_[id];
+    short_counts_[id] = ShortCount(static_cast<uint64_t>(counts_[id]));
+  }
   shift_ = SlotShift(counted(), range());
   slots_ = 0;
   for (int64_t id = 0; id < range(); ++id) slots_ += counts_[id] >> shift_;
   const int64_t capacity = SlotCapacity(slots_, range());
   if (capacity != capacity_) {
-    capacity_ = capacity;
     blocks_ = BlocksFor(capacity);
     places_.reset();
     places_.reset(new uint32_t[blocks_.count * blocks_.places + 1]);  // one more may be read
     taken_.reset(new uint16_t[blocks_.count]);
+    capacity_ = capacity;
   }
-  salt_ = 0;
-  while (!Fill()) ++salt_;
+  for (salt_ = 0; salt_ < kMostSalts; ++salt_) {
+    if (Fill()) return true;
+  }
+  throw std::runtime_error("no layout of a learned unigram's slots fits");
 }
 
-void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
+bool LearnedUnigram::Add(const int64_t* classes, int64_t count) {
   constexpr int64_t kAhead = 16, kBatch = 64;
   const bool outgrown = HasOutgrown(counted() + count, shift_, range());
   const uint64_t full = (uint64_t{1} << shift_) - 1;
@@ -110,14 +114,7 @@ void LearnedUnigram::Add(const int64_t* classes, int64_t count) {
     for (int64_t k = 0; k < size; ++k) fits = fits && Insert(filled[k].id, filled[k].block);
   }
   total_ += count;
-  if (outgrown || slots_ > capacity_) {
-    Build();
-  } else {
-    while (!fits) {
-      ++salt_;
-      fits = Fill();
-    }
-  }
+  return (fits && !outgrown && slots_ <= capacity_) || Build();
 }
 
 // What LearnedUnigramDraw gives for each draw, in a stream of their own.
@@ -144,7 +141,7 @@ void LearnedUnigram::Probabilities(const int64_t* ids, int64_t count, double* ou
     return;
   }
   for (int64_t k = 0; k < count; ++k) {
-    out[k] = static_cast<double>(counts_[ids[k]] + 1) * inverse;
+    out[k] = ProbabilityOfCount(counts_[ids[k]], inverse);
   }
 }
 

@@ -35,16 +35,19 @@ constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 class LearnedUnigram : public Distribution {
  public:
   // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts
-  // outlive this object and change through Add alone.
+  // outlive this object. Should they change other than through Add, draws follow no distribution
+  // in particular, but nothing is read or written out of bounds, and everything ends.
   LearnedUnigram(int64_t* counts, int64_t range);
 
   // The first class whose count is negative or with which the sum of all weights exceeds
   // kMostLearnedCount; -1 when there is none.
   static int64_t FirstBadCount(const int64_t* counts, int64_t range);
 
-  // Adds one to the count of each class.
+  // Adds one to the count of each class. False where somebody else has made a count negative, or
+  // the sum too large: all are added then, too, but this object is of no more use. The same after
+  // an exception, for want of memory.
   // REQUIRES: 0 <= classes[k] < range(), count <= kMostLearnedCount - total().
-  void Add(const int64_t* classes, int64_t count);
+  bool Add(const int64_t* classes, int64_t count);
 
   // Goes on with a copy of the counts.
   void MoveTo(int64_t* counts) { counts_ = counts; }
@@ -69,7 +72,7 @@ class LearnedUnigram : public Distribution {
     return BlockOfSlot(id, slot, salt_, blocks_.count);
   }
   bool Insert(uint32_t id, int64_t block);
-  void Build();
+  bool Build();
   bool Fill();
   // Null where they say too little.
   const uint8_t* short_counts() const {

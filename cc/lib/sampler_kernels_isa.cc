@@ -487,7 +487,7 @@ void LearnedUnigramDraws(const SlotTable& table, const uint8_t* short_counts,
   };
   if (HasPairs(table)) again();
   const RoundKeys keys(stream.key);
-  for (uint64_t block = 1; size > 0; ++block) {
+  for (uint64_t block = 1; size > 0 && block <= kMostRedraws; ++block) {
     Store(Lanes{}, left + size);
     const Lanes high = Lanes{} + (stream.high + block);
     for (int64_t k = 0; k < size; k += kLanes) {
@@ -498,6 +498,9 @@ void LearnedUnigramDraws(const SlotTable& table, const uint8_t* short_counts,
     }
     again();
     if (HasPairs(table)) again();
+  }
+  for (int64_t k = 0; k < size; ++k) {
+    out[left[k]] = static_cast<int64_t>((first + left[k]) % static_cast<uint64_t>(table.range));
   }
 }
 
@@ -529,7 +532,7 @@ void LearnedUnigramProbability(const int64_t* counts, const uint8_t* short_count
       size += __builtin_popcount(mask);
     }
     for (int64_t k = 0; k < size; ++k) {
-      out[are_long[k]] = static_cast<double>(counts[ids[are_long[k]]] + 1) * inverse;
+      out[are_long[k]] = ProbabilityOfCount(counts[ids[are_long[k]]], inverse);
     }
   });
 }

@@ -19,6 +19,13 @@ constexpr int64_t kBlockPlaces = 256;
 constexpr int64_t kBlockSlots = 160;
 constexpr int64_t kSingleBlockSlots = 1024;
 
+// So many salts are tried. The chance that none of 64 fits is below 1e-190, whatever the range.
+constexpr uint64_t kMostSalts = 64;
+
+// So many times 64 bits are drawn in vain for a draw. The chance of that is below 1e-75 for a table
+// that is as its counts say: it ends draws from counts that somebody changes meanwhile.
+constexpr uint64_t kMostRedraws = 1024;
+
 // Whether t = 2^shift is too small for counts of this sum.
 CANDSAMP_FORMULA bool HasOutgrown(int64_t counted, int shift, int64_t range) {
   return counted >> (shift + 1) >= range;
@@ -43,6 +50,14 @@ struct SlotBlocks {
 CANDSAMP_FORMULA SlotBlocks BlocksFor(int64_t capacity) {
   if (capacity <= kSingleBlockSlots) return {1, capacity};
   return {(capacity + kBlockSlots - 1) / kBlockSlots, kBlockPlaces};
+}
+
+// (count + 1) times the inverse of the sum of such; a probability whatever somebody else has made
+// of the count meanwhile.
+CANDSAMP_FORMULA double ProbabilityOfCount(int64_t count, double inverse_of_sum) {
+  const int64_t weight = static_cast<int64_t>(static_cast<uint64_t>(count) + 1);
+  const double p = static_cast<double>(weight) * inverse_of_sum;
+  return p < 0 ? 0 : (p > 1 ? 1 : p);
 }
 
 // A mixing function (the finalizer of SplitMix64).
@@ -168,6 +183,8 @@ CANDSAMP_FORMULA int64_t LearnedUnigramDraw(const SlotTable& table, const Philox
                                             uint64_t draw, uint64_t bits) {
   int64_t id;
   for (uint64_t block = 1; !DrawSlot(bits, table, &id); ++block) {
+    if (block > kMostRedraws)
+      return static_cast<int64_t>(draw % static_cast<uint64_t>(table.range));
     bits = Philox(stream.key, stream.high + block, draw).bits[0];
   }
   return id;

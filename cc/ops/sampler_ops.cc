@@ -6,8 +6,8 @@
 //   kernel, and returns TensorFlow's ids for equal seeds;
 // - StatelessXSample and StatelessXRaggedSample are functions of `stream`, the 128-bit counter
 //   (lower half, upper half) and the key of a Philox stream;
-// - those without prefix read their distribution from a variable, and what is derived from it from
-//   `table`, a resource that rebuilds itself when the variable holds another tensor.
+// - those without prefix read their distribution from a variable. What is derived from it is found
+//   by the variable, and made anew when the variable holds something else.
 //
 // A batch: num_sampled = S and true_classes [B, T] give sampled_candidates [S], true_expected_count
 // [B, T] and sampled_expected_count [S]. Rows: num_sampled [B] gives candidates [sum of
@@ -207,39 +207,45 @@ CANDSAMP_SAMPLE("Candsamp>StatelessFixedUnigramSample")
     .Input("weights: float")
     .Attr("range_max: int");
 
-CANDSAMP_SAMPLE("Candsamp>FixedUnigramSample").Input("weights: resource").Input("table: resource");
-CANDSAMP_RAGGED_SAMPLE("Candsamp>FixedUnigramRaggedSample")
-    .Input("weights: resource")
-    .Input("table: resource");
-CANDSAMP_PROBABILITY("Candsamp>FixedUnigramProbability")
-    .Input("weights: resource")
-    .Input("table: resource");
+CANDSAMP_SAMPLE("Candsamp>FixedUnigramSample").Input("weights: resource");
+CANDSAMP_RAGGED_SAMPLE("Candsamp>FixedUnigramRaggedSample").Input("weights: resource");
+CANDSAMP_PROBABILITY("Candsamp>FixedUnigramProbability").Input("weights: resource");
 
-// The true classes of a sampling op are counted after the draw.
-CANDSAMP_SAMPLE("Candsamp>LearnedUnigramSample").Input("counts: resource").Input("table: resource");
+// update: whether the true classes are counted after the draw.
+CANDSAMP_SAMPLE("Candsamp>LearnedUnigramSample")
+    .Input("counts: resource")
+    .Attr("update: bool = true");
 CANDSAMP_RAGGED_SAMPLE("Candsamp>LearnedUnigramRaggedSample")
     .Input("counts: resource")
-    .Input("table: resource");
-CANDSAMP_PROBABILITY("Candsamp>LearnedUnigramProbability")
-    .Input("counts: resource")
-    .Input("table: resource");
+    .Attr("update: bool = true");
+CANDSAMP_PROBABILITY("Candsamp>LearnedUnigramProbability").Input("counts: resource");
 REGISTER_OP("Candsamp>LearnedUnigramUpdate")
     .Input("classes: int64")
     .Input("counts: resource")
-    .Input("table: resource")
     .SetShapeFn(shape_inference::NoOutputs);
 
-// A handle to an empty table. Unless anonymous, which makes one at each execution, the kernel keeps
-// its table as long as it lives: for sessions, where each run executes the op again.
-#define CANDSAMP_TABLE(name)     \
-  REGISTER_OP(name)              \
-      .Output("table: resource") \
-      .Attr("anonymous: bool")   \
-      .SetIsStateful()           \
-      .SetShapeFn(shape_inference::ScalarShape)
+REGISTER_OP("Candsamp>ReserveStream")
+    .Input("num_sampled: int64")
+    .Output("stream: int64")
+    .Attr("seed: int = 0")
+    .Attr("seed2: int = 0")
+    .SetIsStateful()
+    .SetShapeFn([](InferenceContext* c) {
+      ShapeHandle num_sampled;
+      TF_RETURN_IF_ERROR(WithRank(c, 0, "num_sampled", 0, &num_sampled));
+      c->set_output(0, c->Vector(3));
+      return absl::OkStatus();
+    })
+    .Doc(R"doc(
+The stream that an op with TensorFlow's attributes would draw so many candidates from next.
 
-CANDSAMP_TABLE("Candsamp>FixedUnigramTable");
-CANDSAMP_TABLE("Candsamp>LearnedUnigramTable");
+The kernel holds the random state, as those ops' kernels do: a new kernel starts anew, and so does
+eager execution after tf.random.set_seed.
+
+num_sampled: how many candidates are to be drawn. The next execution starts behind them.
+stream: [counter's lower half, its upper half, key].
+seed, seed2: the key, and the counter's upper half. Both 0: random.
+)doc");
 
 REGISTER_OP("Candsamp>ReadVocabulary")
     .Input("vocab_file: string")

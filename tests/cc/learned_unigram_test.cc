@@ -304,5 +304,65 @@ TEST(LearnedUnigramStatisticsTest, WrongSamplersAreFound) {
   });
 }
 
+// Draws of a sampler whose counts somebody else changes: they end, and are classes.
+void ExpectClasses(const LearnedUnigram& unigram) {
+  for (const int64_t id : Drawn(unigram, kStream, 5000)) {
+    ASSERT_GE(id, 0);
+    ASSERT_LT(id, unigram.range());
+  }
+}
+
+// Adds so many classes, some at a time, that the table is built anew several times. Returns whether
+// all were added.
+bool AddUntilBuilt(LearnedUnigram& unigram) {
+  const int64_t range = unigram.range();
+  std::mt19937_64 random(1);
+  std::vector<int64_t> classes(100);
+  for (int64_t added = 0; added < 8 * range; added += 100) {
+    for (int64_t& id : classes) id = static_cast<int64_t>(random() % range);
+    if (!unigram.Add(classes.data(), 100)) return false;
+    ExpectClasses(unigram);
+  }
+  return true;
+}
+
+TEST(LearnedUnigramTest, CountsThatOthersMakeLargerAreTakenUp) {
+  for (const int64_t range : {3, 257, 5000}) {
+    std::vector<int64_t> counts(range, 7);
+    LearnedUnigram unigram(counts.data(), range);
+    // More slots than the table has places, in a class and in all.
+    counts[range / 2] += 100 * range;
+    ExpectClasses(unigram);
+    for (int64_t& count : counts) count += 1000;
+    ExpectClasses(unigram);
+    ASSERT_TRUE(AddUntilBuilt(unigram)) << range;
+    LearnedUnigram built(counts.data(), range);
+    EXPECT_EQ(unigram.total(), built.total());
+    EXPECT_EQ(Drawn(unigram, kStream, 1000), Drawn(built, kStream, 1000)) << range;
+  }
+}
+
+TEST(LearnedUnigramTest, CountsThatOthersMakeSmallerEndInTime) {
+  for (const int64_t range : {3, 257, 5000}) {
+    std::vector<int64_t> counts(range, (int64_t{1} << 40) - 1);
+    LearnedUnigram unigram(counts.data(), range);
+    std::fill(counts.begin(), counts.end(), 0);
+    ExpectClasses(unigram);
+  }
+}
+
+TEST(LearnedUnigramTest, CountsThatOthersMakeBadAreReported) {
+  for (const int64_t range : {3, 257, 5000}) {
+    for (const int64_t bad : {int64_t{-1000000}, std::numeric_limits<int64_t>::min(),
+                              std::numeric_limits<int64_t>::max() - 100 * range}) {
+      std::vector<int64_t> counts(range, 7);
+      LearnedUnigram unigram(counts.data(), range);
+      counts[range / 2] = bad;
+      ExpectClasses(unigram);
+      EXPECT_FALSE(AddUntilBuilt(unigram)) << bad << " of " << range;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace candsamp

@@ -90,6 +90,7 @@ LearnedCounts UploadLearned(Backend& backend, const std::vector<int64_t>& counts
   learned.state = backend.Upload(std::vector<SlotState>(1));
   learned.places = backend.Upload(std::vector<uint32_t>(blocks.count * blocks.places));
   learned.taken = backend.Upload(std::vector<uint16_t>(blocks.count + 1));
+  learned.copy = backend.Upload(counts);
   backend.Build(learned, counted + range);
   return learned;
 }
@@ -265,7 +266,12 @@ std::string CompareTables(Backend& backend, const LearnedUnigram& cpu,
   const int64_t size = blocks.count * blocks.places;
   const std::vector<uint32_t> places(table.classes, table.classes + size);
   const std::vector<uint32_t> got_places = backend.Download(learned.places, size);
-  return Difference("places", places, got_places);
+  problem = Difference("places", places, got_places);
+  if (!problem.empty()) return problem;
+  const std::vector<int64_t> counts(table.counts, table.counts + learned.range);
+  problem = Difference("counts", counts, backend.Download(learned.counts, learned.range));
+  if (!problem.empty()) return problem;
+  return Difference("copy of the counts", counts, backend.Download(learned.copy, learned.range));
 }
 
 // Counts batches of classes, drawing after each.

@@ -164,6 +164,28 @@ class Assigned(Object):
         self.assign()
 
 
+class LookedAt(Object):
+    """The same of variables that somebody has gathered from, twice, with a draw in between."""
+
+    def start(self):
+        super().start()
+        self._look()
+        self._sampler.probability([0])
+        self._look()
+
+    def _look(self):
+        for variable in self._sampler.variables:
+            tf.gather(variable, [0])
+
+
+class LookedAtAndAssigned(LookedAt):
+    """The same of variables that were assigned after that."""
+
+    def start(self):
+        super().start()
+        self.assign()
+
+
 class BesideReader(Object):
     """The same while somebody holds the variables' values, as one who writes a checkpoint does."""
 
@@ -280,8 +302,7 @@ def function_cases():
         ),
         "unigram_weights": lambda: ops.candsamp_unigram_weights(WEIGHTS, 0.5, 0, 2, 1),
         "read_vocabulary": lambda: ops.candsamp_read_vocabulary(vocabulary().name),
-        "fixed_unigram_table": lambda: ops.candsamp_fixed_unigram_table(anonymous=True),
-        "learned_unigram_table": lambda: ops.candsamp_learned_unigram_table(anonymous=True),
+        "reserve_stream": lambda: tf.shape(ops.candsamp_reserve_stream(5, seed=1, seed2=2)),
         "not_twice_differentiable": lambda: ops.candsamp_not_twice_differentiable(
             [1.0], [[0.0]], op_name="an op"
         ),
@@ -325,9 +346,14 @@ def object_cases():
                 continue  # rejection finds them, or goes on as there but slower
             cases[f"{kind}: {name}"] = functools.partial(Object, kind, *use)
         if kind.endswith("unigram"):
-            cases[f"{kind}: sample from variables just assigned"] = functools.partial(
-                Assigned, kind, *uses["sample"]
-            )
+            for name, case in {
+                "just assigned": Assigned,
+                "looked at": LookedAt,
+                "looked at and assigned": LookedAtAndAssigned,
+            }.items():
+                cases[f"{kind}: sample from variables {name}"] = functools.partial(
+                    case, kind, *uses["sample"]
+                )
     for name in ("sample", "update"):
         cases[f"learned_unigram: {name} beside a reader"] = functools.partial(
             BesideReader, "learned_unigram", *uses[name]

@@ -47,6 +47,13 @@ def sampler(kind, range_max, **options):
     return tfcs.LearnedUnigramSampler(range_max, **options)
 
 
+def state_input(sampler):
+    """The ops' input for the variable that a unigram sampler's distribution is in."""
+    if isinstance(sampler, tfcs.FixedUnigramSampler):
+        return {"weights": sampler.unigrams.handle}
+    return {"counts": sampler.counts.handle}
+
+
 def probabilities(kind, ids, range_max, weights=None):
     """Of a single draw, float64. `weights` are those of the fixed-unigram sampler, all of them."""
     ids = np.asarray(ids)

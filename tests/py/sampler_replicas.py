@@ -90,6 +90,42 @@ def restored_counts():
     return [saved.tolist(), other.counts.read_value().numpy().tolist()]
 
 
+def keras_weights_file():
+    """Counts and random states of a Keras model, and where its weights file was loaded."""
+
+    class Sampling(tf.keras.layers.Layer):
+        def build(self, shape):
+            self.sampler = KINDS["learned-unigram"]()
+
+        def call(self, labels):
+            return self.sampler.sample(5, tf.cast(labels, tf.int64)).true_expected_count
+
+    def sequential():
+        return tf.keras.Sequential([tf.keras.Input([1]), Sampling()])
+
+    def step():
+        index = tf.distribute.get_replica_context().replica_id_in_sync_group
+        model(tf.fill([2 * index + 1, 1], index))
+
+    with mirrored().scope():
+        model, other = sequential(), sequential()
+    alone = sequential()
+    for _ in range(3):
+        mirrored().run(step)
+    samplers = [m.layers[-1].sampler for m in (model, other, alone)]
+    counted = values(mirrored(), samplers[0].counts)
+    with tempfile.TemporaryDirectory() as directory:
+        path = directory + "/model.weights.h5"
+        model.save_weights(path)
+        other.load_weights(path)
+        alone.load_weights(path)
+    return {
+        "replicas": [counts[:4] for counts in counted],
+        "counts": [sampler.counts.numpy()[:4].tolist() for sampler in samplers],
+        "random states": [sampler._random_state.numpy().tolist() for sampler in samplers],
+    }
+
+
 def restored_stream(kind):
     """What comes after a checkpoint was written, and after it was restored."""
     sampler, other = make(kind), make(kind)
@@ -130,6 +166,7 @@ CASES = {
     },
     **{f"restored_stream {kind}": functools.partial(restored_stream, kind) for kind in KINDS},
     "restored_counts": restored_counts,
+    "keras_weights_file": keras_weights_file,
 }
 
 

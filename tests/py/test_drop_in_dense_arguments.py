@@ -282,7 +282,7 @@ def test_options_go_to_the_sampler(kind, monkeypatch):
 
 
 def test_update_of_the_learned_function_goes_to_the_sampler(monkeypatch):
-    sampler, calls = recorded(monkeypatch, "draw")
+    sampler, calls = recorded(monkeypatch, "_draw")
     for options in ({}, {"update": False}):
         tfcs.learned_unigram_candidate_sampler(
             [[1]], 1, 3, True, CLASSES, sampler=sampler, **options

@@ -165,7 +165,7 @@ def test_assigned_counts_and_weights_are_followed(device):
         fixed = tfcs.FixedUnigramSampler(WEIGHTS, seed=1)
         drawn = [learned.sample(50), fixed.sample(50)]
         learned.counts.assign(np.arange(CLASSES, dtype=np.int64)[::-1] ** 2)
-        fixed.weights.assign(WEIGHTS[::-1].astype(np.float32))
+        fixed.unigrams.assign(WEIGHTS[::-1].astype(np.float32))
         drawn += [learned.sample(50), fixed.sample(50)]
         learned.counts.scatter_nd_update([[7]], [10**12])
         drawn += [learned.sample(1), learned.probability([7, 8])]

@@ -4,6 +4,7 @@ Mistakes in tensors are made in eager mode, in a function that knows no shapes (
 finds them), and in one that knows all shapes (so that building the graph may find them).
 """
 
+import functools
 import re
 
 import numpy as np
@@ -569,10 +570,10 @@ def test_assigned_weights(bad, message, mode):
         wrap(lambda: sampler.probability([0])),
     ]
     for good in ([0.0, 0.0, 4.0], [1.0, 0.0, 0.0]):
-        sampler.weights.assign(bad)
+        sampler.unigrams.assign(bad)
         for use in uses:
             sc.refused(f"(unigrams|weights) must .*got {message}", use)
-        sampler.weights.assign(good)
+        sampler.unigrams.assign(good)
         for use in uses:
             use()
         np.testing.assert_array_equal(sampler.probability(range(3)), np.array(good) / sum(good))
@@ -583,7 +584,7 @@ def test_values_assigned_from_one_tensor(kind):
     """Parts of one tensor share its memory, and yet they are different values."""
     sampler = sc.sampler(kind, 64, unique=False)
     learned = kind == "learned_unigram"
-    variable = sampler.counts if learned else sampler.weights
+    variable = sampler.counts if learned else sampler.unigrams
     halves = np.repeat(np.eye(2), 32, axis=1) * 2**40
     for row, part in enumerate(tf.unstack(tf.constant(halves, variable.dtype))):
         variable.assign(part)
@@ -595,14 +596,13 @@ def test_counts_of_another_size():
     """Through the raw ops a variable can change its shape: no id outside it is counted."""
     big = tf.zeros([4096], tf.int64)
     counts = tf.Variable(big, shape=[None])
-    table = ops.candsamp_learned_unigram_table(anonymous=True)
     for size in (4096, 32, 1024, 16):
         counts.assign(big[:size])
-        state = {"counts": counts.handle, "table": table}
-        p = ops.candsamp_learned_unigram_probability(ids=[0], **state)
-        np.testing.assert_allclose(p, [1 / size])
-        message = rf"out of range \[0, {size}\)"
-        sc.refused(message, ops.candsamp_learned_unigram_probability, ids=[size], **state)
+        probability = functools.partial(
+            ops.candsamp_learned_unigram_probability, counts=counts.handle
+        )
+        np.testing.assert_allclose(probability(ids=[0]), [1 / size])
+        sc.refused(rf"out of range \[0, {size}\)", probability, ids=[size])
 
 
 # Checkpoints.
@@ -797,7 +797,7 @@ def raw_op(kind, what, **changes):
         good |= {"true_splits": int64([0, 1, 2]), "exclude_true": True}
     if not options:
         sampler = sc.sampler(kind, V)  # lives until the op has run
-        good |= sampler._state()
+        good |= sc.state_input(sampler)
     op = getattr(ops, f"candsamp_{prefix}_{what}")
     return op(**good | options | changes)
 
@@ -876,7 +876,7 @@ def destroyed_variable():
     return handle
 
 
-# Neither a sampler's variable nor its table. Both kinds of tables: each is wrong for a variable.
+# No sampler's variable.
 BAD_HANDLES = {
     "uninitialized": lambda: variable_handle("uninitialized"),
     "destroyed": destroyed_variable,
@@ -897,32 +897,20 @@ HANDLE_ERRORS = (tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionErr
 )
 def test_handles(kind, name, handle, what):
     bad = BAD_HANDLES[handle]()
-    for wrong in (name, "table"):
-        with pytest.raises(HANDLE_ERRORS):
-            raw_op(kind, what, **{wrong: bad})
+    with pytest.raises(HANDLE_ERRORS):
+        raw_op(kind, what, **{name: bad})
     if kind == "learned_unigram":
-        table = ops.candsamp_learned_unigram_table(anonymous=True)
         with pytest.raises(HANDLE_ERRORS):
-            ops.candsamp_learned_unigram_update(classes=int64([1]), counts=bad, table=table)
+            ops.candsamp_learned_unigram_update(classes=int64([1]), counts=bad)
 
 
 @pytest.mark.parametrize("what", ["sample", "ragged_sample", "probability"])
-def test_variables_and_tables_that_were_swapped(what):
-    fixed, learned = (
-        sc.sampler("fixed_unigram", V)._state(),
-        sc.sampler("learned_unigram", V)._state(),
-    )
-    wrong = [
-        ("fixed_unigram", {"weights": fixed["table"]}),
-        ("fixed_unigram", {"weights": learned["counts"]}),
-        ("fixed_unigram", {"table": fixed["weights"]}),
-        ("fixed_unigram", {"table": learned["table"]}),
-        ("learned_unigram", {"counts": learned["table"]}),
-        ("learned_unigram", {"counts": fixed["weights"]}),
-        ("learned_unigram", {"table": learned["counts"]}),
-        ("learned_unigram", {"table": fixed["table"]}),
-    ]
-    for kind, changes in wrong:
+def test_variables_that_were_swapped(what):
+    fixed, learned = (sc.sampler(kind, V) for kind in ("fixed_unigram", "learned_unigram"))
+    for kind, changes in (
+        ("fixed_unigram", {"weights": learned.counts.handle}),
+        ("learned_unigram", {"counts": fixed.unigrams.handle}),
+    ):
         sc.refused("weights|unigrams|counts|resource", raw_op, kind, what, **changes)
 
 

@@ -67,7 +67,7 @@ def make(rng, kind, range_max, unique):
     sampler = sc.sampler(kind, range_max, unique=unique, seed=int(rng.integers(2**31)))
     if kind == "fixed_unigram":
         weights = draw_weights(rng, range_max)
-        sampler.weights.assign(weights)
+        sampler.unigrams.assign(weights)
         return sampler, np.count_nonzero(weights)
     if kind == "learned_unigram":
         sampler.counts.assign(draw_counts(rng, range_max))
@@ -231,7 +231,7 @@ def calls(rng):
         state = {"range_max": 10}
         prefix = f"candsamp_stateless_{kind}"
         if kind in ("fixed_unigram", "learned_unigram"):
-            prefix, state = f"candsamp_{kind}", sampler._state()
+            prefix, state = f"candsamp_{kind}", sc.state_input(sampler)
             found.append((getattr(ops, f"{prefix}_probability"), {"ids": [1], **state}))
         if kind == "learned_unigram":
             found.append((sampler.update, {"classes": labels}))

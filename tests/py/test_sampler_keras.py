@@ -52,18 +52,6 @@ class SampledLoss(keras.layers.Layer):
         return sampled_loss(self.table.value, labels, inputs, sample)
 
 
-class SavingLoss(SampledLoss):
-    """Saves the counts along with the weights, the way of Keras."""
-
-    def save_own_variables(self, store):
-        super().save_own_variables(store)
-        store["counts"] = self.sampler.counts.numpy()
-
-    def load_own_variables(self, store):
-        self.sampler.counts.assign(store["counts"])
-        self.table.assign(store["0"])
-
-
 def make_model(layer, **options):
     keras.utils.set_random_seed(0)
     inputs = keras.Input([DEPTH])
@@ -119,6 +107,20 @@ def test_evaluate_and_predict_use_the_sampler():
     np.testing.assert_array_equal(layer.sampler.counts, label_counts(2))
 
 
+def test_validation_does_not_count_if_told_so():
+    class Loss(SampledLoss):
+        def call(self, inputs, labels, training=False):
+            sample = self.sampler.sample(10, labels[:, tf.newaxis], update=training)
+            return sampled_loss(self.table.value, labels, inputs, sample)
+
+    layer = Loss(learned())
+    model = make_model(layer)
+    inputs, labels = data()
+    fit(model, validation_data=([inputs, labels], np.zeros(ROWS)))
+    model.evaluate([inputs, labels], np.zeros(ROWS), verbose=0)
+    np.testing.assert_array_equal(layer.sampler.counts, label_counts(1))
+
+
 def test_fit_from_a_checkpoint_continues(tmp_path):
     layer, other = SampledLoss(learned(1)), SampledLoss(learned(2))
     model, restored = make_model(layer), make_model(other)
@@ -142,31 +144,6 @@ def test_checkpoint_restored_before_the_model_is_built(tmp_path):
     arguments = tf.ones([2, DEPTH]), tf.constant([1, 2])
     np.testing.assert_array_equal(other(*arguments), layer(*arguments))
     np.testing.assert_array_equal(other.sampler.counts[:6], [0, 1, 1, 1, 0, 1])
-
-
-def test_weights_file_with_what_the_layer_puts_there(tmp_path):
-    layer, other = SavingLoss(learned()), SavingLoss(learned())
-    path = str(tmp_path / "model.weights.h5")
-    callback = keras.callbacks.ModelCheckpoint(path, save_weights_only=True)
-    fit(make_model(layer), epochs=3, callbacks=[callback])
-    restored = make_model(other)
-    restored.load_weights(path)
-    np.testing.assert_array_equal(other.sampler.counts, label_counts(3))
-    np.testing.assert_array_equal(other.table, layer.table)
-    want = (label_counts(3) + 1) / (label_counts(3) + 1).sum()
-    np.testing.assert_allclose(other.sampler.probability(range(CLASSES)), want, rtol=1e-6)
-
-
-def test_weights_file_leaves_a_sampler_alone(tmp_path):
-    layer, other = SampledLoss(learned()), SampledLoss(learned())
-    model, loaded = make_model(layer), make_model(other)
-    fit(model)
-    model.save_weights(tmp_path / "model.weights.h5")
-    fit(loaded, epochs=2)
-    loaded.load_weights(tmp_path / "model.weights.h5")
-    np.testing.assert_array_equal(other.table, layer.table)
-    np.testing.assert_array_equal(other.sampler.counts, label_counts(2))
-    fit(loaded)
 
 
 def export(model, path):

@@ -296,7 +296,7 @@ class Model(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)])
     def assign(self, weights):
-        self.samplers[2].weights.assign(weights)
+        self.samplers[2].unigrams.assign(weights)
 
 
 def draw_model(model, first, steps=3):
@@ -384,6 +384,24 @@ def test_functions_know_their_variables(use):
         assert any(v is variable for v in function.variables)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_sampler_made_while_a_function_is_traced(kind):
+    """Once, as variables are, and with what variables start with."""
+    made = []
+
+    @tf.function
+    def step(labels):
+        if not made:
+            made.append(KINDS[kind](50, seed=1))
+        return made[0].sample(5, labels)
+
+    drawn = [step(labels_of(50, 0)) for _ in range(2)]
+    same = KINDS[kind](50, seed=1)
+    want = [same.sample(5, labels_of(50, 0)) for _ in range(2)]
+    assert_equal(tf.nest.flatten(drawn), tf.nest.flatten(want))
+    assert_equal(draw(made[0]), draw(same))
+
+
 # Assignments are noticed
 
 DENSE = {
@@ -419,7 +437,7 @@ def slices(variable, value):
 
 def sampler_and_variable(kind):
     sampler = KINDS[kind](10, unique=False)
-    return sampler, sampler.weights if kind == "fixed-unigram" else sampler.counts
+    return sampler, sampler.unigrams if kind == "fixed-unigram" else sampler.counts
 
 
 def assert_up_to_date(sampler, variable):
@@ -589,7 +607,7 @@ class Graph:
             self.counts = samplers[3].counts.read_value()
             self.update = samplers[3].update(self.labels)
             self.probability = samplers[-1].probability(range(samplers[-1].range_max))
-            self.assign = samplers[2].weights.assign([0.0] * 45 + [1.0] * 5)
+            self.assign = samplers[2].unigrams.assign([0.0] * 45 + [1.0] * 5)
             self.saver = tf.compat.v1.train.Saver()
             self.init = tf.compat.v1.global_variables_initializer()
 
