@@ -50,11 +50,16 @@ def nce_loss(weights, biases, labels, inputs, sampled_values, **options):
 
 
 def _softmax_row(z, num_labels):
-    """The loss of a row with the logits z, labels first, and its derivative for each logit."""
-    largest = z.max()
+    """The loss of a row with the logits z, labels first, and its derivative for each logit.
+
+    A row whose classes are all masked, by logits of minus infinity, has an infinite loss.
+    """
+    masked = z.max() == -np.inf
+    largest = 0.0 if masked else z.max()
     exponentials = np.exp(z - largest)
-    loss = largest + np.log(exponentials.sum()) - z[:num_labels].mean()
-    slope = exponentials / exponentials.sum()
+    total = 1.0 if masked else exponentials.sum()
+    loss = largest + np.log(total) - z[:num_labels].mean()
+    slope = exponentials / total
     slope[:num_labels] -= 1 / num_labels
     return loss, slope
 

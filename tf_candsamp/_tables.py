@@ -11,8 +11,8 @@ _INT32_MAX = 2**31 - 1
 
 # entries: what the op takes for each shard, a variable's handle or a tensor. shape_dtype: the type
 # of the dense shape of gradient slices; int32 wherever it can hold the number of rows, since
-# tf.cond's gradient accepts no other.
-Table = collections.namedtuple("Table", "entries dtype has_variable shape_dtype")
+# tf.cond's gradient accepts no other. rows: of all shards, None where that is not known yet.
+Table = collections.namedtuple("Table", "entries dtype has_variable shape_dtype rows")
 
 
 def open_table(name, value, *, rank, dtype=None):
@@ -32,6 +32,7 @@ def open_table(name, value, *, rank, dtype=None):
     entries = []
     has_variable = False
     shape_dtype = tf.int32
+    rows = 0
     for k, shard in enumerate(shards):
         shard_name = f"{name}[{k}]" if len(shards) > 1 else name
         shard = _variable_of_keras(shard)
@@ -54,10 +55,12 @@ def open_table(name, value, *, rank, dtype=None):
             raise ValueError(
                 f"{name} is a list, and so shards of rank {rank}, got one of shape {shard.shape}."
             )
-        if shard.shape.rank and (shard.shape[0] or 0) > _INT32_MAX:
+        shard_rows = shard.shape[0] if shard.shape.rank else None
+        if (shard_rows or 0) > _INT32_MAX:
             shape_dtype = tf.int64
+        rows = None if rows is None or shard_rows is None else rows + shard_rows
         entries.append(entry)
-    return Table(entries, dtype, has_variable, shape_dtype)
+    return Table(entries, dtype, has_variable, shape_dtype, rows)
 
 
 def _shards(value):

@@ -1,5 +1,7 @@
 """Dense arguments as tensors, and what may be class ids, whatever form the user has them in."""
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
@@ -79,6 +81,23 @@ def as_class_ids(name, ids, *, floats=False):
         types = "an integer or float type" if floats else "an integer type"
         raise TypeError(f"{name} must be of {types}, got {dtype.name}.")
     return cast(ids, tf.int64)
+
+
+# Below these all integers are numbers of the type.
+_EXACT_BELOW = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24}
+
+
+def warn_of_rounded_labels(labels, num_classes):
+    """Says that labels of a float type, as given by the user, cannot name all classes."""
+    dtype = getattr(labels, "dtype", None)
+    name = getattr(dtype, "name", None)
+    if num_classes is not None and num_classes > _EXACT_BELOW.get(name, num_classes):
+        warnings.warn(
+            f"labels are of type {name}, which does not hold all ids of {num_classes} classes "
+            "exactly, so some name another class: pass integers. (Under a mixed-precision policy "
+            "Keras casts float labels of a layer unless it has autocast=False.)",
+            stacklevel=5,
+        )
 
 
 def cast(values, dtype):

@@ -14,6 +14,7 @@ from tf_candsamp._loss_ops import (
     tables_and_inputs,
     type_attributes,
 )
+from tf_candsamp._tensors import warn_of_rounded_labels
 
 
 def ragged_sampled_softmax_loss(
@@ -59,8 +60,8 @@ def ragged_sampled_softmax_loss(
         summed in float32 in any case.
       candidates: ragged [B, None] or dense [B, n], of any integer type: the classes that compete
         with the labels. A row may have none.
-      label_log_q: log q of each label, of a float type, with the shape of `labels`; None is 0.
-        Constant for the gradient.
+      label_log_q: log q of each label, of a float type and finite, with the shape of `labels`; None
+        is 0. Constant for the gradient.
       candidate_log_q: log q of each candidate, ragged with the row splits of `candidates`; None
         is 0. Constant for the gradient.
       remove_accidental_hits: whether a candidate that equals one of its row's labels is dropped.
@@ -68,16 +69,19 @@ def ragged_sampled_softmax_loss(
       name: a name for the operation.
 
     Returns:
-      The losses, [B], of the type of `inputs`. Their gradients for `weights` and `biases` are
-      `tf.IndexedSlices` with distinct indices; for `inputs` a tensor. The same bits for any number
-      of threads. There is no second derivative.
+      The losses, [B]: float64 for float64 `inputs`, else float32, for the half types, too. The
+      gradients have the types of their tensors; those for `weights` and `biases` are
+      `tf.IndexedSlices` with distinct indices, that for `inputs` is a tensor. (Where two losses use
+      one table the tape joins their slices, and indices repeat.) The same bits for any number of
+      threads. There is no second derivative.
 
     Raises:
       TypeError: for element types other than those above, or ragged or sparse `weights`, `biases`
         or `inputs`.
       ValueError: for shapes that are wrong already when the graph is built.
       tf.errors.InvalidArgumentError: for class ids outside of [0, V) (the message names the row
-        and the id), row splits that are no row splits, sparse indices that are not in order of
+        and the id), log q that is infinite or NaN (that of a label is minus infinity if the sampler
+        cannot draw it), row splits that are no row splits, sparse indices that are not in order of
         rows, numbers of rows, ranks or depths that do not agree, or a row without a label.
 
     Example:
@@ -200,6 +204,7 @@ def _ragged_loss(
     remove_accidental_hits,
 ):
     weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
+    warn_of_rounded_labels(labels, weights.rows)
     labels = _ragged.class_ids("labels", labels, vector=True, floats=True)
     candidates = _ragged.class_ids("candidates", candidates)
     label_log_q, label_log_q_splits = _ragged.log_q("label_log_q", label_log_q, labels, vector=True)
@@ -218,7 +223,7 @@ def _ragged_loss(
         candidate_splits=candidates.splits,
         candidate_log_q=candidate_log_q,
         candidate_log_q_splits=candidate_log_q_splits,
-        remove_accidental_hits=remove_accidental_hits,
+        remove_accidental_hits=bool(remove_accidental_hits),
         A=sum_type(inputs),
         **type_attributes(weights, biases),
     ).loss

@@ -16,7 +16,7 @@ from tf_candsamp._loss_ops import (
     type_attributes,
 )
 from tf_candsamp._sampling import count_tensor, integer, positive, wants_exact
-from tf_candsamp._tensors import class_ids, to_tensor
+from tf_candsamp._tensors import class_ids, to_tensor, warn_of_rounded_labels
 from tf_candsamp.candidate_samplers import log_uniform_candidate_sampler
 from tf_candsamp.samplers import Sampler
 
@@ -61,8 +61,10 @@ def sampled_softmax_loss(
 
     Args:
       weights: [V, D] with V >= num_classes, a row for each class: a `tf.Variable` or Keras variable
-        (read in place), a tensor, or a list of shards, see `partition_strategy`.
-      biases: [V], in any of these forms, of the type of `weights`. May be None.
+        (read in place), a tensor, or a list of shards, see `partition_strategy`. Rows from
+        num_classes on, as in a table that is padded, have no gradient.
+      biases: at least num_classes values, in any of these forms, of the type of `weights`. May be
+        None.
       labels: the true classes, [B, num_true], of any integer type, or of a float type, which is
         cast to int64. float32 holds ids exactly only below 2^24 (float16 below 2^11, bfloat16 below
         2^8).
@@ -94,16 +96,19 @@ def sampled_softmax_loss(
         memory for one more matrix product.
 
     Returns:
-      The losses, [B], of the type of `inputs`. Their gradients for `weights` and `biases` are
-      `tf.IndexedSlices` with distinct indices; for `inputs` a tensor. The same bits for any number
-      of threads. There is no second derivative.
+      The losses, [B]: float64 for float64 `inputs`, else float32, for the half types, too. The
+      gradients have the types of their tensors; those for `weights` and `biases` are
+      `tf.IndexedSlices` with distinct indices, that for `inputs` is a tensor. (Where two losses use
+      one table the tape joins their slices, and indices repeat.) The same bits for any number of
+      threads. There is no second derivative.
 
     Raises:
       TypeError: for arguments of other types than those above, ragged and sparse tensors included.
       ValueError: for shapes and values that are wrong already when the graph is built.
       tf.errors.InvalidArgumentError: for class ids outside of [0, num_classes), expected counts
-        that are not positive and finite, a number of candidates that is not num_sampled, a table
-        with fewer rows than num_classes, or other shapes that do not agree.
+        that are not positive and finite (that of a label is 0 if the sampler cannot draw it), a
+        number of candidates that is not num_sampled, a table with fewer rows than num_classes, or
+        other shapes that do not agree.
 
     Example:
 
@@ -194,6 +199,7 @@ def _sampled_loss(
         raise ValueError(f"partition_strategy must be 'div' or 'mod', got {strategy!r}.")
     num_classes = _num_classes(num_classes, candidates)
     num_true = positive("num_true", num_true)
+    warn_of_rounded_labels(labels, num_classes)
     labels = class_ids("labels", labels, floats=True)
     if labels.shape.rank not in (2, None) or (
         labels.shape.rank == 2 and labels.shape[1] not in (num_true, None)
@@ -273,9 +279,7 @@ def _given_or_drawn(candidates, labels, num_classes, num_true):
                 f"sampler must draw from num_classes = {num_classes} classes, got one with "
                 f"range_max {sampler.range_max}."
             )
-        return sampler.sample(
-            num_sampled, labels, expected_count=expected_count, update=update
-        )
+        return sampler.sample(num_sampled, labels, expected_count=expected_count, update=update)
     if sampled_values is None:
         return log_uniform_candidate_sampler(
             labels,

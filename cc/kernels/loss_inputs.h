@@ -2,6 +2,7 @@
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSS_INPUTS_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSS_INPUTS_H_
 
+#include <algorithm>
 #include <type_traits>
 
 #include "absl/status/status.h"
@@ -11,33 +12,42 @@
 #include "cc/kernels/tf_host.h"
 #include "cc/kernels/types.h"
 #include "cc/lib/row_kernels.h"
+#include "cc/lib/table_shape.h"
 #include "tensorflow/core/framework/op_kernel.h"
 
 namespace candsamp {
 
-// Checks that `inputs` is a matrix, as deep as the rows of `weights`.
-absl::Status CheckInputs(const tensorflow::Tensor& inputs, int64_t depth);
+// Checks that `inputs` is a matrix, as deep as the rows of weights, and that both tables have a row
+// for each class, as far as these numbers are known.
+absl::Status CheckSizes(const tensorflow::Tensor& inputs, int64_t rows, int64_t depth,
+                        int64_t biases, int64_t num_classes);
+
+// Checks that there are as many biases as rows of weights.
+absl::Status CheckSameRows(int64_t biases, int64_t rows);
 
 // `weights`, `biases` and `inputs` of an op, opened, locked and checked.
 template <typename W>
 class LossArguments {
  public:
-  absl::Status Open(tensorflow::OpKernelContext* context,
-                    Partition partition = Partition::kConsecutive) {
-    TF_RETURN_IF_ERROR(weights_.Open(context, "weights", DataTypeOf<W>(), &locks_));
-    TF_RETURN_IF_ERROR(biases_.Open(context, "biases", DataTypeOf<W>(), &locks_));
-    locks_.Lock();
-    TF_RETURN_IF_ERROR(weights_.Check(2, partition));
-    TF_RETURN_IF_ERROR(biases_.Check(1, partition));
-    weights = weights_.Rows<W>(partition);
-    biases = biases_.Rows<W>(partition);
-    if (!biases.empty() && biases.rows() != weights.rows()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("biases must have as many values as weights has rows, ", weights.rows(),
-                       ", got ", biases.rows()));
-    }
-    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
-    return CheckInputs(*inputs, weights.depth());
+  // Tables that agree in their number of rows: the classes.
+  absl::Status Open(tensorflow::OpKernelContext* context) {
+    TF_RETURN_IF_ERROR(OpenAll(context, Partition::kConsecutive, kUnknownSize));
+    return CheckSameRows(biases.empty() ? weights.rows() : biases.rows(), weights.rows());
+  }
+
+  // Tables either of which may have more rows than there are classes. If num_classes is not known,
+  // the classes are those that have a row in both.
+  absl::Status OpenPadded(tensorflow::OpKernelContext* context, Partition partition,
+                          int64_t num_classes) {
+    TF_RETURN_IF_ERROR(OpenAll(context, partition, num_classes));
+    if (partition != Partition::kInTurn || num_classes == kUnknownSize) return absl::OkStatus();
+    TF_RETURN_IF_ERROR(weights_.CheckDealt(num_classes));
+    return biases_.CheckDealt(num_classes);
+  }
+
+  // How many classes ids may name.
+  int64_t classes() const {
+    return biases.empty() ? weights.ids() : std::min(weights.ids(), biases.ids());
   }
 
   bool weights_in_variable() const { return weights_.has_variable(); }
@@ -47,6 +57,20 @@ class LossArguments {
   const tensorflow::Tensor* inputs = nullptr;
 
  private:
+  absl::Status OpenAll(tensorflow::OpKernelContext* context, Partition partition,
+                       int64_t num_classes) {
+    TF_RETURN_IF_ERROR(weights_.Open(context, "weights", DataTypeOf<W>(), &locks_));
+    TF_RETURN_IF_ERROR(biases_.Open(context, "biases", DataTypeOf<W>(), &locks_));
+    locks_.Lock();
+    TF_RETURN_IF_ERROR(weights_.Check(2));
+    TF_RETURN_IF_ERROR(biases_.Check(1));
+    weights = weights_.Rows<W>(partition);
+    biases = biases_.Rows<W>(partition);
+    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
+    return CheckSizes(*inputs, weights.rows(), weights.depth(),
+                      biases.empty() ? kUnknownSize : biases.rows(), num_classes);
+  }
+
   VariableLocks locks_;
   TableInput weights_;
   TableInput biases_;

@@ -127,7 +127,7 @@ class RaggedLossGradOp : public OpKernel {
     TF_RETURN_IF_ERROR(
         CheckSize("candidate_logit_grad", *candidate_logit_grad, batch.num_candidates()));
 
-    const A* row_factor = Widened<T>(host, *grad);
+    const A* row_factor = Data<A>(*grad);
     Tensor* inputs_grad;
     TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));
     const A* unscaled = Data<A>(*unscaled_inputs_grad);

@@ -48,6 +48,9 @@ class RaggedLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("labels", batch.labels, batch.rows, weights.rows())));
     TF_RETURN_IF_ERROR(
         ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
+    TF_RETURN_IF_ERROR(ToStatus(CheckLabelLogQ(batch.label_log_q, batch.labels, batch.rows)));
+    TF_RETURN_IF_ERROR(
+        ToStatus(CheckCandidateLogQ(batch.candidate_log_q, batch.candidates, batch.rows)));
     if (kKind == LossKind::kSoftmax) {
       TF_RETURN_IF_ERROR(ToStatus(CheckNoEmptyRow("labels", batch.labels, batch.rows)));
     }
@@ -63,13 +66,11 @@ class RaggedLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
-    NarrowedOutput<T> narrowed_loss(host, loss);
     RaggedLossForward(host, kKind, batch, Widened<T>(host, *inputs), weights, biases,
                       remove_accidental_hits_,
-                      RaggedLossOutput<A>{narrowed_loss.values(), MutableData<A>(label_logit_grad),
+                      RaggedLossOutput<A>{MutableData<A>(loss), MutableData<A>(label_logit_grad),
                                           MutableData<A>(candidate_logit_grad),
                                           MutableData<A>(unscaled_inputs_grad)});
-    narrowed_loss.Store();
     return absl::OkStatus();
   }
 

@@ -115,12 +115,10 @@ class SampledLossGradOp : public OpKernel {
         CheckShape("scales", *scales, {ColumnBlocks(batch.columns).count(), batch.rows}));
     if (!recompute_) TF_RETURN_IF_ERROR(CheckShape("slopes", *slopes, {batch.rows, batch.columns}));
     std::vector<int64_t> weight_starts, bias_starts;
-    TF_RETURN_IF_ERROR(ReadShardStarts(context, "weight_rows", &weight_starts, partition_));
-    TF_RETURN_IF_ERROR(ReadShardStarts(context, "bias_rows", &bias_starts, partition_));
-    TF_RETURN_IF_ERROR(CheckNumbers("class_ids", *class_ids, weight_starts.back()));
-    if (bias_starts.size() > 1) {
-      TF_RETURN_IF_ERROR(CheckNumbers("class_ids", *class_ids, bias_starts.back()));
-    }
+    TF_RETURN_IF_ERROR(ReadShardStarts(context, "weight_rows", &weight_starts));
+    TF_RETURN_IF_ERROR(ReadShardStarts(context, "bias_rows", &bias_starts));
+    TF_RETURN_IF_ERROR(CheckHaveRows(*class_ids, weight_starts));
+    if (bias_starts.size() > 1) TF_RETURN_IF_ERROR(CheckHaveRows(*class_ids, bias_starts));
     const ShardedClasses weight_shards(Data<int64_t>(*class_ids), batch.classes, weight_starts,
                                        partition_);
     const ShardedClasses bias_shards(Data<int64_t>(*class_ids),
@@ -161,8 +159,8 @@ class SampledLossGradOp : public OpKernel {
     const SampledLogits<A> logits(host, batch, Data<A>(*sample_offsets));
     SampledLossBackward<W>(
         host, logits, MatrixKernelsFor<T, A>(),
-        SampledLossKept<W>{Widened<T>(host, *grad), Widened<T>(host, *inputs), depth,
-                           Data<W>(*class_rows), Data<A>(*label_logit_grad), Data<A>(*scales),
+        SampledLossKept<W>{Data<A>(*grad), Widened<T>(host, *inputs), depth, Data<W>(*class_rows),
+                           Data<A>(*label_logit_grad), Data<A>(*scales),
                            recompute_ ? nullptr : Data<A>(*slopes)},
         SampledLossGradients<W>{narrowed.values(), class_rows_grad, class_biases_grad});
     narrowed.Store();
@@ -178,12 +176,16 @@ class SampledLossGradOp : public OpKernel {
                                                    ", got ", tensor.shape().DebugString()));
   }
 
-  static absl::Status CheckNumbers(const char* name, const Tensor& numbers, int64_t limit) {
-    for (int64_t k = 0; k < numbers.NumElements(); ++k) {
-      const int64_t number = Data<int64_t>(numbers)[k];
-      if (number >= 0 && number < limit) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, " must be in [0, ", limit, "), got ", number));
+  // Every class must have a row in the shards that begin at `starts`.
+  absl::Status CheckHaveRows(const Tensor& class_ids, const std::vector<int64_t>& starts) const {
+    const int64_t limit = CountIds(starts, partition_);
+    for (int64_t k = 0; k < class_ids.NumElements(); ++k) {
+      const int64_t id = Data<int64_t>(class_ids)[k];
+      if (id >= 0 && id < limit) continue;
+      return absl::InvalidArgumentError(absl::StrCat("class_ids must be in [0, ", limit,
+                                                     "), the classes that have rows by "
+                                                     "weight_rows and bias_rows, got ",
+                                                     id));
     }
     return absl::OkStatus();
   }

@@ -9,6 +9,7 @@
 #include "cc/kernels/matrix_kernels_for.h"
 #include "cc/kernels/table_slices.h"
 #include "cc/lib/distinct_classes.h"
+#include "cc/lib/log_q.h"
 #include "cc/lib/sampled_losses.h"
 
 namespace candsamp {
@@ -20,26 +21,33 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
-// Every id must be in [0, num_classes). A matrix's are named by row, a vector's by position.
-absl::Status CheckIds(const char* name, const Tensor& ids, int64_t num_classes) {
+// Where among ids or counts the error is: a matrix's are named by row, a vector's by position.
+std::string Place(const Tensor& ids, int64_t k) {
+  return ids.dims() == 2 ? absl::StrCat(" in row ", k / ids.dim_size(1))
+                         : absl::StrCat(" at position ", k);
+}
+
+// Every id must be in [0, classes). `given`: whether num_classes says so, not the tables' rows.
+absl::Status CheckIds(const char* name, const Tensor& ids, int64_t classes, bool given) {
   const int64_t* values = Data<int64_t>(ids);
-  const uint64_t limit = static_cast<uint64_t>(num_classes);
+  const uint64_t limit = static_cast<uint64_t>(classes);
   bool valid = true;
   for (int64_t k = 0; k < ids.NumElements(); ++k) valid &= static_cast<uint64_t>(values[k]) < limit;
   if (valid) return absl::OkStatus();
   int64_t k = 0;
   while (static_cast<uint64_t>(values[k]) < limit) ++k;
-  const bool matrix = ids.dims() == 2;
-  return absl::InvalidArgumentError(absl::StrCat(
-      name, " must hold class ids in [0, ", num_classes, "), the rows of weights, got ", values[k],
-      matrix ? " in row " : " at position ", matrix ? k / ids.dim_size(1) : k));
+  const std::string range =
+      given ? absl::StrCat("[0, num_classes = ", classes, ")")
+            : absl::StrCat("[0, ", classes, "), the rows that weights and biases have");
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " must hold class ids in ", range, ", got ", values[k], Place(ids, k)));
 }
 
-// Writes the logs of the expected counts of `classes`, which must be positive and have the shape of
-// the classes or broadcast to it.
+// Writes the logs of the expected counts of `classes`, which must be finite. Counts have the shape
+// of the classes or broadcast to it. `if_zero`: what to say of a count of 0.
 template <typename A>
 absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, const Tensor& classes,
-                      A* logs) {
+                      const char* if_zero, A* logs) {
   // Where the count of a class is: a stride is 0 along what is broadcast.
   int64_t strides[2] = {0, 0}, step = 1;
   const int missing = classes.dims() - counts.dims();
@@ -54,16 +62,19 @@ absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, co
                      ", or broadcast to it, got shape ", counts.shape().DebugString()));
   }
   const int64_t columns = classes.dims() == 2 ? classes.dim_size(1) : 1;
-  for (int64_t k = 0; k < classes.NumElements(); ++k) {
-    const A count = Data<A>(counts)[k / columns * strides[0] + k % columns * strides[1]];
-    if (!(count > A(0) && count <= std::numeric_limits<A>::max())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, " must be positive and finite, got ", count, " for class ",
-                       Data<int64_t>(classes)[k], " at position ", k));
-    }
-    logs[k] = std::log(count);
+  const auto count_of = [&](int64_t k) {
+    return Data<A>(counts)[k / columns * strides[0] + k % columns * strides[1]];
+  };
+  const int64_t size = classes.NumElements();
+  for (int64_t k = 0; k < size; ++k) {
+    // TensorFlow's threads take subnormal numbers for 0; std::log does not.
+    logs[k] = std::log(count_of(k) < std::numeric_limits<A>::min() ? A(0) : count_of(k));
   }
-  return absl::OkStatus();
+  const int64_t bad = FindNotFinite(logs, size);
+  if (bad == size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, " must be positive and finite, got ", count_of(bad), " for class ",
+      Data<int64_t>(classes)[bad], Place(classes, bad), count_of(bad) == A(0) ? if_zero : ""));
 }
 
 template <typename T, typename W, LossKind kKind>
@@ -87,7 +98,7 @@ class SampledLossOp : public OpKernel {
  private:
   absl::Status Run(OpKernelContext* context, TfHost& host) const {
     LossArguments<W> arguments;
-    TF_RETURN_IF_ERROR(arguments.Open(context, partition_));
+    TF_RETURN_IF_ERROR(arguments.OpenPadded(context, partition_, num_classes_));
     const RowTable<W>& weights = arguments.weights;
     const RowTable<W>& biases = arguments.biases;
     const Tensor& inputs = *arguments.inputs;
@@ -96,21 +107,23 @@ class SampledLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(context->input("sampled_candidates", &candidates));
     TF_RETURN_IF_ERROR(context->input("true_expected_count", &true_counts));
     TF_RETURN_IF_ERROR(context->input("sampled_expected_count", &sampled_counts));
-    TF_RETURN_IF_ERROR(CheckShapes(inputs.dim_size(0), weights.rows(), *labels, *candidates));
-    TF_RETURN_IF_ERROR(CheckIds("labels", *labels, weights.rows()));
-    TF_RETURN_IF_ERROR(CheckIds("sampled_candidates", *candidates, weights.rows()));
+    TF_RETURN_IF_ERROR(CheckShapes(inputs.dim_size(0), *labels, *candidates));
+    const bool given = num_classes_ != kUnknownSize;
+    const int64_t classes = given ? num_classes_ : arguments.classes();
+    TF_RETURN_IF_ERROR(CheckIds("labels", *labels, classes, given));
+    TF_RETURN_IF_ERROR(CheckIds("sampled_candidates", *candidates, classes, given));
     A* label_log_q = host.Allocate<A>(labels->NumElements());
     TF_RETURN_IF_ERROR(
-        ReadLogs("true_expected_count", *true_counts, "labels", *labels, label_log_q));
+        ReadLogs("true_expected_count", *true_counts, "labels", *labels, kNeverDrawn, label_log_q));
     Tensor* sample_offsets;
     TF_RETURN_IF_ERROR(
         context->allocate_output("sample_offsets", candidates->shape(), &sample_offsets));
     A* offsets = MutableData<A>(sample_offsets);
     TF_RETURN_IF_ERROR(ReadLogs("sampled_expected_count", *sampled_counts, "sampled_candidates",
-                                *candidates, offsets));
+                                *candidates, "", offsets));
     for (int64_t k = 0; k < candidates->NumElements(); ++k) {
       const A bias = biases.empty() ? A(0) : Widen(*biases.Row(Data<int64_t>(*candidates)[k]));
-      offsets[k] = bias - offsets[k];
+      offsets[k] = OffsetOf(bias, offsets[k]);
     }
 
     SampledBatch batch = {};
@@ -135,23 +148,16 @@ class SampledLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
-    NarrowedOutput<T> narrowed_loss(host, loss);
     SampledLossForward<W>(
         host, logits, MatrixKernelsFor<T, A>(), class_ids, label_log_q, Widened<T>(host, inputs),
         weights, biases,
-        SampledLossOutput<W>{narrowed_loss.values(), MutableData<W>(class_rows),
+        SampledLossOutput<W>{MutableData<A>(loss), MutableData<W>(class_rows),
                              MutableData<A>(label_logit_grad), MutableData<A>(scales),
                              recompute_ ? nullptr : MutableData<A>(slopes)});
-    narrowed_loss.Store();
     return absl::OkStatus();
   }
 
-  absl::Status CheckShapes(int64_t rows, int64_t num_classes, const Tensor& labels,
-                           const Tensor& candidates) const {
-    if (num_classes_ >= 0 && num_classes != num_classes_) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "weights must have num_classes = ", num_classes_, " rows, got ", num_classes));
-    }
+  absl::Status CheckShapes(int64_t rows, const Tensor& labels, const Tensor& candidates) const {
     if (labels.dims() != 2 || labels.dim_size(0) != rows || labels.dim_size(1) != num_true_) {
       return absl::InvalidArgumentError(
           absl::StrCat("labels must have a row for each of inputs and num_true columns, [", rows,

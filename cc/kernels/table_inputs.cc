@@ -57,7 +57,7 @@ absl::Status TableInput::Open(OpKernelContext* context, const std::string& name,
   return absl::OkStatus();
 }
 
-absl::Status TableInput::Check(int rank, Partition partition) const {
+absl::Status TableInput::Check(int rank) const {
   int64_t rows = 0;
   for (size_t k = 0; k < shards_.size(); ++k) {
     if (shards_[k].variable && !shards_[k].variable->is_initialized) {
@@ -87,13 +87,18 @@ absl::Status TableInput::Check(int rank, Partition partition) const {
     }
     rows += tensor.dim_size(0);
   }
+  return absl::OkStatus();
+}
+
+absl::Status TableInput::CheckDealt(int64_t num_classes) const {
   const int64_t count = static_cast<int64_t>(shards_.size());
-  for (int64_t k = 0; partition == Partition::kInTurn && k < count; ++k) {
-    const int64_t expected = RowsInTurn(rows, count, k);
-    if (shards_[k].tensor().dim_size(0) != expected) {
+  for (int64_t k = 0; k < count; ++k) {
+    const int64_t expected = RowsInTurn(num_classes, count, k);
+    if (shards_[k].tensor().dim_size(0) < expected) {
       return absl::InvalidArgumentError(absl::StrCat(
-          NameOf(k), " must have ", expected, " of the ", rows, " rows that are dealt out in turn ",
-          "(partition_strategy 'mod'), got shape ", shards_[k].tensor().shape().DebugString()));
+          NameOf(k), " must have at least ", expected, " rows, its part of num_classes = ",
+          num_classes, " that are dealt out in turn (partition_strategy 'mod'), got shape ",
+          shards_[k].tensor().shape().DebugString()));
     }
   }
   return absl::OkStatus();

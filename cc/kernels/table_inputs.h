@@ -32,10 +32,13 @@ class TableInput {
   absl::Status Open(tensorflow::OpKernelContext* context, const std::string& name,
                     tensorflow::DataType type, VariableLocks* locks);
 
-  // Checks type and shape of each shard: of rank 2, or 1 when the table is a vector. Shards whose
-  // rows were dealt out in turn differ by at most one row.
+  // Checks type and shape of each shard: of rank 2, or 1 when the table is a vector.
   // REQUIRES: the locks are held, and stay held as long as the table is read.
-  absl::Status Check(int rank, Partition partition = Partition::kConsecutive) const;
+  absl::Status Check(int rank) const;
+
+  // Checks that each shard has a row for each of its classes when those are dealt out in turn.
+  // REQUIRES: Check succeeded.
+  absl::Status CheckDealt(int64_t num_classes) const;
 
   bool has_variable() const { return has_variable_; }
 

@@ -11,7 +11,7 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 
 absl::Status ReadShardStarts(OpKernelContext* context, const std::string& name,
-                             std::vector<int64_t>* starts, Partition partition) {
+                             std::vector<int64_t>* starts) {
   const Tensor* rows;
   TF_RETURN_IF_ERROR(context->input(name, &rows));
   if (rows->dims() != 1) {
@@ -27,11 +27,6 @@ absl::Status ReadShardStarts(OpKernelContext* context, const std::string& name,
           absl::StrCat(name, " must be numbers of rows, got ", counts[k]));
     }
     starts->push_back(starts->back() + counts[k]);
-  }
-  for (int64_t k = 0; partition == Partition::kInTurn && k < shards; ++k) {
-    if (counts[k] == RowsInTurn(starts->back(), shards, k)) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        name, " must be those of shards that rows are dealt out to in turn, got ", counts[k]));
   }
   return absl::OkStatus();
 }

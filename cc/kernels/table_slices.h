@@ -15,8 +15,7 @@ namespace candsamp {
 // The first row of each shard, and the number of all rows, of the table whose shards have as many
 // rows as the input `name` says.
 absl::Status ReadShardStarts(tensorflow::OpKernelContext* context, const std::string& name,
-                             std::vector<int64_t>* starts,
-                             Partition partition = Partition::kConsecutive);
+                             std::vector<int64_t>* starts);
 
 // The dense shape of slices of a shard of `rows` rows, or of a vector if `depth` is -1, into an
 // output prefix_shapes.

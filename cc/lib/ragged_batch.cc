@@ -2,8 +2,33 @@
 #include "cc/lib/ragged_batch.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "cc/lib/log_q.h"
 
 namespace candsamp {
+namespace {
+
+// The row of the value at `position`.
+int64_t RowOf(const RaggedIds& ids, int64_t rows, int64_t position) {
+  return std::upper_bound(ids.splits, ids.splits + rows + 1, position) - ids.splits - 1;
+}
+
+// The cures are for minus infinity, the log of an expected count of 0, and for infinity.
+std::string CheckLogQ(const std::string& name, const float* log_q, const RaggedIds& ids,
+                      int64_t rows, const char* if_never_drawn, const char* if_infinite) {
+  const int64_t count = ids.splits[rows];
+  const int64_t at = log_q ? FindNotFinite(log_q, count) : count;
+  if (at == count) return "";
+  const std::string of_class = " for class " + std::to_string(ids.values[at]) + " in row " +
+                               std::to_string(RowOf(ids, rows, at));
+  const std::string must = name + " must be finite, got ";
+  if (std::isnan(log_q[at])) return must + "nan" + of_class;
+  return log_q[at] < 0 ? must + "-inf" + of_class + if_never_drawn
+                       : must + "inf" + of_class + if_infinite;
+}
+
+}  // namespace
 
 std::string CheckRowSplits(const std::string& name, const int64_t* splits, int64_t count,
                            int64_t num_values) {
@@ -48,11 +73,22 @@ std::string CheckClassIds(const std::string& name, const RaggedIds& ids, int64_t
   const int64_t* bad = std::find_if(ids.values, ids.values + count, [limit](int64_t id) {
     return static_cast<uint64_t>(id) >= limit;
   });
-  const int64_t position = bad - ids.values;
-  const int64_t row =
-      std::upper_bound(ids.splits, ids.splits + rows + 1, position) - ids.splits - 1;
   return name + " must hold class ids in [0, " + std::to_string(num_classes) +
-         "), the rows of weights, got " + std::to_string(*bad) + " in row " + std::to_string(row);
+         "), the rows of weights, got " + std::to_string(*bad) + " in row " +
+         std::to_string(RowOf(ids, rows, bad - ids.values)) +
+         (*bad == -1 ? ": for a dense batch padded with -1 pass tf.RaggedTensor.from_tensor(" +
+                           name + ", padding=-1)"
+                     : "");
+}
+
+std::string CheckLabelLogQ(const float* log_q, const RaggedIds& ids, int64_t rows) {
+  return CheckLogQ("label_log_q", log_q, ids, rows, kNeverDrawn, "");
+}
+
+std::string CheckCandidateLogQ(const float* log_q, const RaggedIds& ids, int64_t rows) {
+  return CheckLogQ("candidate_log_q", log_q, ids, rows,
+                   ", which no sampler can have drawn: candidates that are not drawn need no log q",
+                   ": to mask a class leave it out of candidates, or set its bias to -inf");
 }
 
 std::string CheckNoEmptyRow(const std::string& name, const RaggedIds& ids, int64_t rows) {

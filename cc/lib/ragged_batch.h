@@ -44,6 +44,11 @@ std::string CheckSameRowSplits(const std::string& name, const int64_t* splits, i
 std::string CheckClassIds(const std::string& name, const RaggedIds& ids, int64_t rows,
                           int64_t num_classes);
 
+// The log_q of labels or of candidates, one for each of `ids`, must be finite; nullptr is fine.
+// REQUIRES: valid splits.
+std::string CheckLabelLogQ(const float* log_q, const RaggedIds& ids, int64_t rows);
+std::string CheckCandidateLogQ(const float* log_q, const RaggedIds& ids, int64_t rows);
+
 // No row may be empty. REQUIRES: valid splits.
 std::string CheckNoEmptyRow(const std::string& name, const RaggedIds& ids, int64_t rows);
 

@@ -182,6 +182,13 @@ A Reference(A max) {
   return max == -std::numeric_limits<A>::infinity() ? A(0) : max;
 }
 
+// What softmax divides a row's exponentials by: their sum, which is at least 1 unless all classes
+// are masked. Then the loss is infinite, but no gradient is.
+template <typename A>
+A Divisor(A sum) {
+  return sum == A(0) ? A(1) : sum;
+}
+
 template <typename W>
 class RaggedForward {
  public:
@@ -244,7 +251,7 @@ class RaggedForward {
         RunTiles(row, batch_.labels.size(row), classes, first, end, logits, InputsGrad(row));
     if (kind_ == LossKind::kSoftmax) {
       logit_kernels_.scaled_exp_minus(logits, end - first, Reference(partial.max),
-                                      A(1) / partial.sum, logits);
+                                      A(1) / Divisor(partial.sum), logits);
     }
     for (int64_t k = first; k < end; ++k) *classes.logit_grad(k) = logits[k - first];
     FinishRow(row, partial);
@@ -279,8 +286,8 @@ class RaggedForward {
     }
     if (kind_ == LossKind::kSoftmax) {
       const auto normalise = [&](A* logits, int64_t count) {
-        logit_kernels_.scaled_exp_minus(logits, count, Reference(merged.max), A(1) / merged.sum,
-                                        logits);
+        logit_kernels_.scaled_exp_minus(logits, count, Reference(merged.max),
+                                        A(1) / Divisor(merged.sum), logits);
       };
       normalise(output_.label_logit_grad + batch_.labels.begin(row), batch_.labels.size(row));
       normalise(output_.candidate_logit_grad + batch_.candidates.begin(row),
@@ -367,11 +374,11 @@ class RaggedForward {
     const int64_t num_labels = labels.size(row);
     const bool softmax = kind_ == LossKind::kSoftmax;
     A* inputs_grad = InputsGrad(row);
-    if (softmax)
-      accumulator_kernels_.scale_and_narrow(inputs_grad, A(1) / partial.sum, depth_, inputs_grad);
     A loss = partial.sum;
     if (softmax) {
-      loss = std::log(partial.sum) -
+      const A divisor = Divisor(partial.sum);
+      accumulator_kernels_.scale_and_narrow(inputs_grad, A(1) / divisor, depth_, inputs_grad);
+      loss = std::log(divisor) -
              (partial.label_logits / static_cast<A>(num_labels) - Reference(partial.max));
     }
     if (num_labels > 0) {

@@ -17,6 +17,19 @@ inline int64_t RowsInTurn(int64_t rows, int64_t shards, int64_t shard) {
   return (rows - shard + shards - 1) / shards;
 }
 
+// How many ids, counted from 0, have a row in shards of which first_row holds the first rows and,
+// at the end, the number of all rows. Dealt out in turn, shards may hold more rows than their part.
+inline int64_t CountIds(const std::vector<int64_t>& first_row, Partition partition) {
+  const int64_t shards = static_cast<int64_t>(first_row.size()) - 1;
+  if (partition == Partition::kConsecutive || shards == 0) return first_row.back();
+  const auto rows = [&](int64_t shard) { return first_row[shard + 1] - first_row[shard]; };
+  int64_t smallest = 0;
+  for (int64_t k = 1; k < shards; ++k) {
+    if (rows(k) < rows(smallest)) smallest = k;
+  }
+  return rows(smallest) * shards + smallest;  // the first id that is missing
+}
+
 template <typename W>
 class RowTable {
  public:
@@ -32,11 +45,12 @@ class RowTable {
 
   int64_t depth() const { return depth_; }
   int64_t rows() const { return first_row_.back(); }
+  int64_t ids() const { return CountIds(first_row_, partition_); }
   int64_t shards() const { return static_cast<int64_t>(shards_.size()); }
   bool empty() const { return shards_.empty(); }
   const std::vector<int64_t>& first_row() const { return first_row_; }  // [shards + 1]
 
-  // REQUIRES: 0 <= id < rows().
+  // REQUIRES: 0 <= id < ids().
   const W* Row(int64_t id) const {
     if (whole_) return whole_ + id * depth_;
     if (partition_ == Partition::kInTurn) return shards_[id % shards()] + id / shards() * depth_;

@@ -2,7 +2,9 @@
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLED_LOGITS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLED_LOGITS_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "cc/lib/host.h"
 #include "cc/lib/sampled_batch.h"
@@ -16,10 +18,16 @@ struct BlockSum {
   A sum;  // softmax: sum of exp(z - max); NCE: sum of softplus(z)
 };
 
-// What is added to a column's dot products: its bias less the log of its expected count. A
-// candidate that was drawn several times is one column. For softmax the column's offset holds the
-// sum of the candidates' exponentials; for NCE the first candidate's, and the others are repeats of
-// it.
+// What is added to a candidate's dot products. It is kept for the backward pass and so must be
+// finite: a bias of minus infinity, which masks the class, becomes the lowest number.
+template <typename A>
+A OffsetOf(A bias, A log_q) {
+  return std::max(bias - log_q, std::numeric_limits<A>::lowest());
+}
+
+// What is added to a column's dot products: the offset of its candidate. A candidate that was drawn
+// several times is one column. For softmax the column's offset holds the sum of the candidates'
+// exponentials; for NCE the first candidate's, and the others are repeats of it.
 template <typename A>
 class SampledLogits {
  public:

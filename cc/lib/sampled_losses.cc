@@ -147,7 +147,11 @@ class SampledForward {
     }
     A max = *std::max_element(z, z + num_true);
     for_each_block([&](const BlockSum<A>& block, A&) { max = std::max(max, block.max); });
-    A sum = 0;
+    // Minus infinity cannot be subtracted from itself: that is the largest logit of a row whose
+    // classes are all masked. Its loss is infinite, what is kept of it is not.
+    const bool masked = max == -std::numeric_limits<A>::infinity();
+    if (masked) max = A(0);
+    A sum = masked ? A(1) : A(0);
     for_each_block([&](const BlockSum<A>& block, A& scale) {
       scale = std::exp(block.max - max);
       sum += block.sum * scale;

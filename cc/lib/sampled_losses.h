@@ -27,8 +27,8 @@ struct SampledLossOutput {
 };
 
 // class_ids: [classes], by number. label_log_q: [rows, num_true]. One matrix product, whose blocks
-// become terms of the loss while they are in the cache. REQUIRES: ids are rows of weights; biases
-// empty or of one column and as many rows; for softmax a label in every row.
+// become terms of the loss while they are in the cache. REQUIRES: ids are rows of weights, and of
+// biases, of one column, unless those are empty; for softmax a label in every row.
 template <typename W>
 void SampledLossForward(Host& host, const SampledLogits<Accumulator<W>>& logits,
                         const MatrixKernels<Accumulator<W>>& matrices, const int64_t* class_ids,

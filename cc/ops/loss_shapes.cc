@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cc/lib/table_shape.h"
 
 namespace candsamp {
 
@@ -17,30 +18,67 @@ absl::Status Input(InferenceContext* c, const char* name, int rank, ShapeHandle*
       absl::StrCat(name, " must have rank ", rank, ", got shape ", c->DebugString(shapes[0])));
 }
 
-absl::Status MergeDepth(InferenceContext* c, const ShapeHandle& inputs, DimensionHandle* depth) {
-  std::vector<DataType> types;
-  TF_RETURN_IF_ERROR(c->GetAttr("weight_types", &types));
-  std::vector<ShapeHandle> shards;
-  TF_RETURN_IF_ERROR(c->input("weights", &shards));
-  DimensionHandle first = c->UnknownDim();
-  for (size_t k = 0; k < shards.size(); ++k) {
-    if (types[k] == tensorflow::DT_RESOURCE) continue;
-    ShapeHandle shard;
-    const std::string name = shards.size() > 1 ? absl::StrCat("weights[", k, "]") : "weights";
-    const std::string shape = c->DebugString(shards[k]);
-    if (!c->WithRank(shards[k], 2, &shard).ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(name, " must have rank 2, got shape ", shape));
+namespace {
+
+// What is known of a table, all its shards together.
+struct KnownTable {
+  DimensionHandle rows;
+  DimensionHandle depth;  // of a matrix
+};
+
+// The shape of an input, or of the variable that it is the handle of.
+ShapeHandle ShapeOfEntry(InferenceContext* c, int input, DataType type) {
+  if (type != tensorflow::DT_RESOURCE) return c->input(input);
+  const auto* variable = c->input_handle_shapes_and_types(input);
+  return variable && variable->size() == 1 ? (*variable)[0].shape : c->UnknownShape();
+}
+
+absl::Status ReadTable(InferenceContext* c, const std::string& table, int first_input,
+                       const std::vector<DataType>& types, int rank, KnownTable* known) {
+  const int shards = static_cast<int>(types.size());
+  *known = {c->MakeDim(0), c->UnknownDim()};
+  for (int k = 0; k < shards; ++k) {
+    ShapeHandle shard = ShapeOfEntry(c, first_input + k, types[k]);
+    const std::string name = shards > 1 ? absl::StrCat(table, "[", k, "]") : table;
+    const std::string shape = c->DebugString(shard);
+    if (!c->WithRank(shard, rank, &shard).ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " must have rank ", rank, ", got shape ", shape));
     }
-    const std::string expected = c->DebugString(first);
-    if (!c->Merge(first, c->Dim(shard, 1), &first).ok()) {
+    TF_RETURN_IF_ERROR(c->Add(known->rows, c->Dim(shard, 0), &known->rows));
+    if (rank == 1) continue;
+    const std::string expected = c->DebugString(known->depth);
+    if (!c->Merge(known->depth, c->Dim(shard, 1), &known->depth).ok()) {
       return absl::InvalidArgumentError(absl::StrCat(
           name, " must have the depth of the first shard, ", expected, ", got shape ", shape));
     }
   }
-  if (c->Merge(*depth, first, depth).ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("inputs must have the depth of weights, ",
-                                                 c->DebugString(first), ", got shape ",
-                                                 c->DebugString(inputs)));
+  return absl::OkStatus();
+}
+
+absl::Status ToStatus(const std::string& message) {
+  return message.empty() ? absl::OkStatus() : absl::InvalidArgumentError(message);
+}
+
+}  // namespace
+
+absl::Status MergeTables(InferenceContext* c, const ShapeHandle& inputs, int64_t num_classes,
+                         DimensionHandle* depth) {
+  std::vector<DataType> weight_types, bias_types;
+  TF_RETURN_IF_ERROR(c->GetAttr("weight_types", &weight_types));
+  TF_RETURN_IF_ERROR(c->GetAttr("bias_types", &bias_types));
+  KnownTable weights, biases;
+  TF_RETURN_IF_ERROR(ReadTable(c, "weights", 0, weight_types, 2, &weights));
+  TF_RETURN_IF_ERROR(
+      ReadTable(c, "biases", static_cast<int>(weight_types.size()), bias_types, 1, &biases));
+  const TableSizes sizes = {c->Value(weights.rows), c->Value(weights.depth), c->Value(*depth),
+                            num_classes};
+  TF_RETURN_IF_ERROR(ToStatus(CheckDepth(sizes, c->DebugString(inputs))));
+  TF_RETURN_IF_ERROR(ToStatus(CheckWeightRows(sizes)));
+  if (!bias_types.empty()) {
+    TF_RETURN_IF_ERROR(ToStatus(CheckBiasValues(c->Value(biases.rows), num_classes)));
+  }
+  return c->Merge(*depth, weights.depth, depth);
 }
 
 absl::Status TableRowsShapes(InferenceContext* c, int first_output) {

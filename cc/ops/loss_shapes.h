@@ -19,8 +19,11 @@ using tensorflow::shape_inference::ShapeHandle;
 // The shape of the input `name`, which must have the given rank.
 absl::Status Input(InferenceContext* c, const char* name, int rank, ShapeHandle* shape);
 
-// Merges the depth of the dense shards of `weights` into *depth, that of inputs.
-absl::Status MergeDepth(InferenceContext* c, const ShapeHandle& inputs, DimensionHandle* depth);
+// Merges the depth of `weights` into *depth, that of inputs, and checks that each table has a row
+// for each class: as far as tensors' and variables' shapes are known. An op that is not told how
+// many classes there are passes -1. REQUIRES: weights and biases are the op's first inputs.
+absl::Status MergeTables(InferenceContext* c, const ShapeHandle& inputs, int64_t num_classes,
+                         DimensionHandle* depth);
 
 // The outputs weight_rows and bias_rows.
 absl::Status TableRowsShapes(InferenceContext* c, int first_output);

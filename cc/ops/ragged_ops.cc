@@ -15,7 +15,7 @@ namespace {
 using candsamp::DimensionHandle;
 using candsamp::InferenceContext;
 using candsamp::Input;
-using candsamp::MergeDepth;
+using candsamp::MergeTables;
 using candsamp::ShapeHandle;
 using candsamp::TableRowsShapes;
 
@@ -40,7 +40,7 @@ absl::Status LossShapes(InferenceContext* c) {
   DimensionHandle rows = c->Dim(inputs, 0), depth = c->Dim(inputs, 1);
   TF_RETURN_IF_ERROR(MergeRows(c, "labels", "label_splits", &rows));
   TF_RETURN_IF_ERROR(MergeRows(c, "candidates", "candidate_splits", &rows));
-  TF_RETURN_IF_ERROR(MergeDepth(c, inputs, &depth));
+  TF_RETURN_IF_ERROR(MergeTables(c, inputs, -1, &depth));
   c->set_output(0, c->Vector(rows));
   c->set_output(1, labels);
   c->set_output(2, candidates);
@@ -54,7 +54,7 @@ absl::Status LogitsShapes(InferenceContext* c) {
   TF_RETURN_IF_ERROR(Input(c, "candidates", 1, &candidates));
   DimensionHandle rows = c->Dim(inputs, 0), depth = c->Dim(inputs, 1);
   TF_RETURN_IF_ERROR(MergeRows(c, "candidates", "candidate_splits", &rows));
-  TF_RETURN_IF_ERROR(MergeDepth(c, inputs, &depth));
+  TF_RETURN_IF_ERROR(MergeTables(c, inputs, -1, &depth));
   c->set_output(0, candidates);
   c->set_output(1, c->Matrix(InferenceContext::kUnknownDim, depth));
   c->set_output(2, c->Vector(InferenceContext::kUnknownDim));
@@ -79,7 +79,9 @@ candidate_logit_grad: [N], likewise.
 unscaled_inputs_grad: [B, D], the derivative of the row's loss with respect to the row of inputs.
 weight_rows: how many rows each shard of weights has.
 bias_rows: likewise.
-T: type of inputs and loss. W: type of the tables. A: type of sums, double iff T is.
+label_log_q: log_q of each label, finite; none: 0.
+candidate_log_q: likewise.
+T: type of inputs. W: type of the tables. A: type of sums and losses, double iff T is.
 Tshape: type of the dense shape of the gradient's slices.
 )doc";
 
@@ -110,7 +112,7 @@ row_ids: [N], where in `rows` each candidate's row is; empty when `rows` is.
       .Input("candidate_splits: int64")                               \
       .Input("candidate_log_q: candidate_log_q_count * float")        \
       .Input("candidate_log_q_splits: candidate_log_q_count * int64") \
-      .Output("loss: T")                                              \
+      .Output("loss: A")                                              \
       .Output("label_logit_grad: A")                                  \
       .Output("candidate_logit_grad: A")                              \
       .Output("unscaled_inputs_grad: A")                              \
@@ -139,7 +141,7 @@ CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedNceLoss", CANDSAMP_DENSE_OR_VARI
     .SetIsStateful();
 
 REGISTER_OP("Candsamp>RaggedLossGrad")
-    .Input("grad: T")
+    .Input("grad: A")
     .Input("inputs: T")
     .Input("labels: int64")
     .Input("label_splits: int64")

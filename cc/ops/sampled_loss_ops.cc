@@ -13,7 +13,7 @@ namespace {
 using candsamp::DimensionHandle;
 using candsamp::InferenceContext;
 using candsamp::Input;
-using candsamp::MergeDepth;
+using candsamp::MergeTables;
 using candsamp::ShapeHandle;
 using candsamp::TableRowsShapes;
 
@@ -29,7 +29,9 @@ absl::Status LossShapes(InferenceContext* c) {
                                                    expected, ", got shape ",
                                                    c->DebugString(labels)));
   }
-  TF_RETURN_IF_ERROR(MergeDepth(c, inputs, &depth));
+  int64_t num_classes;
+  TF_RETURN_IF_ERROR(c->GetAttr("num_classes", &num_classes));
+  TF_RETURN_IF_ERROR(MergeTables(c, inputs, num_classes, &depth));
   const DimensionHandle classes = c->UnknownDim();
   c->set_output(0, c->Vector(rows));
   c->set_output(1, c->Vector(classes));
@@ -53,31 +55,32 @@ sampled_candidates [1, 2] and all expected counts 1: row 0 has z = 1 for its lab
 candidates; row 1 has z = 4 for its label and 6 for candidate 2; the other, the same class, is
 dropped.
 
-weights: one table [V, D], or shards.
-biases: none, or [V], in one piece or shards.
+weights: one table [V, D], or shards. Rows that belong to no class may follow.
+biases: none, or [V], in one piece or shards; likewise.
 inputs: [B, D].
 labels: [B, T].
 sampled_candidates: [S].
-true_expected_count: [B, T].
-sampled_expected_count: [S].
+true_expected_count: [B, T], positive and finite.
+sampled_expected_count: [S], likewise.
 loss: [B].
 class_ids: [U], the distinct classes: C candidates as they first occur, then labels that are none.
 class_rows: [U, D], their rows of weights.
 label_classes: [B, T], which of these each label is.
 sample_columns: [S], which each candidate is.
-sample_offsets: [S], what is added to each candidate's dot products.
+sample_offsets: [S], what is added to each candidate's dot products; the lowest finite number where
+a bias of minus infinity masks the class.
 label_logit_grad: [B, T], the derivative of the row's loss with respect to the label's logit.
 scales: [N, B], of N blocks of candidates: what makes slopes derivatives of the row's loss.
 slopes: [B, C], block by block, for the gradient op alone: of softmax exp(z - the row's largest z
 of the block), of NCE sigmoid(z), added up for repeated candidates; [0, 0] with recompute.
 weight_rows: how many rows each shard of weights has.
 bias_rows: likewise.
-num_classes: V, or -1: not given.
+num_classes: V, or -1: as many classes as have rows in weights and biases.
 num_sampled: S, or -1: not given.
 num_true: T.
 recompute: whether the gradient op is to compute `slopes` again rather than be given them.
 partition_strategy: whether shards hold consecutive rows, or row i is in shard i mod their number.
-T: type of inputs and loss. W: type of the tables. A: type of sums, double iff T is.
+T: type of inputs. W: type of the tables. A: type of sums and losses, double iff T is.
 Tshape: type of the dense shape of the gradient's slices.
 )doc";
 
@@ -92,7 +95,7 @@ Tshape: type of the dense shape of the gradient's slices.
       .Input("sampled_candidates: int64")                    \
       .Input("true_expected_count: A")                       \
       .Input("sampled_expected_count: A")                    \
-      .Output("loss: T")                                     \
+      .Output("loss: A")                                     \
       .Output("class_ids: int64")                            \
       .Output("class_rows: W")                               \
       .Output("label_classes: int64")                        \
@@ -127,7 +130,7 @@ CANDSAMP_SAMPLED_LOSS_OP("Candsamp>ResourceNceLoss", CANDSAMP_DENSE_OR_VARIABLE,
     .SetIsStateful();
 
 REGISTER_OP("Candsamp>SampledLossGrad")
-    .Input("grad: T")
+    .Input("grad: A")
     .Input("inputs: T")
     .Input("class_ids: int64")
     .Input("class_rows: W")

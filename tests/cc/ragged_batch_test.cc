@@ -73,8 +73,10 @@ TEST(CheckClassIdsTest, AcceptsIdsOfTheTable) {
 TEST(CheckClassIdsTest, NamesTheFirstBadIdAndItsRow) {
   EXPECT_EQ(ClassIds({0, 10, 11}, {0, 1, 3}, 10),
             "candidates must hold class ids in [0, 10), the rows of weights, got 10 in row 1");
-  EXPECT_EQ(ClassIds({-1, 2}, {0, 1, 2}, 10),
-            "candidates must hold class ids in [0, 10), the rows of weights, got -1 in row 0");
+  EXPECT_EQ(
+      ClassIds({-1, 2}, {0, 1, 2}, 10),
+      "candidates must hold class ids in [0, 10), the rows of weights, got -1 in row 0: for a "
+      "dense batch padded with -1 pass tf.RaggedTensor.from_tensor(candidates, padding=-1)");
   EXPECT_EQ(ClassIds({0}, {0, 0, 0, 1, 1}, 0),
             "candidates must hold class ids in [0, 0), the rows of weights, got 0 in row 2");
   EXPECT_EQ(ClassIds({1, std::numeric_limits<int64_t>::min()}, {0, 2}, 10),
@@ -83,6 +85,50 @@ TEST(CheckClassIdsTest, NamesTheFirstBadIdAndItsRow) {
   EXPECT_EQ(ClassIds({1, std::numeric_limits<int64_t>::max()}, {0, 1, 1, 2}, 10),
             "candidates must hold class ids in [0, 10), the rows of weights, got "
             "9223372036854775807 in row 2");
+}
+
+using LogQ = std::vector<float>;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// Of rows of three and of two classes, 10 to 14, with an empty row between them.
+const Ids kClasses = {10, 11, 12, 13, 14}, kSplits = {0, 3, 3, 5};
+
+std::string LabelLogQ(const LogQ& log_q) {
+  return CheckLabelLogQ(log_q.data(), {kClasses.data(), kSplits.data()}, 3);
+}
+
+std::string CandidateLogQ(const LogQ& log_q) {
+  return CheckCandidateLogQ(log_q.data(), {kClasses.data(), kSplits.data()}, 3);
+}
+
+TEST(CheckLogQTest, AcceptsWhatIsFiniteOrAbsent) {
+  const LogQ finite = {0, -103.5f, 3e38f, -3e38f, 1e-38f};
+  EXPECT_EQ(LabelLogQ(finite), "");
+  EXPECT_EQ(CandidateLogQ(finite), "");
+  EXPECT_EQ(CheckLabelLogQ(nullptr, {kClasses.data(), kSplits.data()}, 3), "");
+  EXPECT_EQ(CheckCandidateLogQ(nullptr, {kClasses.data(), kSplits.data()}, 3), "");
+}
+
+TEST(CheckLogQTest, NamesTheFirstViolationAndWhatToDo) {
+  EXPECT_EQ(
+      LabelLogQ({0, 0, 0, -kInfinity, kNan}),
+      "label_log_q must be finite, got -inf for class 13 in row 2, which the sampler can never "
+      "draw (one of num_reserved_ids, or of weight 0): give the class a positive weight, or "
+      "leave its rows out of the batch");
+  EXPECT_EQ(LabelLogQ({0, 0, kInfinity, 0, 0}),
+            "label_log_q must be finite, got inf for class 12 in row 0");
+  EXPECT_EQ(LabelLogQ({-kNan, 0, 0, 0, 0}),
+            "label_log_q must be finite, got nan for class 10 in row 0");
+  EXPECT_EQ(CandidateLogQ({0, 0, 0, 0, -kInfinity}),
+            "candidate_log_q must be finite, got -inf for class 14 in row 2, which no sampler can "
+            "have drawn: candidates that are not drawn need no log q");
+  EXPECT_EQ(CandidateLogQ({0, kInfinity, 0, 0, 0}),
+            "candidate_log_q must be finite, got inf for class 11 in row 0: to mask a class leave "
+            "it out of candidates, or set its bias to -inf");
+  EXPECT_EQ(CandidateLogQ({0, 0, kNan, 0, 0}),
+            "candidate_log_q must be finite, got nan for class 12 in row 0");
 }
 
 TEST(CheckNoEmptyRowTest, NamesTheFirstEmptyRow) {

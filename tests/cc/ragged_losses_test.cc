@@ -389,6 +389,39 @@ TYPED_TEST(RaggedLossesTest, LogitsOfMinusInfinityWeighNothing) {
   }
 }
 
+// The labels of the second row and everything of the third are masked: infinite losses, no more.
+TYPED_TEST(RaggedLossesTest, GradientsOfMaskedRowsAreFinite) {
+  using A = Accumulator<TypeParam>;
+  const A infinity = std::numeric_limits<A>::infinity();
+  for (const int64_t num_candidates : {0, 20, 1300}) {
+    RaggedCase<TypeParam> c({{2, num_candidates}, {2, num_candidates}, {2, num_candidates}}, 4000,
+                            8, 1.0, 7);
+    c.labels = {0, 1, 2, 3, 4, 5};
+    for (size_t k = 0; k < c.candidates.size(); ++k) c.candidates[k] = 6 + k;
+    for (int64_t id = 2; id < 6; ++id) Narrow(-infinity, c.biases.Row(id));
+    for (int64_t k = 2 * num_candidates; k < 3 * num_candidates; ++k) {
+      Narrow(-infinity, c.biases.Row(c.candidates[k]));
+    }
+    for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
+      const Options options = {kind, true, true, true};
+      SCOPED_TRACE(NameOf(options));
+      TestHost host = TestHost::Whole();
+      const auto result = LossesOf(host, c, options);
+      EXPECT_TRUE(std::isfinite(result.loss[0]));
+      EXPECT_EQ(result.loss[1], infinity);
+      EXPECT_EQ(result.loss[2], infinity);
+      for (const auto* part :
+           {&result.label_logit_grad, &result.candidate_logit_grad, &result.unscaled_inputs_grad}) {
+        for (const A value : *part) ASSERT_TRUE(std::isfinite(value));
+      }
+      EXPECT_EQ(result.label_logit_grad[4], A(-0.5));
+      for (int64_t k = 2 * num_candidates; k < 3 * num_candidates; ++k) {
+        ASSERT_EQ(result.candidate_logit_grad[k], 0) << k;
+      }
+    }
+  }
+}
+
 TYPED_TEST(RaggedLossesTest, RepeatedCandidatesCountEachTime) {
   RaggedCase<TypeParam> c({{1, 8}}, 20, 8, 1.0, 8);
   c.labels = {3};

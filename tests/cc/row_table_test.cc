@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 namespace candsamp {
@@ -70,6 +71,33 @@ TEST(RowTableTest, DealsRowsInTurn) {
       }
     }
   }
+}
+
+int64_t IdsOf(Partition partition, const std::vector<int64_t>& shard_rows) {
+  RowTable<float> table(1, partition);
+  for (const int64_t rows : shard_rows) table.AddShard(nullptr, rows);
+  return table.ids();
+}
+
+TEST(RowTableTest, AllConsecutiveRowsHaveIds) {
+  for (const std::vector<int64_t>& rows :
+       std::vector<std::vector<int64_t>>{{}, {0}, {7}, {3, 9}, {5, 0, 1}}) {
+    EXPECT_EQ(IdsOf(Partition::kConsecutive, rows),
+              std::accumulate(rows.begin(), rows.end(), int64_t{0}));
+  }
+}
+
+// Row r of shard k is id r * shards + k: ids end where a shard has no row for the next.
+TEST(RowTableTest, IdsDealtInTurnEndAtTheFirstMissingRow) {
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {}), 0);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {7}), 7);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {3, 3, 3}), 9);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {3, 3, 2}), 8);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {3, 2, 2}), 7);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {3, 2, 64}), 7);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {2, 64, 3}), 6);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {64, 64, 1}), 5);
+  EXPECT_EQ(IdsOf(Partition::kInTurn, {5, 0, 1}), 1);
 }
 
 TEST(RowTableTest, EmptyShardsHoldNoRow) {

@@ -66,6 +66,12 @@ bool SameBits(const std::vector<T>& a, const std::vector<T>& b) {
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
+template <typename T>
+bool AllFinite(const std::vector<T>& values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](const T& value) { return std::isfinite(Widen(value)); });
+}
+
 // What no result may be left as.
 template <typename T>
 void FillWithGarbage(std::vector<T>& values) {
@@ -157,7 +163,9 @@ struct SampledCase {
   }
 
   SampledLogits<A> Logits(Host& host, const SampledOptions& options) const {
-    return SampledLogits<A>(host, Batch(options), SampleOffsets(options).data());
+    std::vector<A> offsets = SampleOffsets(options);
+    for (A& offset : offsets) offset = OffsetOf(offset, A(0));
+    return SampledLogits<A>(host, Batch(options), offsets.data());
   }
 
   bool IsLabelOf(int64_t row, int64_t id) const {

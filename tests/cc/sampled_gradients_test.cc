@@ -60,11 +60,8 @@ struct Gradients {
   }
 
   bool AllFinite() const {
-    const auto finite = [](const auto& values) {
-      return std::all_of(values.begin(), values.end(),
-                         [](const auto& value) { return std::isfinite(Widen(value)); });
-    };
-    return finite(inputs) && finite(class_rows) && finite(class_biases);
+    return candsamp::AllFinite(inputs) && candsamp::AllFinite(class_rows) &&
+           candsamp::AllFinite(class_biases);
   }
 
   std::vector<A> inputs;
@@ -289,6 +286,20 @@ TYPED_TEST(SampledGradientsTest, MaskedLabelsHaveFiniteGradients) {
     for (const SampledOptions& options : AllSampledOptions()) {
       TestHost host = TestHost::Whole();
       EXPECT_TRUE(GradientsOf(host, c, options).AllFinite()) << at << ", " << NameOf(options);
+    }
+  }
+}
+
+// Their loss is infinite.
+TYPED_TEST(SampledGradientsTest, RowsWhoseClassesAreAllMaskedHaveFiniteGradients) {
+  const auto infinity = std::numeric_limits<Accumulator<TypeParam>>::infinity();
+  for (const int64_t columns : {0, 200}) {
+    SampledCase<TypeParam> c({70, 1, columns, columns / 2, 9}, 1.0, 17);
+    for (int64_t id = 0; id < c.num_classes; ++id) Narrow(-infinity, c.biases.Row(id));
+    for (const SampledOptions& options : AllSampledOptions()) {
+      if (!options.with_biases) continue;
+      TestHost host = TestHost::Whole();
+      EXPECT_TRUE(GradientsOf(host, c, options).AllFinite()) << NameOf(options);
     }
   }
 }

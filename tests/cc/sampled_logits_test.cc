@@ -236,6 +236,41 @@ TYPED_TEST(SampledLogitsTest, MaskedRepeatsStayMasked) {
   EXPECT_EQ(Repeats(logits, row.z), (std::multimap<int64_t, A>{{0, -kInfinity<A>}, {1, A(6)}}));
 }
 
+TYPED_TEST(SampledLogitsTest, OffsetsOfMaskedClassesAreFinite) {
+  using A = TypeParam;
+  const A lowest = std::numeric_limits<A>::lowest();
+  EXPECT_EQ(OffsetOf(A(3), A(1)), A(2));
+  EXPECT_EQ(OffsetOf(-kInfinity<A>, A(1)), lowest);
+  EXPECT_EQ(OffsetOf(-kInfinity<A>, A(-1)), lowest);
+  EXPECT_TRUE(std::isnan(OffsetOf(kNan<A>, A(1))));
+}
+
+// Beside what is not masked, alone in a block, and whatever its dot product.
+TYPED_TEST(SampledLogitsTest, OffsetsOfMaskedClassesMask) {
+  using A = TypeParam;
+  const A masked = OffsetOf(-kInfinity<A>, A(1));
+  const auto reduce = [&](const Case<A>& c, LossKind kind, std::vector<A>* z) {
+    const SampledLogits<A> logits = c.Logits(this->host_, kind, false);
+    std::vector<A> offsets(z->size());
+    logits.Start(0, 1, offsets.data());
+    for (size_t k = 0; k < z->size(); ++k) (*z)[k] += offsets[k];
+    return logits.Reduce(0, 0, z->data());
+  };
+  const Case<A> beside = {{0, 1, 0, 2, 1, 2}, {masked, A(1), masked, masked, A(1), masked}};
+  std::vector<A> z = {A(3), A(-1), A(1e35)};
+  EXPECT_NEAR(reduce(beside, LossKind::kSoftmax, &z).max, std::log(A(2)), 1e-6);
+  EXPECT_EQ(z, (std::vector<A>{A(0), A(1), A(0)}));
+  z = {A(3), A(-1), A(-1e35)};
+  EXPECT_NEAR(reduce(beside, LossKind::kNce, &z).sum, 2 * std::log(A(2)), 1e-6);
+  EXPECT_EQ(z, (std::vector<A>{A(0), A(1), A(0)}));  // twice a half
+  z = {A(3), A(-4)};
+  const Case<A> alone = {{0, 1, 1}, {masked, masked, masked}};
+  const BlockSum<A> block = reduce(alone, LossKind::kSoftmax, &z);
+  EXPECT_LT(block.max, A(-1e30));
+  EXPECT_TRUE(std::isfinite(block.max) && std::isfinite(block.sum));
+  for (const A slope : z) EXPECT_TRUE(std::isfinite(slope));
+}
+
 TYPED_TEST(SampledLogitsTest, RepeatsOfWhatIsDroppedAreDropped) {
   using A = TypeParam;
   const Case<A> c = {{0, 1, 0, 1, 0}, {A(1), A(2), A(3), A(4), A(5)}, 1, {0, 1}};

@@ -315,6 +315,39 @@ TYPED_TEST(SampledLossesTest, MaskedLabelsHaveInfiniteLoss) {
   }
 }
 
+// With a column block of nothing but masked and dropped classes, or several, or all of them.
+TYPED_TEST(SampledLossesTest, WhatIsKeptIsFinite) {
+  for (const int64_t num_masked : {0, 1, 200, 500, 540}) {
+    for (const bool labels_are_candidates : {false, true}) {
+      for (const SampledOptions& options : AllSampledOptions()) {
+        SampledCase<TypeParam> c({66, 2, 500, 100, 9}, 1.0, 20);
+        if (labels_are_candidates) {
+          for (size_t k = 0; k < c.labels.size(); ++k) c.labels[k] = c.class_ids[k];
+          c.Number();
+        }
+        for (int64_t n = 0; n < std::min(num_masked, c.classes); ++n) {
+          Narrow(-kInfinity<TypeParam>, c.biases.Row(c.class_ids[n]));
+        }
+        TestHost host = TestHost::Whole();
+        const SampledForward<TypeParam> forward(host, c, options);
+        SCOPED_TRACE(NameOf(options) + ", masked: " + std::to_string(num_masked));
+        EXPECT_TRUE(AllFinite(forward.label_logit_grad));
+        EXPECT_TRUE(AllFinite(forward.scales));
+        EXPECT_TRUE(AllFinite(forward.slopes));
+        for (int64_t i = 0; i < c.rows; ++i) {
+          const bool masked = options.with_biases && (c.label_classes[2 * i] < num_masked ||
+                                                      c.label_classes[2 * i + 1] < num_masked);
+          if (masked) {
+            EXPECT_EQ(forward.loss[i], kInfinity<TypeParam>) << i;
+          } else {
+            EXPECT_TRUE(std::isfinite(forward.loss[i])) << i;
+          }
+        }
+      }
+    }
+  }
+}
+
 // The hit's logit is far above all others, and what is left of it as a label far below.
 TYPED_TEST(SampledLossesTest, LargestLogitMayBeDropped) {
   using A = Accumulator<TypeParam>;

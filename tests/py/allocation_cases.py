@@ -218,7 +218,7 @@ def loss(kind, case, types=(tf.float32, tf.float32), table=tf.Variable, shards=1
     weights = shards_of(case.weights)
     biases = None if case.biases is None else shards_of(case.biases)
     inputs = tf.constant(case.inputs, input_type)
-    grad = tf.constant(case.grad(kind), input_type)
+    grad = tf.constant(case.grad(kind), lc.value_type(kind, input_type))
     sources = [*weights, *(biases or []), inputs]
 
     def step():

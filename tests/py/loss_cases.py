@@ -57,6 +57,11 @@ def expected(kind, case):
     return Result(value, gradients)
 
 
+def value_type(kind, input_type):
+    """The type of the function's value: losses are never of a half type."""
+    return input_type if kind == "logits" or input_type == tf.float64 else tf.float32
+
+
 def evaluate(kind, case, input_type=tf.float32, weight_type=None, table=tf.Variable):
     """The function's `Result`; `table` makes the argument out of a tensor."""
     weight_type = weight_type or input_type
@@ -68,8 +73,8 @@ def evaluate(kind, case, input_type=tf.float32, weight_type=None, table=tf.Varia
         value = case.apply(kind, weights, biases, inputs)
     # An absent table is asked for as something that has no gradient.
     sources = [weights, tf.zeros([]) if biases is None else biases, inputs]
-    gradients = tape.gradient(value, sources, tf.constant(case.grad(kind), input_type))
-    assert value.dtype == input_type
+    assert value.dtype == value_type(kind, input_type)
+    gradients = tape.gradient(value, sources, tf.constant(case.grad(kind), value.dtype))
     for gradient, source in zip(gradients, sources, strict=True):
         assert gradient is None or gradient.dtype == source.dtype
     return Result(as_float64(value), reference.Gradients(*map(as_dense, gradients)))

@@ -19,6 +19,7 @@ from loss_cases import (  # noqa: F401
     expected,
     parts,
     rounded,
+    value_type,
 )
 
 import tf_candsamp as tfcs

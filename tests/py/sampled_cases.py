@@ -27,6 +27,7 @@ class Case:
     remove_accidental_hits: bool = True
     recompute: bool = False
     partition_strategy: str = "div"
+    num_classes: int | None = None  # None: as many as weights have rows
 
     def rounded(self, input_type, weight_type=None):
         """The case with floats that these types (and float32 for counts) hold exactly."""
@@ -55,7 +56,7 @@ class Case:
         """The arguments of the losses that are numbers."""
         return {
             "num_sampled": len(self.sampled),
-            "num_classes": len(self.weights),
+            "num_classes": self.num_classes or len(self.weights),
             "num_true": self.labels.shape[1],
         }
 

@@ -368,15 +368,6 @@ def test_minus_infinity_masks_a_class(kind, size, masked):
         assert actual.value[2] == np.inf
 
 
-@pytest.mark.parametrize("size", [20, 3000])
-@pytest.mark.parametrize("kind", rc.LOSSES)
-def test_infinite_log_q_masks_a_candidate(kind, size):
-    case = rc.random_case(18, rows=3, classes=5000, candidates=(size, size))
-    for row in case.candidate_log_q:
-        row[2:] = np.inf
-    check(kind, case)
-
-
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=lambda t: t.name)
 @pytest.mark.parametrize("size", [20, 3000])
 @pytest.mark.parametrize("kind", rc.KINDS)

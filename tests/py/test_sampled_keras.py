@@ -39,7 +39,7 @@ def test_model_fit(kind, policy):
     layer = SampledLoss(kind, dtype=policy)
     inputs, ids = keras.Input([DEPTH]), keras.Input([], dtype="int64")
     losses = layer(keras.layers.Dense(DEPTH, dtype=policy)(inputs), ids)
-    assert losses.dtype == keras.DTypePolicy(policy).compute_dtype
+    assert losses.dtype == "float32"
     model = keras.Model([inputs, ids], losses)
     model.compile(keras.optimizers.Adam(0.03), lambda _, y: y, jit_compile=False)
     history = model.fit(
