@@ -60,6 +60,9 @@ class RowAdagrad(tf.Module):
 
     Keras 3 optimizers turn `tf.IndexedSlices` into a dense gradient of the whole table. The losses
     of tf_candsamp give each row once, which is what makes a sparse apply right.
+
+    To Keras this is no optimizer: `save_weights` and `model.save` leave the accumulators out, and
+    after `load_weights` they are as they were before. `tf.train.Checkpoint` saves them.
     """
 
     def __init__(self, variables: list[tf.Variable], learning_rate):
@@ -91,6 +94,7 @@ class MovePredictor(keras.Model):
     def __init__(self, steps: int):
         """`steps`: training steps over which the learning rates fall to zero."""
         super().__init__()
+        self.supports_jit = False  # the losses have no XLA kernels
         self.tower = keras.Sequential(
             [
                 keras.Input([45 * 4 + sum(_ONE_HOT)]),
@@ -115,7 +119,7 @@ class MovePredictor(keras.Model):
         schedule = keras.optimizers.schedules.CosineDecay
         self.row_optimizer = RowAdagrad([self.table.value, self.bias.value], schedule(0.2, steps))
         self.nll = keras.metrics.Mean("nll")
-        self.compile(keras.optimizers.Adam(schedule(4e-3, steps)), jit_compile=False)
+        self.compile(keras.optimizers.Adam(schedule(4e-3, steps)))
 
     @property
     def metrics(self):

@@ -3,6 +3,8 @@
 Whatever the type, results have the bits of the call with int64.
 """
 
+import warnings
+
 import loss_cases as lc
 import ml_dtypes
 import numpy as np
@@ -345,3 +347,21 @@ def test_nothing_of_another_type_is_refused():
             ("ids", tfcs.UniformSampler(V).probability),
         ):
             spc.refused(f"{name} must be of an integer type, got {bad.dtype.name}", function, bad)
+
+
+@pytest.mark.parametrize("dtype, exact", [("bfloat16", 2**8), ("float16", 2**11)])
+@pytest.mark.parametrize("loss", ["dense", "ragged"])
+def test_labels_that_cannot_name_all_classes_are_warned_of(loss, dtype, exact):
+    def call(classes, labels):
+        weights, inputs = tf.ones([classes, 2]), tf.ones([1, 2])
+        if loss == "dense":
+            return tfcs.sampled_softmax_loss(weights, None, labels, inputs, 3, classes, seed=1)
+        return tfcs.ragged_sampled_softmax_loss(weights, None, labels, inputs, [[1, 2]])
+
+    labels = tf.cast([[5]], dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        call(exact, labels)
+        call(exact + 1, tf.cast([[5]], "int8"))
+    with pytest.warns(UserWarning, match=f"labels are of type {dtype}.* {exact + 1} classes"):
+        call(exact + 1, labels)
