@@ -45,7 +45,9 @@ def array_or_tensor(name, value, dtype=None):
 
 def check_dense(name, value):
     """Refuses what is no dense tensor and names the way to one."""
-    if isinstance(value, RAGGED):
+    if isinstance(value, tf.RaggedTensor):
+        cure = f"{name}.flat_values, or {name}.to_tensor() where its rows have one length"
+    elif isinstance(value, RAGGED):
         cure = f"{name}.flat_values"
     elif isinstance(value, SPARSE):
         cure = f"{name}.values or tf.sparse.to_dense({name})"
