@@ -39,7 +39,8 @@ struct SamplerKernels {
   void (*learned_unigram)(const SlotTable& table, const uint8_t* short_counts,
                           const PhiloxStream& stream, uint64_t first, const uint64_t* bits,
                           int64_t count, int64_t* out);
-  // out[k] = (counts[ids[k]] + 1) * inverse. short_counts has the ShortCount of each class.
+  // out[k] = ProbabilityOfCount(counts[ids[k]], inverse). short_counts has the ShortCount of each
+  // class.
   void (*learned_unigram_probability)(const int64_t* counts, const uint8_t* short_counts,
                                       const int64_t* ids, int64_t count, double inverse,
                                       double* out);

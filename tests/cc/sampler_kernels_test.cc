@@ -302,12 +302,24 @@ TEST_P(SamplerKernelsTest, LearnedUnigramProbability) {
       short_counts.push_back(ShortCount(one));
     }
     for (int64_t& id : ids) id = static_cast<int64_t>(random_() % counts.size());
+    double sum = 0;
+    for (const int64_t one : counts) sum += static_cast<double>(one + 1);
     std::vector<double> expected;
-    for (const int64_t id : ids) expected.push_back(static_cast<double>(counts[id] + 1) * 0.3);
+    for (const int64_t id : ids)
+      expected.push_back(static_cast<double>(counts[id] + 1) * (1 / sum));
     Output<double> out(count);
-    kernels_.learned_unigram_probability(counts.data(), short_counts.data(), ids.data(), count, 0.3,
-                                         out.data());
+    kernels_.learned_unigram_probability(counts.data(), short_counts.data(), ids.data(), count,
+                                         1 / sum, out.data());
     out.Expect(expected, std::to_string(count));
+  }
+}
+
+TEST(SlotTableTest, ProbabilityOfCountsThatOthersChanged) {
+  EXPECT_EQ(ProbabilityOfCount(4, 0.125), 0.625);
+  EXPECT_EQ(ProbabilityOfCount(100, 0.125), 1);
+  for (const int64_t count :
+       {int64_t{-2}, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()}) {
+    EXPECT_EQ(ProbabilityOfCount(count, 0.125), 0) << count;
   }
 }
 
