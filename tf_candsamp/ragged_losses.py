@@ -1,5 +1,6 @@
 """Losses whose negatives differ in number from example to example."""
 
+import numpy as np
 import tensorflow as tf
 
 from tf_candsamp import _ragged
@@ -203,6 +204,8 @@ def _ragged_loss(
     candidate_log_q,
     remove_accidental_hits,
 ):
+    if isinstance(remove_accidental_hits, np.bool_):  # no bool to TensorFlow
+        remove_accidental_hits = bool(remove_accidental_hits)
     weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
     warn_of_rounded_labels(labels, weights.rows)
     labels = _ragged.class_ids("labels", labels, vector=True, floats=True)
@@ -223,7 +226,7 @@ def _ragged_loss(
         candidate_splits=candidates.splits,
         candidate_log_q=candidate_log_q,
         candidate_log_q_splits=candidate_log_q_splits,
-        remove_accidental_hits=bool(remove_accidental_hits),
+        remove_accidental_hits=remove_accidental_hits,
         A=sum_type(inputs),
         **type_attributes(weights, biases),
     ).loss

@@ -503,6 +503,10 @@ def test_variable_that_is_not_initialized(kind, name):
 def test_remove_accidental_hits_is_a_python_bool(kind):
     with pytest.raises((TypeError, ValueError), match="remove_accidental_hits"):
         call(kind, arguments(remove_accidental_hits="no"))
+    np.testing.assert_array_equal(
+        call(kind, arguments(remove_accidental_hits=np.False_)),
+        call(kind, arguments(remove_accidental_hits=False)),
+    )
 
 
 @pytest.mark.parametrize("mode", MODES)

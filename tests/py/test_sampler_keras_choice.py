@@ -7,10 +7,12 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 import tensorflow as tf
 
+import tf_candsamp as tfcs
 from tf_candsamp import _keras_state
 
 pytestmark = pytest.mark.skipif(
@@ -66,3 +68,9 @@ def test_no_layer_is_made_where_keras_runs_on_another_backend(monkeypatch):
     assert _keras_state.keras_layer() is tf.keras.layers.Layer
     monkeypatch.setattr(tf.keras.backend, "backend", lambda: "jax")
     assert _keras_state.keras_layer() is None
+
+
+def test_another_keras_is_warned_of(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf_keras", types.ModuleType("tf_keras"))
+    with pytest.warns(UserWarning, match="TF_USE_LEGACY_KERAS=1"):
+        tfcs.UniformSampler(5)

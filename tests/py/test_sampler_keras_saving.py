@@ -7,8 +7,6 @@ import copy
 import importlib
 import json
 import pickle
-import sys
-import types
 
 import numpy as np
 import pytest
@@ -492,10 +490,3 @@ def test_modules_list_the_variables():
         assert {id(v) for v in lists} == {id(sampler.counts), id(sampler._random_state)}
     assert not sampler.trainable_variables and not module.trainable_variables
     assert list(module.submodules) == [sampler]
-
-
-@pytest.mark.skipif(not KERAS_3, reason="Keras 2 is tf_keras itself, or has none beside it")
-def test_a_keras_that_does_not_save_samplers_is_warned_of(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tf_keras", types.ModuleType("tf_keras"))
-    with pytest.warns(UserWarning, match="TF_USE_LEGACY_KERAS=1"):
-        make()
