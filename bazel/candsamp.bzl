@@ -115,7 +115,7 @@ def candsamp_isa_library(
     native.sh_test(
         name = name + "_symbols_test",
         size = "small",
-        srcs = ["//tests/cc:isa_symbols_test.sh"],
+        srcs = ["//tests/cc/testing:isa_symbols_test.sh"],
         args = [",".join(isas), "$(locations :%s_objects)" % name],
         data = [name + "_objects"],
     )
@@ -160,6 +160,15 @@ def candsamp_cc_test(name, srcs, deps = [], **kwargs):
         deps = deps + ["@local_gtest//:gtest_main"],
         **kwargs
     )
+
+def candsamp_unit_tests(library, tests):
+    """Tests of one library: {"half": [more deps]} is half_test from half_test.cc."""
+    for name, deps in tests.items():
+        candsamp_cc_test(
+            name = name + "_test",
+            srcs = [name + "_test.cc"],
+            deps = [library] + deps,
+        )
 
 def _cuda_objects_impl(ctx):
     headers = depset(

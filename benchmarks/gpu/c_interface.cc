@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "benchmarks/gpu/floors.h"
-#include "cc/cuda/accidental_hits.h"
-#include "cc/cuda/errors.h"
-#include "cc/cuda/learned_unigram.h"
-#include "cc/cuda/samplers.h"
-#include "cc/lib/fixed_unigram.h"
+#include "cc/cuda/classes/accidental_hits.h"
+#include "cc/cuda/core/errors.h"
+#include "cc/cuda/samplers/launchers.h"
+#include "cc/cuda/samplers/learned_unigram_launchers.h"
+#include "cc/lib/samplers/fixed_unigram.h"
 
 #define CANDSAMP_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -67,13 +67,13 @@ struct DeviceDistribution {
   auto With(Use use) const {
     switch (kind) {
       case kUniform:
-        return use(UniformSource(range));
+        return use(UniformView(range));
       case kLogUniform:
-        return use(LogUniformSource(range));
+        return use(LogUniformView(range));
       case kFixedUnigram:
-        return use(FixedUnigramSource(range, support, total, columns));
+        return use(FixedUnigramView(range, support, total, columns));
       default:
-        return use(LearnedUnigramSource(range, learned.counts, learned.state));
+        return use(LearnedUnigramView(range, learned.counts, learned.state));
     }
   }
 };
@@ -172,24 +172,24 @@ CANDSAMP_EXPORT void* candsamp_batch_new(const void* distribution, int64_t num_s
   const auto* from = static_cast<const DeviceDistribution*>(distribution);
   auto call = std::make_unique<Call>();
   BatchDraw draw = {};
-  draw.stream = StreamSource::Of({1, 2, 3});
+  draw.stream = StreamOrigin::Of({1, 2, 3});
   draw.num_sampled = num_sampled;
   draw.unique = unique;
   draw.exact = exact;
   draw.num_true = 1;
   draw.true_classes = true_class;
   draw.true_count = true_count;
-  const LaunchPlan plan = from->With([&](const auto& source) { return PlanBatch(source, draw); });
+  const LaunchPlan plan = from->With([&](const auto& view) { return PlanBatch(view, draw); });
   call->memory.Note(plan.error);
   void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
   call->run = [=, next = NextStream()](CudaStream stream) mutable {
     BatchDraw mine = draw;
-    mine.stream = StreamSource::Of(next());
+    mine.stream = StreamOrigin::Of(next());
     const int64_t set = static_cast<int64_t>(next.next) % sets;
     mine.candidates = candidates + set * num_sampled;
     mine.sampled_count = sampled_count + set * num_sampled;
     return from->With(
-        [&](const auto& source) { return LaunchBatch(stream, plan, source, mine, scratch); });
+        [&](const auto& view) { return LaunchBatch(stream, plan, view, mine, scratch); });
   };
   return Finished(std::move(call), error);
 }
@@ -203,7 +203,7 @@ CANDSAMP_EXPORT void* candsamp_rows_new(const void* distribution, int64_t rows,
   const auto* from = static_cast<const DeviceDistribution*>(distribution);
   auto call = std::make_unique<Call>();
   RowsDraw draw = {};
-  draw.stream = StreamSource::Of({1, 2, 3});
+  draw.stream = StreamOrigin::Of({1, 2, 3});
   draw.rows = rows;
   draw.splits = splits;
   draw.unique = unique;
@@ -215,14 +215,14 @@ CANDSAMP_EXPORT void* candsamp_rows_new(const void* distribution, int64_t rows,
   draw.expected_count = expected_count;
   const int64_t total = rows * each_sampled;
   const LaunchPlan plan =
-      from->With([&](const auto& source) { return PlanRows(source, draw, each_sampled, total); });
+      from->With([&](const auto& view) { return PlanRows(view, draw, each_sampled, total); });
   call->memory.Note(plan.error);
   void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
   call->run = [=, next = NextStream()](CudaStream stream) mutable {
     RowsDraw mine = draw;
-    mine.stream = StreamSource::Of(next());
-    return from->With([&](const auto& source) {
-      return LaunchRows(stream, plan, source, mine, each_sampled, total, scratch);
+    mine.stream = StreamOrigin::Of(next());
+    return from->With([&](const auto& view) {
+      return LaunchRows(stream, plan, view, mine, each_sampled, total, scratch);
     });
   };
   return Finished(std::move(call), error);
@@ -276,7 +276,7 @@ CANDSAMP_EXPORT void* candsamp_arithmetic_new(const void* distribution, int64_t 
   uint64_t* const sink = call->memory.Of<uint64_t>(1);
   call->run = [=](CudaStream stream) {
     return from->With(
-        [&](const auto& source) { return LaunchArithmetic(stream, source, draws, sink); });
+        [&](const auto& view) { return LaunchArithmetic(stream, view, draws, sink); });
   };
   return Finished(std::move(call), error);
 }

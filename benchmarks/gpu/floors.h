@@ -2,7 +2,7 @@
 #ifndef TF_CANDSAMP_BENCHMARKS_GPU_FLOORS_H_
 #define TF_CANDSAMP_BENCHMARKS_GPU_FLOORS_H_
 
-#include "cc/cuda/samplers.h"
+#include "cc/cuda/samplers/launchers.h"
 
 namespace candsamp {
 
@@ -11,8 +11,8 @@ int LaunchEmpty(CudaStream stream, bool together);
 
 // So many draws, of which nothing is kept: random bits and formulas, no memory. A draw from a table
 // is the random bits and which place of it they say. `sink` is a word that is not written.
-template <typename Source>
-int LaunchArithmetic(CudaStream stream, const Source& source, int64_t draws, uint64_t* sink);
+template <typename View>
+int LaunchArithmetic(CudaStream stream, const View& view, int64_t draws, uint64_t* sink);
 
 }  // namespace candsamp
 

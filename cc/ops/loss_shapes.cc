@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cc/lib/table_shape.h"
+#include "cc/lib/rows/table_shape.h"
 
 namespace candsamp {
 

@@ -15,7 +15,7 @@
 // true_classes [true_splits[i] .. true_splits[i + 1]).
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "cc/lib/unigram_weights.h"
+#include "cc/lib/samplers/unigram_weights.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/shape_inference.h"

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "cc/cuda/accidental_hits.h"
-#include "cc/cuda/all_candidates.h"
-#include "cc/cuda/copies.h"
-#include "cc/cuda/errors.h"
-#include "cc/cuda/learned_unigram.h"
-#include "cc/cuda/samplers.h"
+#include "cc/cuda/classes/accidental_hits.h"
+#include "cc/cuda/core/copies.h"
+#include "cc/cuda/core/errors.h"
+#include "cc/cuda/samplers/all_candidates.h"
+#include "cc/cuda/samplers/launchers.h"
+#include "cc/cuda/samplers/learned_unigram_launchers.h"
 
 namespace candsamp {
 
@@ -64,19 +64,19 @@ class CudaBackend {
   }
   void Free() { Need(Release(), "cudaFree"); }
 
-  template <typename Source>
-  void Batch(const Source& source, const BatchDraw& draw) {
-    const LaunchPlan plan = Planned(PlanBatch(source, draw));
-    Done(LaunchBatch(stream_, plan, source, draw, Scratch(plan)), "LaunchBatch");
+  template <typename View>
+  void Batch(const View& view, const BatchDraw& draw) {
+    const LaunchPlan plan = Planned(PlanBatch(view, draw));
+    Done(LaunchBatch(stream_, plan, view, draw, Scratch(plan)), "LaunchBatch");
   }
-  template <typename Source>
-  void Rows(const Source& source, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
-    const LaunchPlan plan = Planned(PlanRows(source, draw, most_sampled, total));
-    Done(LaunchRows(stream_, plan, source, draw, most_sampled, total, Scratch(plan)), "LaunchRows");
+  template <typename View>
+  void Rows(const View& view, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
+    const LaunchPlan plan = Planned(PlanRows(view, draw, most_sampled, total));
+    Done(LaunchRows(stream_, plan, view, draw, most_sampled, total, Scratch(plan)), "LaunchRows");
   }
-  template <typename Source>
-  void Probabilities(const Source& source, const int64_t* ids, int64_t count, float* out) {
-    Done(LaunchProbabilities(stream_, source, ids, count, out), "LaunchProbabilities");
+  template <typename View>
+  void Probabilities(const View& view, const int64_t* ids, int64_t count, float* out) {
+    Done(LaunchProbabilities(stream_, view, ids, count, out), "LaunchProbabilities");
   }
   void Build(const LearnedCounts& learned, int64_t total) {
     const LaunchPlan plan = Planned(PlanCount(learned.range, 0));

@@ -1,4 +1,4 @@
-#include "cc/cuda/errors.h"
+#include "cc/cuda/core/errors.h"
 
 #include <cuda_runtime_api.h>
 

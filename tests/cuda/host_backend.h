@@ -6,11 +6,11 @@
 #include <memory>
 #include <vector>
 
-#include "cc/cuda/accidental_hits.h"
-#include "cc/cuda/all_candidates.h"
-#include "cc/cuda/learned_unigram.h"
-#include "cc/cuda/sample_batch.h"
-#include "cc/cuda/sample_rows.h"
+#include "cc/cuda/classes/accidental_hits.h"
+#include "cc/cuda/samplers/all_candidates.h"
+#include "cc/cuda/samplers/draw_batch.h"
+#include "cc/cuda/samplers/draw_rows.h"
+#include "cc/cuda/samplers/learned_unigram_launchers.h"
 #include "tests/cuda/host_grid.h"
 
 namespace candsamp {
@@ -49,21 +49,21 @@ class HostBackend {
   }
   void Free() { memory_.clear(); }
 
-  template <typename Source>
-  void Batch(const Source& source, const BatchDraw& draw) {
+  template <typename View>
+  void Batch(const View& view, const BatchDraw& draw) {
     const BatchScratch at =
         BatchScratch::For(draw.num_sampled, draw.unique, shape_.blocks, shape_.threads);
-    SampleBatch(launcher_, shape_.blocks, source, draw, at, Scratch(at.words));
+    SampleBatch(launcher_, shape_.blocks, view, draw, at, Scratch(at.words));
   }
-  template <typename Source>
-  void Rows(const Source& source, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
+  template <typename View>
+  void Rows(const View& view, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
     const RowsScratch at =
         RowsScratch::For(draw, most_sampled, total, shape_.blocks, shape_.threads);
-    launcher_.Together(shape_.blocks, SampleRows<Source>{source, draw, at, Scratch(at.words)});
+    launcher_.Together(shape_.blocks, SampleRows<View>{view, draw, at, Scratch(at.words)});
   }
-  template <typename Source>
-  void Probabilities(const Source& source, const int64_t* ids, int64_t count, float* out) {
-    launcher_.ForEach(count, ProbabilitiesOf<Source>{source, ids, count, out});
+  template <typename View>
+  void Probabilities(const View& view, const int64_t* ids, int64_t count, float* out) {
+    launcher_.ForEach(count, ProbabilitiesOf<View>{view, ids, count, out});
   }
   void Build(const LearnedCounts& learned, int64_t total) {
     Count({learned, nullptr, 0, true, total, nullptr, nullptr});

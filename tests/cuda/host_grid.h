@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "cc/cuda/team.h"
+#include "cc/cuda/core/team.h"
 
 namespace candsamp {
 

@@ -9,63 +9,63 @@ constexpr GridShape kShape = {3, 5};
 
 }  // namespace
 
-template <typename Source>
-LaunchPlan PlanBatch(const Source&, const BatchDraw& draw) {
+template <typename View>
+LaunchPlan PlanBatch(const View&, const BatchDraw& draw) {
   return {
       0, kShape.blocks,
       8 * BatchScratch::For(draw.num_sampled, draw.unique, kShape.blocks, kShape.threads).words};
 }
-template <typename Source>
-int LaunchBatch(CudaStream, const LaunchPlan& plan, const Source& source, const BatchDraw& draw,
+template <typename View>
+int LaunchBatch(CudaStream, const LaunchPlan& plan, const View& view, const BatchDraw& draw,
                 void* scratch) {
   HostLauncher launcher(kShape);
-  SampleBatch(launcher, plan.blocks, source, draw,
+  SampleBatch(launcher, plan.blocks, view, draw,
               BatchScratch::For(draw.num_sampled, draw.unique, plan.blocks, kShape.threads),
               static_cast<uint64_t*>(scratch));
   return 0;
 }
 
-template <typename Source>
-LaunchPlan PlanRows(const Source&, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
+template <typename View>
+LaunchPlan PlanRows(const View&, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
   return {0, kShape.blocks,
           8 * RowsScratch::For(draw, most_sampled, total, kShape.blocks, kShape.threads).words};
 }
-template <typename Source>
-int LaunchRows(CudaStream, const LaunchPlan& plan, const Source& source, const RowsDraw& draw,
+template <typename View>
+int LaunchRows(CudaStream, const LaunchPlan& plan, const View& view, const RowsDraw& draw,
                int64_t most_sampled, int64_t total, void* scratch) {
   const RowsScratch at = RowsScratch::For(draw, most_sampled, total, plan.blocks, kShape.threads);
-  HostLauncher(kShape).Together(
-      plan.blocks, SampleRows<Source>{source, draw, at, static_cast<uint64_t*>(scratch)});
+  HostLauncher(kShape).Together(plan.blocks,
+                                SampleRows<View>{view, draw, at, static_cast<uint64_t*>(scratch)});
   return 0;
 }
 
-template <typename Source>
-int LaunchProbabilities(CudaStream, const Source& source, const int64_t* ids, int64_t count,
+template <typename View>
+int LaunchProbabilities(CudaStream, const View& view, const int64_t* ids, int64_t count,
                         float* out) {
-  HostLauncher(kShape).ForEach(count, ProbabilitiesOf<Source>{source, ids, count, out});
+  HostLauncher(kShape).ForEach(count, ProbabilitiesOf<View>{view, ids, count, out});
   return 0;
 }
 
-template <typename Source>
-int LaunchArithmetic(CudaStream, const Source&, int64_t, uint64_t*) {
+template <typename View>
+int LaunchArithmetic(CudaStream, const View&, int64_t, uint64_t*) {
   return 0;
 }
 
-#define CANDSAMP_ON_HOST(Source)                                                                   \
-  template LaunchPlan PlanBatch<Source>(const Source&, const BatchDraw&);                          \
-  template int LaunchBatch<Source>(CudaStream, const LaunchPlan&, const Source&, const BatchDraw&, \
-                                   void*);                                                         \
-  template LaunchPlan PlanRows<Source>(const Source&, const RowsDraw&, int64_t, int64_t);          \
-  template int LaunchRows<Source>(CudaStream, const LaunchPlan&, const Source&, const RowsDraw&,   \
-                                  int64_t, int64_t, void*);                                        \
-  template int LaunchProbabilities<Source>(CudaStream, const Source&, const int64_t*, int64_t,     \
-                                           float*);                                                \
-  template int LaunchArithmetic<Source>(CudaStream, const Source&, int64_t, uint64_t*)
+#define CANDSAMP_ON_HOST(View)                                                                 \
+  template LaunchPlan PlanBatch<View>(const View&, const BatchDraw&);                          \
+  template int LaunchBatch<View>(CudaStream, const LaunchPlan&, const View&, const BatchDraw&, \
+                                 void*);                                                       \
+  template LaunchPlan PlanRows<View>(const View&, const RowsDraw&, int64_t, int64_t);          \
+  template int LaunchRows<View>(CudaStream, const LaunchPlan&, const View&, const RowsDraw&,   \
+                                int64_t, int64_t, void*);                                      \
+  template int LaunchProbabilities<View>(CudaStream, const View&, const int64_t*, int64_t,     \
+                                         float*);                                              \
+  template int LaunchArithmetic<View>(CudaStream, const View&, int64_t, uint64_t*)
 
-CANDSAMP_ON_HOST(UniformSource);
-CANDSAMP_ON_HOST(LogUniformSource);
-CANDSAMP_ON_HOST(FixedUnigramSource);
-CANDSAMP_ON_HOST(LearnedUnigramSource);
+CANDSAMP_ON_HOST(UniformView);
+CANDSAMP_ON_HOST(LogUniformView);
+CANDSAMP_ON_HOST(FixedUnigramView);
+CANDSAMP_ON_HOST(LearnedUnigramView);
 
 LaunchPlan PlanCount(int64_t range, int64_t count) {
   return {0, kShape.blocks, 8 * (count + CountArguments::HeavyClasses(range))};

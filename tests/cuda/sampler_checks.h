@@ -18,22 +18,22 @@
 #include <utility>
 #include <vector>
 
-#include "cc/cuda/accidental_hits.h"
-#include "cc/cuda/all_candidates.h"
-#include "cc/cuda/learned_unigram.h"
-#include "cc/cuda/samplers.h"
-#include "cc/lib/accidental_hits.h"
-#include "cc/lib/draw_candidates.h"
-#include "cc/lib/fixed_unigram.h"
-#include "cc/lib/learned_unigram.h"
-#include "cc/lib/log_uniform.h"
-#include "cc/lib/ragged_draws.h"
-#include "cc/lib/uniform.h"
+#include "cc/cuda/classes/accidental_hits.h"
+#include "cc/cuda/samplers/all_candidates.h"
+#include "cc/cuda/samplers/launchers.h"
+#include "cc/cuda/samplers/learned_unigram_launchers.h"
+#include "cc/lib/classes/accidental_hits.h"
+#include "cc/lib/samplers/draw_candidates.h"
+#include "cc/lib/samplers/draw_rows.h"
+#include "cc/lib/samplers/fixed_unigram.h"
+#include "cc/lib/samplers/learned_unigram.h"
+#include "cc/lib/samplers/log_uniform.h"
+#include "cc/lib/samplers/uniform.h"
 
 namespace candsamp {
 
 // The calling thread alone.
-class SerialHost : public Host {
+class SerialRuntime : public Runtime {
  public:
   void ParallelFor(int64_t total, int64_t,
                    const std::function<void(int64_t, int64_t)>& work) override {
@@ -97,21 +97,21 @@ LearnedCounts UploadLearned(Backend& backend, const std::vector<int64_t>& counts
 
 // Calls use(source).
 template <typename Backend, typename Use>
-void WithSource(Backend& backend, const CheckedDistribution& checked, Use use) {
+void WithView(Backend& backend, const CheckedDistribution& checked, Use use) {
   const int64_t range = checked.range();
   switch (checked.kind) {
     case CheckedDistribution::kUniform:
-      return use(UniformSource(range));
+      return use(UniformView(range));
     case CheckedDistribution::kLogUniform:
-      return use(LogUniformSource(range));
+      return use(LogUniformView(range));
     case CheckedDistribution::kFixedUnigram: {
       const auto& cpu = static_cast<const FixedUnigram&>(*checked.cpu);
       const std::vector<AliasColumn> columns(cpu.columns(), cpu.columns() + range);
-      return use(FixedUnigramSource(range, cpu.support(), cpu.total(), backend.Upload(columns)));
+      return use(FixedUnigramView(range, cpu.support(), cpu.total(), backend.Upload(columns)));
     }
     case CheckedDistribution::kLearnedUnigram: {
       const LearnedCounts learned = UploadLearned(backend, checked.counts, 0);
-      return use(LearnedUnigramSource(range, learned.counts, learned.state));
+      return use(LearnedUnigramView(range, learned.counts, learned.state));
     }
   }
 }
@@ -144,7 +144,7 @@ struct BatchCase {
 template <typename Backend>
 std::string CheckBatch(Backend& backend, const CheckedDistribution& checked,
                        const BatchCase& batch) {
-  SerialHost host;
+  SerialRuntime host;
   std::vector<int64_t> ids(batch.count);
   std::vector<float> counts(batch.count), true_counts(batch.true_classes.size());
   const int64_t num_true = static_cast<int64_t>(true_counts.size());
@@ -158,7 +158,7 @@ std::string CheckBatch(Backend& backend, const CheckedDistribution& checked,
                                       static_cast<int64_t>(batch.stream.key)};
   BatchDraw draw;
   draw.stream =
-      batch.count % 2 ? StreamSource::Of(batch.stream) : StreamSource::At(backend.Upload(state));
+      batch.count % 2 ? StreamOrigin::Of(batch.stream) : StreamOrigin::At(backend.Upload(state));
   draw.num_sampled = batch.count;
   draw.unique = batch.unique;
   draw.exact = batch.exact;
@@ -167,7 +167,7 @@ std::string CheckBatch(Backend& backend, const CheckedDistribution& checked,
   draw.candidates = backend.Upload(std::vector<int64_t>(batch.count, -7));
   draw.sampled_count = backend.Upload(std::vector<float>(batch.count, -7));
   draw.true_count = backend.Upload(std::vector<float>(num_true, -7));
-  WithSource(backend, checked, [&](const auto& source) { backend.Batch(source, draw); });
+  WithView(backend, checked, [&](const auto& view) { backend.Batch(view, draw); });
   std::string problem =
       Difference("candidates", ids, backend.Download(draw.candidates, batch.count)) +
       Difference(" sampled_count", counts, backend.Download(draw.sampled_count, batch.count)) +
@@ -197,7 +197,7 @@ std::string CheckRows(Backend& backend, const CheckedDistribution& checked, cons
   const int64_t total = splits.back();
   std::vector<int64_t> ids(total);
   std::vector<float> counts(total);
-  SerialHost host;
+  SerialRuntime host;
   const RaggedDraws draws = {static_cast<int64_t>(batch.num_sampled.size()),
                              splits.data(),
                              batch.unique,
@@ -209,7 +209,7 @@ std::string CheckRows(Backend& backend, const CheckedDistribution& checked, cons
   if (!refused.empty()) return "a case that the CPU refuses: " + refused;
 
   RowsDraw draw;
-  draw.stream = StreamSource::Of(batch.stream);
+  draw.stream = StreamOrigin::Of(batch.stream);
   draw.rows = draws.rows;
   draw.splits = backend.Upload(splits);
   draw.unique = batch.unique;
@@ -220,8 +220,7 @@ std::string CheckRows(Backend& backend, const CheckedDistribution& checked, cons
   draw.true_splits = backend.Upload(true_splits);
   draw.candidates = backend.Upload(std::vector<int64_t>(total, -7));
   draw.expected_count = backend.Upload(std::vector<float>(total, -7));
-  WithSource(backend, checked,
-             [&](const auto& source) { backend.Rows(source, draw, most, total); });
+  WithView(backend, checked, [&](const auto& view) { backend.Rows(view, draw, most, total); });
   std::string problem =
       Difference("candidates", ids, backend.Download(draw.candidates, total)) +
       Difference(" expected_count", counts, backend.Download(draw.expected_count, total));
@@ -235,15 +234,14 @@ std::string CheckRows(Backend& backend, const CheckedDistribution& checked, cons
 template <typename Backend>
 std::string CheckProbabilities(Backend& backend, const CheckedDistribution& checked,
                                const std::vector<int64_t>& ids) {
-  SerialHost host;
+  SerialRuntime host;
   const int64_t count = static_cast<int64_t>(ids.size());
   std::vector<float> wanted(count);
   ExpectedCounts(host, *checked.cpu, {CountRule::kProportional, 1.0}, ids.data(), count,
                  wanted.data());
   float* const out = backend.Upload(std::vector<float>(count, -7));
-  WithSource(backend, checked, [&](const auto& source) {
-    backend.Probabilities(source, backend.Upload(ids), count, out);
-  });
+  WithView(backend, checked,
+           [&](const auto& view) { backend.Probabilities(view, backend.Upload(ids), count, out); });
   const std::string problem = Difference("probability", wanted, backend.Download(out, count));
   backend.Free();
   return problem.empty() ? "" : checked.name + ": " + problem;
@@ -292,17 +290,17 @@ std::string CheckCounting(Backend& backend, std::vector<int64_t> counts,
     classes.push_back(-1);
     classes.insert(classes.begin(), range);
     backend.Count(learned, backend.Upload(classes), static_cast<int64_t>(classes.size()));
-    SerialHost host;
+    SerialRuntime host;
     std::vector<int64_t> ids(draws);
     std::vector<float> expected(draws);
     const PhiloxStream stream = {k, 1, 2};
     DrawCandidates(host, cpu, stream, {draws, false, false}, ids.data(), expected.data());
     BatchDraw draw = {};
-    draw.stream = StreamSource::Of(stream);
+    draw.stream = StreamOrigin::Of(stream);
     draw.num_sampled = draws;
     draw.candidates = backend.Upload(std::vector<int64_t>(draws));
     draw.sampled_count = backend.Upload(std::vector<float>(draws));
-    backend.Batch(LearnedUnigramSource(range, learned.counts, learned.state), draw);
+    backend.Batch(LearnedUnigramView(range, learned.counts, learned.state), draw);
     problem = CompareTables(backend, cpu, learned) +
               Difference(" counts", counts, backend.Download(learned.counts, range)) +
               Difference(" candidates", ids, backend.Download(draw.candidates, draws)) +
@@ -316,7 +314,7 @@ std::string CheckCounting(Backend& backend, std::vector<int64_t> counts,
 template <typename Backend>
 std::string CheckHits(Backend& backend, const std::vector<int64_t>& true_classes, int64_t row_size,
                       const std::vector<int64_t>& candidates) {
-  SerialHost host;
+  SerialRuntime host;
   const CandidatePositions positions(host, candidates.data(),
                                      static_cast<int64_t>(candidates.size()));
   std::vector<int32_t> rows;
@@ -348,9 +346,8 @@ std::string CheckWhatIsNoClass(Backend& backend, const CheckedDistribution& chec
   const std::vector<int64_t> ids = {-1, checked.range(), INT64_MIN, INT64_MAX};
   const int64_t count = static_cast<int64_t>(ids.size());
   float* const out = backend.Upload(std::vector<float>(count, -7));
-  WithSource(backend, checked, [&](const auto& source) {
-    backend.Probabilities(source, backend.Upload(ids), count, out);
-  });
+  WithView(backend, checked,
+           [&](const auto& view) { backend.Probabilities(view, backend.Upload(ids), count, out); });
   std::string problem;
   for (const float p : backend.Download(out, count)) {
     if (!std::isnan(p)) problem = checked.name + ": what is no class has a probability";
@@ -368,7 +365,7 @@ std::string CheckTooFewClasses(Backend& backend, int64_t range, bool unique, boo
   for (int64_t k = 0; k < range - left; ++k) true_classes[k] = range - 1 - k;
   const int64_t total = asked + 2, num_true = static_cast<int64_t>(true_classes.size());
   RowsDraw draw = {};
-  draw.stream = StreamSource::Of({1, 2, 3});
+  draw.stream = StreamOrigin::Of({1, 2, 3});
   draw.rows = 2;
   draw.splits = backend.Upload(std::vector<int64_t>{0, asked, total});
   draw.unique = unique;
@@ -379,7 +376,7 @@ std::string CheckTooFewClasses(Backend& backend, int64_t range, bool unique, boo
   draw.true_splits = backend.Upload(std::vector<int64_t>{0, num_true, num_true});
   draw.candidates = backend.Upload(std::vector<int64_t>(total, -7));
   draw.expected_count = backend.Upload(std::vector<float>(total, -7));
-  backend.Rows(UniformSource(range), draw, asked, total);
+  backend.Rows(UniformView(range), draw, asked, total);
   const std::vector<int64_t> ids = backend.Download(draw.candidates, total);
   const std::vector<float> counts = backend.Download(draw.expected_count, total);
   backend.Free();

@@ -66,8 +66,8 @@ TEST_P(SamplersTest, CountsOfWhatIsNoClassAreNan) {
   const CheckedDistribution checked = cases.Distribution(GetParam(), 10);
   const std::vector<int64_t> ids = {-1, 10, INT64_MIN, INT64_MAX};
   float* const out = backend.Upload(std::vector<float>(ids.size()));
-  WithSource(backend, checked, [&](const auto& source) {
-    backend.Probabilities(source, backend.Upload(ids), ids.size(), out);
+  WithView(backend, checked, [&](const auto& view) {
+    backend.Probabilities(view, backend.Upload(ids), ids.size(), out);
   });
   for (const float p : backend.Download(out, ids.size())) EXPECT_TRUE(std::isnan(p));
 }
@@ -147,7 +147,7 @@ TEST(RowsTest, WhatIsMissingIsMinusOne) {
   for (const bool unique : {false, true}) {
     HostBackend backend({2, 4});
     RowsDraw draw = {};
-    draw.stream = StreamSource::Of({1, 2, 3});
+    draw.stream = StreamOrigin::Of({1, 2, 3});
     draw.rows = 2;
     draw.splits = backend.Upload(std::vector<int64_t>{0, 3, 5});
     draw.unique = unique;
@@ -157,7 +157,7 @@ TEST(RowsTest, WhatIsMissingIsMinusOne) {
     draw.true_splits = backend.Upload(std::vector<int64_t>{0, 3, 5});
     draw.candidates = backend.Upload(std::vector<int64_t>(5));
     draw.expected_count = backend.Upload(std::vector<float>(5));
-    backend.Rows(UniformSource(unique ? 5 : 3), draw, 3, 5);
+    backend.Rows(UniformView(unique ? 5 : 3), draw, 3, 5);
     const std::vector<int64_t> ids = backend.Download(draw.candidates, 5);
     const std::vector<float> counts = backend.Download(draw.expected_count, 5);
     for (int k = 0; k < 5; ++k) {

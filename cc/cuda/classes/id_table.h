@@ -1,0 +1,65 @@
+// A hash table of the classes that were drawn, each with its first draw.
+#ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ID_TABLE_H_
+#define TF_CANDSAMP_CC_CUDA_CLASSES_ID_TABLE_H_
+
+#include "cc/cuda/core/device.h"
+#include "cc/lib/sampler_math/sampler_formulas.h"
+
+namespace candsamp {
+
+class IdTable {
+ public:
+  // A table that can hold `wanted` classes and, while there is Room, those of draws beyond.
+  static CANDSAMP_METHOD int64_t Slots(int64_t wanted) { return 4 * wanted + 16; }
+  // REQUIRES: memory of 2 * slots words.
+  CANDSAMP_DEVICE IdTable(uint64_t* memory, int64_t slots)
+      : classes_(memory), firsts_(memory + slots), slots_(slots) {}
+
+  // How many more may be inserted.
+  CANDSAMP_DEVICE int64_t Room(int64_t held) const { return slots_ / 4 * 3 - held; }
+
+  template <typename Team>
+  CANDSAMP_DEVICE void Clear(const Team& team) {
+    for (int64_t k = team.rank(); k < slots_; k += team.size()) classes_[k] = firsts_[k] = kEmpty;
+  }
+
+  // Notes the draw of a class; returns the class's slot.
+  CANDSAMP_DEVICE int64_t Insert(uint64_t id, uint64_t draw) {
+    int64_t at = First(id);
+    for (;; at = Next(at)) {
+      uint64_t found = AtomicLoad(&classes_[at]);
+      if (found == kEmpty) found = AtomicReplace(&classes_[at], kEmpty, id);
+      if (found == kEmpty || found == id) break;
+    }
+    AtomicMin(&firsts_[at], draw);
+    return at;
+  }
+
+  // Whether `draw` is the first one of the slot's class. REQUIRES: a barrier since Insert.
+  CANDSAMP_DEVICE bool IsFirst(int64_t slot, uint64_t draw) const { return firsts_[slot] == draw; }
+
+  // REQUIRES: a barrier since Insert.
+  CANDSAMP_DEVICE bool Contains(uint64_t id) const {
+    for (int64_t at = First(id);; at = Next(at)) {
+      if (classes_[at] == id) return true;
+      if (classes_[at] == kEmpty) return false;
+    }
+  }
+
+ private:
+  static constexpr uint64_t kEmpty = ~uint64_t{0};
+
+  CANDSAMP_DEVICE int64_t First(uint64_t id) const {
+    return static_cast<int64_t>(
+        HighProduct(id * 0x9e3779b97f4a7c15, static_cast<uint64_t>(slots_)));
+  }
+  CANDSAMP_DEVICE int64_t Next(int64_t at) const { return at + 1 == slots_ ? 0 : at + 1; }
+
+  uint64_t* classes_;
+  uint64_t* firsts_;
+  int64_t slots_;
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_CLASSES_ID_TABLE_H_

@@ -1,0 +1,73 @@
+// What device code needs of its compiler. All of it also compiles for the host, where tests run it
+// on threads.
+#ifndef TF_CANDSAMP_CC_CUDA_CORE_DEVICE_H_
+#define TF_CANDSAMP_CC_CUDA_CORE_DEVICE_H_
+
+#include <stdint.h>
+
+#include "cc/lib/core/host_device.h"
+
+#ifdef __CUDACC__
+#define CANDSAMP_DEVICE __device__
+#else
+#define CANDSAMP_DEVICE
+#endif
+
+namespace candsamp {
+
+// Atomic operations on memory that several threads use between two barriers. They order nothing
+// else: that is what barriers are for.
+CANDSAMP_DEVICE inline uint64_t AtomicAdd(uint64_t* at, uint64_t value) {
+#ifdef __CUDA_ARCH__
+  return atomicAdd(reinterpret_cast<unsigned long long*>(at), value);
+#else
+  return __atomic_fetch_add(at, value, __ATOMIC_RELAXED);
+#endif
+}
+
+// Puts `value` there if it finds `expected`; returns what it finds.
+CANDSAMP_DEVICE inline uint64_t AtomicReplace(uint64_t* at, uint64_t expected, uint64_t value) {
+#ifdef __CUDA_ARCH__
+  return atomicCAS(reinterpret_cast<unsigned long long*>(at), expected, value);
+#else
+  __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+  return expected;
+#endif
+}
+
+CANDSAMP_DEVICE inline void AtomicMin(uint64_t* at, uint64_t value) {
+#ifdef __CUDA_ARCH__
+  atomicMin(reinterpret_cast<unsigned long long*>(at), value);
+#else
+  uint64_t found = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (value < found && !__atomic_compare_exchange_n(at, &found, value, false, __ATOMIC_RELAXED,
+                                                       __ATOMIC_RELAXED)) {
+  }
+#endif
+}
+
+CANDSAMP_DEVICE inline void AtomicMax(uint64_t* at, uint64_t value) {
+#ifdef __CUDA_ARCH__
+  atomicMax(reinterpret_cast<unsigned long long*>(at), value);
+#else
+  uint64_t found = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (value > found && !__atomic_compare_exchange_n(at, &found, value, false, __ATOMIC_RELAXED,
+                                                       __ATOMIC_RELAXED)) {
+  }
+#endif
+}
+
+CANDSAMP_DEVICE inline uint64_t AtomicLoad(const uint64_t* at) {
+#ifdef __CUDA_ARCH__
+  return *static_cast<const volatile uint64_t*>(at);
+#else
+  return __atomic_load_n(at, __ATOMIC_RELAXED);
+#endif
+}
+
+CANDSAMP_FORMULA int64_t Least(int64_t a, int64_t b) { return a < b ? a : b; }
+CANDSAMP_FORMULA int64_t Most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_CORE_DEVICE_H_

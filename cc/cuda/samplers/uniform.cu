@@ -1,0 +1,8 @@
+// Draws from UniformView on a device.
+#include "cc/cuda/samplers/launchers.cu.h"
+
+namespace candsamp {
+
+CANDSAMP_INSTANTIATE(UniformView);
+
+}  // namespace candsamp

@@ -1,8 +1,0 @@
-// Draws from UniformSource on a device.
-#include "cc/cuda/samplers.cu.h"
-
-namespace candsamp {
-
-CANDSAMP_INSTANTIATE(UniformSource);
-
-}  // namespace candsamp

@@ -1,0 +1,18 @@
+#include "cc/kernels/gpu/gpu_stream.h"
+
+#include "cc/cuda/core/errors.h"
+#include "tensorflow/core/framework/device_base.h"
+#include "xla/stream_executor/stream.h"
+
+namespace candsamp {
+
+void* GpuStream(tensorflow::OpKernelContext* context) {
+  return context->op_device_context()->stream()->platform_specific_handle().stream;
+}
+
+absl::Status GpuStatus(int cuda_error) {
+  if (cuda_error == 0) return absl::OkStatus();
+  return absl::InternalError(CudaErrorText(cuda_error));
+}
+
+}  // namespace candsamp

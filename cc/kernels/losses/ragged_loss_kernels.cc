@@ -1,0 +1,156 @@
+// Forward kernels of the ragged losses.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "cc/kernels/losses/loss_inputs.h"
+#include "cc/kernels/losses/ragged_inputs.h"
+#include "cc/lib/losses/ragged_backward.h"
+#include "cc/lib/losses/ragged_forward.h"
+
+namespace candsamp {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+template <typename T, typename W, LossKind kKind>
+class RaggedLossOp : public OpKernel {
+ public:
+  using A = Accumulator<W>;
+
+  explicit RaggedLossOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) const {
+    LossArguments<W> arguments;
+    TF_RETURN_IF_ERROR(arguments.Open(context));
+    const RowTable<W>& weights = arguments.weights;
+    const RowTable<W>& biases = arguments.biases;
+    const Tensor* inputs = arguments.inputs;
+
+    RaggedBatch batch;
+    batch.rows = inputs->dim_size(0);
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "labels", batch.rows, &batch.labels));
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(
+        ReadLogQ(context, "label_log_q", "labels", batch.labels, batch.rows, &batch.label_log_q));
+    TF_RETURN_IF_ERROR(ReadLogQ(context, "candidate_log_q", "candidates", batch.candidates,
+                                batch.rows, &batch.candidate_log_q));
+    TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("labels", batch.labels, batch.rows, weights.rows())));
+    TF_RETURN_IF_ERROR(
+        ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
+    TF_RETURN_IF_ERROR(ToStatus(CheckLabelLogQ(batch.label_log_q, batch.labels, batch.rows)));
+    TF_RETURN_IF_ERROR(
+        ToStatus(CheckCandidateLogQ(batch.candidate_log_q, batch.candidates, batch.rows)));
+    if (kKind == LossKind::kSoftmax) {
+      TF_RETURN_IF_ERROR(ToStatus(CheckNoEmptyRow("labels", batch.labels, batch.rows)));
+    }
+
+    Tensor *loss, *label_logit_grad, *candidate_logit_grad, *unscaled_inputs_grad;
+    TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "label_logit_grad", TensorShape({batch.num_labels()}), &label_logit_grad));
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "candidate_logit_grad", TensorShape({batch.num_candidates()}), &candidate_logit_grad));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("unscaled_inputs_grad", inputs->shape(), &unscaled_inputs_grad));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
+
+    RaggedLossForward(runtime, kKind, batch, Widened<T>(runtime, *inputs), weights, biases,
+                      remove_accidental_hits_,
+                      RaggedLossOutput<A>{MutableData<A>(loss), MutableData<A>(label_logit_grad),
+                                          MutableData<A>(candidate_logit_grad),
+                                          MutableData<A>(unscaled_inputs_grad)});
+    return absl::OkStatus();
+  }
+
+  bool remove_accidental_hits_;
+};
+
+template <typename T, typename W>
+class RaggedLogitsOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) const {
+    LossArguments<W> arguments;
+    TF_RETURN_IF_ERROR(arguments.Open(context));
+    const RowTable<W>& weights = arguments.weights;
+    const RowTable<W>& biases = arguments.biases;
+    const Tensor* inputs = arguments.inputs;
+
+    RaggedBatch batch = {};
+    batch.rows = inputs->dim_size(0);
+    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(
+        ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
+
+    Tensor* logits;
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("logits", TensorShape({batch.num_candidates()}), &logits));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
+    NarrowedOutput<T> narrowed_logits(runtime, logits);
+    RaggedLogits(runtime, batch, Widened<T>(runtime, *inputs), weights, biases,
+                 narrowed_logits.values());
+    narrowed_logits.Store();
+    return OutputRows(context, runtime, batch, weights, arguments.weights_in_variable());
+  }
+
+  // A variable may have changed by the time of the gradient, so its rows are kept.
+  static absl::Status OutputRows(OpKernelContext* context, OpRuntime& runtime,
+                                 const RaggedBatch& batch, const RowTable<W>& weights, bool keep) {
+    const int64_t depth = weights.depth();
+    Tensor *rows, *row_ids;
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "row_ids", TensorShape({keep ? batch.num_candidates() : 0}), &row_ids));
+    if (!keep) return context->allocate_output("rows", TensorShape({0, depth}), &rows);
+    const auto groups = RankCandidates(runtime, batch.candidates.values, batch.num_candidates(),
+                                       weights.rows(), MutableData<int64_t>(row_ids));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("rows", TensorShape({groups.size(), depth}), &rows));
+    W* out = MutableData<W>(rows);
+    runtime.ParallelFor(groups.size(), depth, [&](int64_t begin, int64_t end) {
+      for (int64_t g = begin; g < end; ++g) {
+        if (g + kRowsAhead < end) FetchRow(weights.Row(groups.classes()[g + kRowsAhead]), depth);
+        std::copy_n(weights.Row(groups.classes()[g]), depth, out + g * depth);
+      }
+    });
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace
+
+#define CANDSAMP_REGISTER_LOSS(name, T, W, kind)                                            \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER(name, T, W).TypeConstraint<Accumulator<W>>("A"), \
+                          RaggedLossOp<T, W, kind>);
+
+#define CANDSAMP_REGISTER(T, W)                                                                 \
+  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedSampledSoftmaxLoss", T, W, LossKind::kSoftmax)         \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedSampledSoftmaxLoss", T, W, LossKind::kSoftmax) \
+  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedNceLoss", T, W, LossKind::kNce)                        \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedNceLoss", T, W, LossKind::kNce)                \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogits", T, W),             \
+                          RaggedLogitsOp<T, W>);                                                \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceRaggedCandidateLogits", T, W),     \
+                          RaggedLogitsOp<T, W>);
+
+CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
+
+}  // namespace candsamp

@@ -1,0 +1,223 @@
+// Forward kernels of the losses whose rows share their candidates.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "cc/kernels/losses/class_table_slices.h"
+#include "cc/kernels/losses/loss_inputs.h"
+#include "cc/kernels/losses/matrix_loops_for.h"
+#include "cc/lib/classes/distinct_classes.h"
+#include "cc/lib/classes/log_q.h"
+#include "cc/lib/losses/sampled_forward.h"
+
+namespace candsamp {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+
+// Where among ids or counts the error is: a matrix's are named by row, a vector's by position.
+std::string Place(const Tensor& ids, int64_t k) {
+  return ids.dims() == 2 ? absl::StrCat(" in row ", k / ids.dim_size(1))
+                         : absl::StrCat(" at position ", k);
+}
+
+// Every id must be in [0, classes). `given`: whether num_classes says so, not the tables' rows.
+absl::Status CheckIds(const char* name, const Tensor& ids, int64_t classes, bool given) {
+  const int64_t* values = Data<int64_t>(ids);
+  const uint64_t limit = static_cast<uint64_t>(classes);
+  bool valid = true;
+  for (int64_t k = 0; k < ids.NumElements(); ++k) valid &= static_cast<uint64_t>(values[k]) < limit;
+  if (valid) return absl::OkStatus();
+  int64_t k = 0;
+  while (static_cast<uint64_t>(values[k]) < limit) ++k;
+  const std::string range =
+      given ? absl::StrCat("[0, num_classes = ", classes, ")")
+            : absl::StrCat("[0, ", classes, "), the rows that weights and biases have");
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " must hold class ids in ", range, ", got ", values[k], Place(ids, k)));
+}
+
+// Writes the logs of the expected counts of `classes`, which must be finite. Counts have the shape
+// of the classes or broadcast to it. `if_zero`: what to say of a count of 0.
+template <typename A>
+absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, const Tensor& classes,
+                      const char* if_zero, A* logs) {
+  // Where the count of a class is: a stride is 0 along what is broadcast.
+  int64_t strides[2] = {0, 0}, step = 1;
+  const int missing = classes.dims() - counts.dims();
+  bool fits = missing >= 0;
+  for (int d = counts.dims() - 1; fits && d >= 0; step *= counts.dim_size(d--)) {
+    fits = counts.dim_size(d) == classes.dim_size(d + missing) || counts.dim_size(d) == 1;
+    if (counts.dim_size(d) != 1) strides[d + missing] = step;
+  }
+  if (!fits) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " must have the shape of ", of, ", ", classes.shape().DebugString(),
+                     ", or broadcast to it, got shape ", counts.shape().DebugString()));
+  }
+  const int64_t columns = classes.dims() == 2 ? classes.dim_size(1) : 1;
+  const auto count_of = [&](int64_t k) {
+    return Data<A>(counts)[k / columns * strides[0] + k % columns * strides[1]];
+  };
+  const int64_t size = classes.NumElements();
+  for (int64_t k = 0; k < size; ++k) {
+    // TensorFlow's threads take subnormal numbers for 0; std::log does not.
+    logs[k] = std::log(count_of(k) < std::numeric_limits<A>::min() ? A(0) : count_of(k));
+  }
+  const int64_t bad = FindNotFinite(logs, size);
+  if (bad == size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      name, " must be positive and finite, got ", count_of(bad), " for class ",
+      Data<int64_t>(classes)[bad], Place(classes, bad), count_of(bad) == A(0) ? if_zero : ""));
+}
+
+template <typename T, typename W, LossKind kKind>
+class SampledLossOp : public OpKernel {
+ public:
+  using A = Accumulator<W>;
+
+  explicit SampledLossOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("num_classes", &num_classes_));
+    OP_REQUIRES_OK(context, context->GetAttr("num_sampled", &num_sampled_));
+    OP_REQUIRES_OK(context, context->GetAttr("num_true", &num_true_));
+    OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
+    OP_REQUIRES_OK(context, context->GetAttr("recompute", &recompute_));
+    OP_REQUIRES_OK(context, ReadPartition(context, &partition_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) const {
+    LossArguments<W> arguments;
+    TF_RETURN_IF_ERROR(arguments.OpenPadded(context, partition_, num_classes_));
+    const RowTable<W>& weights = arguments.weights;
+    const RowTable<W>& biases = arguments.biases;
+    const Tensor& inputs = *arguments.inputs;
+    const Tensor *labels, *candidates, *true_counts, *sampled_counts;
+    TF_RETURN_IF_ERROR(context->input("labels", &labels));
+    TF_RETURN_IF_ERROR(context->input("sampled_candidates", &candidates));
+    TF_RETURN_IF_ERROR(context->input("true_expected_count", &true_counts));
+    TF_RETURN_IF_ERROR(context->input("sampled_expected_count", &sampled_counts));
+    TF_RETURN_IF_ERROR(CheckShapes(inputs.dim_size(0), *labels, *candidates));
+    const bool given = num_classes_ != kUnknownSize;
+    const int64_t classes = given ? num_classes_ : arguments.classes();
+    TF_RETURN_IF_ERROR(CheckIds("labels", *labels, classes, given));
+    TF_RETURN_IF_ERROR(CheckIds("sampled_candidates", *candidates, classes, given));
+    A* label_log_q = runtime.Allocate<A>(labels->NumElements());
+    TF_RETURN_IF_ERROR(
+        ReadLogs("true_expected_count", *true_counts, "labels", *labels, kNeverDrawn, label_log_q));
+    Tensor* sample_offsets;
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("sample_offsets", candidates->shape(), &sample_offsets));
+    A* offsets = MutableData<A>(sample_offsets);
+    TF_RETURN_IF_ERROR(ReadLogs("sampled_expected_count", *sampled_counts, "sampled_candidates",
+                                *candidates, "", offsets));
+    for (int64_t k = 0; k < candidates->NumElements(); ++k) {
+      const A bias = biases.empty() ? A(0) : Widen(*biases.Row(Data<int64_t>(*candidates)[k]));
+      offsets[k] = OffsetOf(bias, offsets[k]);
+    }
+
+    SampledBatch batch = {};
+    batch.kind = kKind;
+    batch.remove_accidental_hits = remove_accidental_hits_;
+    batch.rows = inputs.dim_size(0);
+    batch.num_true = num_true_;
+    batch.num_sampled = candidates->NumElements();
+    const int64_t* class_ids;
+    TF_RETURN_IF_ERROR(NumberClasses(context, runtime, *labels, *candidates, &batch, &class_ids));
+    const SampledLogits<A> logits(runtime, batch, offsets);
+    Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes;
+    const TensorShape stored({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});
+    const TensorShape by_block({logits.columns().count(), batch.rows});
+    TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
+    TF_RETURN_IF_ERROR(context->allocate_output(
+        "class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("label_logit_grad", labels->shape(), &label_logit_grad));
+    TF_RETURN_IF_ERROR(context->allocate_output("scales", by_block, &scales));
+    TF_RETURN_IF_ERROR(context->allocate_output("slopes", stored, &slopes));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
+
+    SampledLossForward<W>(
+        runtime, logits, MatrixLoopsFor<T, A>(), class_ids, label_log_q,
+        Widened<T>(runtime, inputs), weights, biases,
+        SampledLossOutput<W>{MutableData<A>(loss), MutableData<W>(class_rows),
+                             MutableData<A>(label_logit_grad), MutableData<A>(scales),
+                             recompute_ ? nullptr : MutableData<A>(slopes)});
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckShapes(int64_t rows, const Tensor& labels, const Tensor& candidates) const {
+    if (labels.dims() != 2 || labels.dim_size(0) != rows || labels.dim_size(1) != num_true_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("labels must have a row for each of inputs and num_true columns, [", rows,
+                       ", ", num_true_, "], got shape ", labels.shape().DebugString()));
+    }
+    if (candidates.dims() != 1) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "sampled_candidates must be a vector, got shape ", candidates.shape().DebugString()));
+    }
+    if (num_sampled_ >= 0 && candidates.NumElements() != num_sampled_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("sampled_candidates must hold num_sampled = ", num_sampled_,
+                       " classes, got ", candidates.NumElements()));
+    }
+    return absl::OkStatus();
+  }
+
+  // Writes class_ids, label_classes and sample_columns, and into `batch` what they are.
+  static absl::Status NumberClasses(OpKernelContext* context, OpRuntime& runtime,
+                                    const Tensor& labels, const Tensor& candidates,
+                                    SampledBatch* batch, const int64_t** class_ids) {
+    Tensor *label_classes, *sample_columns, *ids;
+    TF_RETURN_IF_ERROR(context->allocate_output("label_classes", labels.shape(), &label_classes));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("sample_columns", candidates.shape(), &sample_columns));
+    DistinctClasses distinct(runtime, candidates.NumElements() + labels.NumElements());
+    const auto number = [&](const Tensor& from, Tensor* to) {
+      int64_t* numbers = MutableData<int64_t>(to);
+      for (int64_t k = 0; k < from.NumElements(); ++k) {
+        numbers[k] = distinct.Insert(Data<int64_t>(from)[k]);
+      }
+      return numbers;
+    };
+    batch->sample_columns = number(candidates, sample_columns);
+    batch->columns = distinct.size();
+    batch->label_classes = number(labels, label_classes);
+    batch->classes = distinct.size();
+    TF_RETURN_IF_ERROR(context->allocate_output("class_ids", TensorShape({distinct.size()}), &ids));
+    std::copy_n(distinct.ids(), distinct.size(), MutableData<int64_t>(ids));
+    *class_ids = Data<int64_t>(*ids);
+    return absl::OkStatus();
+  }
+
+  int64_t num_classes_, num_sampled_, num_true_;
+  bool remove_accidental_hits_, recompute_;
+  Partition partition_;
+};
+
+}  // namespace
+
+#define CANDSAMP_REGISTER_LOSS(name, T, W, kind)                                            \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER(name, T, W).TypeConstraint<Accumulator<W>>("A"), \
+                          SampledLossOp<T, W, kind>);
+
+#define CANDSAMP_REGISTER(T, W)                                                           \
+  CANDSAMP_REGISTER_LOSS("Candsamp>SampledSoftmaxLoss", T, W, LossKind::kSoftmax)         \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceSampledSoftmaxLoss", T, W, LossKind::kSoftmax) \
+  CANDSAMP_REGISTER_LOSS("Candsamp>NceLoss", T, W, LossKind::kNce)                        \
+  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceNceLoss", T, W, LossKind::kNce)
+
+CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
+
+}  // namespace candsamp

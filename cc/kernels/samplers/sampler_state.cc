@@ -1,0 +1,160 @@
+#include "cc/kernels/samplers/sampler_state.h"
+
+#include <algorithm>
+
+#include "cc/kernels/samplers/draw_outputs.h"
+#include "cc/lib/samplers/unigram_weights.h"
+
+namespace candsamp {
+
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::Var;
+
+absl::Status CheckUnigramTensor(const Tensor& weights) {
+  if (weights.dtype() != tensorflow::DT_FLOAT || weights.dims() != 1 || weights.NumElements() < 1 ||
+      weights.NumElements() > kMostUnigrams) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unigrams must be a float vector of 1 to ", kMostUnigrams, " weights, got ",
+        tensorflow::DataTypeString(weights.dtype()), " of shape ", weights.shape().DebugString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCountsTensor(const Tensor& counts) {
+  const int64_t range = counts.NumElements();
+  if (counts.dtype() != tensorflow::DT_INT64 || counts.dims() != 1 || range < 1 ||
+      range > kMostLearnedClasses) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "counts must be an int64 vector of 1 to ", kMostLearnedClasses, " values, got ",
+        tensorflow::DataTypeString(counts.dtype()), " of shape ", counts.shape().DebugString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCounts(const int64_t* counts, int64_t range) {
+  const int64_t bad = LearnedUnigram::FirstBadCount(counts, range);
+  if (bad < 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "counts must not be negative, and with one more for each class sum to at most 2^62, got ",
+      counts[bad], " for class ", bad));
+}
+
+// Of source(), which has the values of `weights`.
+template <typename Source>
+absl::Status FixedUnigramState::Build(const Tensor& weights, Source source) {
+  built_.reset();
+  TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
+  TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(Data<float>(weights), weights.NumElements())));
+  built_ = std::make_shared<Built>(source());
+  return absl::OkStatus();
+}
+
+absl::Status FixedUnigramState::Get(const Tensor& weights,
+                                    std::shared_ptr<const FixedUnigram>* distribution) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!built_ || !VariableSnapshot::IsSame(built_->weights, weights))
+    TF_RETURN_IF_ERROR(Build(weights, [&] { return weights; }));
+  *distribution = Current();
+  return absl::OkStatus();
+}
+
+absl::Status FixedUnigramState::Get(Var* weights,
+                                    std::shared_ptr<const FixedUnigram>* distribution) {
+  {
+    std::shared_lock<tensorflow::mutex> variable_lock(*weights->mu());
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (built_ && from_.IsCurrent(weights)) {
+      *distribution = Current();
+      return absl::OkStatus();
+    }
+  }
+  std::lock_guard<tensorflow::mutex> variable_lock(*weights->mu());
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!built_ || !from_.Settle(weights)) {
+    if (!weights->is_initialized) {
+      return absl::FailedPreconditionError("weights is a variable that is not initialized");
+    }
+    built_.reset();
+    from_.Clear();
+    const Tensor& now = *weights->tensor();
+    TF_RETURN_IF_ERROR(Build(now, [&] {
+      return std::vector<float>(Data<float>(now), Data<float>(now) + now.NumElements());
+    }));
+    from_.Set(weights);
+  }
+  *distribution = Current();
+  return absl::OkStatus();
+}
+
+absl::Status LearnedUnigramState::BringUpToDate(Var* counts) {
+  if (distribution_ && from_.Settle(counts)) {
+    distribution_->MoveTo(MutableData<int64_t>(counts->tensor()));
+    return absl::OkStatus();
+  }
+  distribution_.reset();
+  from_.Clear();
+  if (!counts->is_initialized) {
+    return absl::FailedPreconditionError("counts is a variable that is not initialized");
+  }
+  TF_RETURN_IF_ERROR(CheckCountsTensor(*counts->tensor()));
+  int64_t* values = MutableData<int64_t>(counts->tensor());
+  const int64_t range = counts->tensor()->NumElements();
+  TF_RETURN_IF_ERROR(CheckCounts(values, range));
+  distribution_ = std::make_unique<LearnedUnigram>(values, range);
+  from_.Set(counts);
+  return absl::OkStatus();
+}
+
+absl::Status LearnedUnigramState::Count(OpKernelContext* context, Var* counts, const char* name,
+                                        const Tensor& classes) {
+  std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
+  TF_RETURN_IF_ERROR(BringUpToDate(counts));
+  TF_RETURN_IF_ERROR(CheckClasses(name, classes, distribution_->range()));
+  if (classes.NumElements() > kMostLearnedCount - distribution_->total()) {
+    return absl::InvalidArgumentError(absl::StrCat("counts must sum to at most 2^62, got ",
+                                                   distribution_->total(), " and ",
+                                                   classes.NumElements(), " more"));
+  }
+  // Readers of the variable, such as a checkpoint being written, may hold its tensor.
+  from_.Release();
+  if (!counts->tensor()->RefCountIsOne()) {
+    Tensor copy;
+    const absl::Status allocated =
+        context->allocate_temp(tensorflow::DT_INT64, counts->tensor()->shape(), &copy);
+    if (!allocated.ok()) {
+      distribution_.reset();
+      return allocated;
+    }
+    std::copy_n(Data<int64_t>(*counts->tensor()), copy.NumElements(), MutableData<int64_t>(&copy));
+    *counts->tensor() = copy;
+    distribution_->MoveTo(MutableData<int64_t>(counts->tensor()));
+  }
+  const int64_t* const ids = Data<int64_t>(classes);
+  // As if nothing had been counted.
+  const auto forget = [&] {
+    int64_t* const values = MutableData<int64_t>(counts->tensor());
+    for (int64_t k = 0; k < classes.NumElements(); ++k) --values[ids[k]];
+    distribution_.reset();
+    from_.Clear();
+  };
+  bool added;
+  try {
+    added = distribution_->Add(ids, classes.NumElements());
+  } catch (...) {
+    forget();
+    throw;
+  }
+  if (!added) {
+    forget();
+    TF_RETURN_IF_ERROR(
+        CheckCounts(Data<int64_t>(*counts->tensor()), counts->tensor()->NumElements()));
+    return absl::InvalidArgumentError(absl::StrCat("counts must sum to at most 2^62, and ",
+                                                   classes.NumElements(), " more exceed that"));
+  }
+  for (int64_t k = 0; k < classes.NumElements(); ++k) from_.AddedOne(ids[k]);
+  from_.Retake(counts);
+  return absl::OkStatus();
+}
+
+}  // namespace candsamp

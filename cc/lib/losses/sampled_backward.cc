@@ -1,0 +1,265 @@
+// The backward pass of the losses with shared candidates.
+//
+// Panel by panel of columns: the slopes of a block's logits, which were kept or are computed again,
+// are scaled to gradients, multiplied with the candidates' rows into the gradient of the inputs,
+// and packed; then the panel's columns are multiplied with the inputs into gradients of candidates'
+// rows. Those may take the place of the rows, which are not needed any more.
+//
+// A label that is among the candidates adds its gradient to the matrix. The other labels' rows are
+// summed apart.
+#include "cc/lib/losses/sampled_backward.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <vector>
+
+#include "cc/lib/losses/packed_blocks.h"
+#include "cc/lib/losses/ragged_backward.h"
+#include "cc/lib/rows/row_loops.h"
+
+namespace candsamp {
+namespace {
+
+// The occurrences of labels that are no candidates.
+template <typename A>
+class OtherLabels {
+ public:
+  OtherLabels(const SampledBatch& batch, const A* gradient, const A* row_factor)
+      : batch_(batch), gradient_(gradient), row_factor_(row_factor) {
+    for (int64_t k = 0; k < batch.num_labels(); ++k) {
+      if (batch.label_classes[k] >= batch.columns) labels_.push_back(k);
+    }
+  }
+
+  int64_t size() const { return static_cast<int64_t>(labels_.size()); }
+
+  // Among the classes that are no candidates.
+  int64_t Id(int64_t position) const {
+    return batch_.label_classes[labels_[position]] - batch_.columns;
+  }
+
+  template <typename Emit>
+  void ForEach(int64_t begin, int64_t end, Emit emit) const {
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t row = labels_[k] / batch_.num_true;
+      emit(Id(k), Occurrence<A>{0, row_factor_[row] * gradient_[labels_[k]], row});
+    }
+  }
+
+ private:
+  const SampledBatch& batch_;
+  const A* gradient_;
+  const A* row_factor_;
+  std::vector<int64_t> labels_;
+};
+
+template <typename W>
+class SampledBackward {
+ public:
+  using A = Accumulator<W>;
+
+  SampledBackward(Runtime& runtime, const SampledLogits<A>& logits, const MatrixLoops<A>& matrices,
+                  const SampledLossKept<W>& kept, const SampledLossGradients<W>& gradients)
+      : runtime_(runtime),
+        logits_(logits),
+        matrices_(matrices),
+        kept_(kept),
+        gradients_(gradients) {}
+
+  void Run() {
+    AddOtherLabels();
+    const PackedBlocks<A> left_inputs = PackInputsLeft();
+    const PackedBlocks<A> right_inputs = PackInputsRight();
+    const int64_t blocks = std::min(columns_.count(), PanelBlocks(depth_));
+    const int64_t longest = columns_.longest(), columns = blocks * longest;
+    const PackedBlocks<A> candidates(runtime_, blocks,
+                                     matrices_.right_size(columns_.longest(), depth_));
+    const PackedBlocks<A> transposed(runtime_, recompute_ ? blocks : 0,
+                                     matrices_.right_size(depth_, columns_.longest()));
+    const PackedBlocks<A> packed(runtime_, rows_.count() * blocks,
+                                 matrices_.left_size(columns_.longest(), rows_.longest()));
+    A* column_sums = runtime_.Allocate<A>(rows_.count() * columns);
+    const WidenedRows<W> widened(runtime_, columns, depth_);
+    A* sums = kInPlace ? nullptr : runtime_.Allocate<A>(columns * depth_);
+
+    ForEachPanel(columns_, blocks, [&](int64_t first, int64_t count) {
+      runtime_.ParallelFor(
+          count, columns_.longest() * depth_ * (recompute_ ? 2 : 1), [&](int64_t b, int64_t end) {
+            for (; b < end; ++b) {
+              const int64_t length = columns_.length(first + b);
+              const A* rows = widened.Widen(ClassRows(first + b), length, b * longest);
+              matrices_.pack_right(rows, depth_, Layout::kRows, length, depth_, candidates[b]);
+              if (!recompute_) continue;
+              matrices_.pack_right(rows, depth_, Layout::kTransposed, depth_, length,
+                                   transposed[b]);
+            }
+          });
+      runtime_.ParallelFor(
+          rows_.count(), rows_.longest() * count * columns_.longest() * (depth_ / 16 + 3),
+          [&](int64_t r, int64_t end) {
+            for (; r < end; ++r) {
+              for (int64_t b = 0; b < count; ++b) {
+                RunBlock(r, first + b, left_inputs[recompute_ ? r : 0],
+                         transposed[recompute_ ? b : 0], candidates[b],
+                         packed[b * rows_.count() + r], column_sums + r * columns + b * longest);
+              }
+            }
+          });
+      runtime_.ParallelFor(count, columns_.longest() * batch_.rows * (depth_ / 16 + 1),
+                           [&](int64_t b, int64_t end) {
+                             for (; b < end; ++b) {
+                               SumRows(first + b, packed, b * rows_.count(), right_inputs,
+                                       sums + b * longest * depth_);
+                               SumBiases(first + b, column_sums + b * longest, columns);
+                             }
+                           });
+    });
+  }
+
+ private:
+  static constexpr bool kInPlace = std::is_same_v<W, A>;
+
+  const W* ClassRows(int64_t b) const { return kept_.class_rows + columns_.begin(b) * depth_; }
+
+  // What labels that are no candidates add: to the gradient of inputs, which starts with it, and
+  // to the rows and biases of their own.
+  void AddOtherLabels() {
+    const RowLoops<W>& loops = ChosenRowLoops<W>();
+    runtime_.ParallelFor(batch_.rows, depth_, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        A* sum = gradients_.inputs + i * depth_;
+        std::fill_n(sum, depth_, A(0));
+        for (int64_t k = i * batch_.num_true; k < (i + 1) * batch_.num_true; ++k) {
+          if (batch_.label_classes[k] < batch_.columns) continue;
+          const W* row = kept_.class_rows + batch_.label_classes[k] * depth_;
+          const A factor = kept_.grad[i] * kept_.label_logit_grad[k];
+          loops.add_weighted(&row, &factor, 1, depth_, sum);
+        }
+      }
+    });
+    const int64_t others = batch_.classes - batch_.columns;
+    const OtherLabels<A> labels(batch_, kept_.label_logit_grad, kept_.grad);
+    const ClassGroups<Occurrence<A>> groups(runtime_, labels.size(), std::max<int64_t>(others, 1),
+                                            labels);
+    SumClassRows(runtime_, groups, 0, groups.size(), kept_.inputs, depth_,
+                 gradients_.class_rows + batch_.columns * depth_);
+    if (gradients_.class_biases == nullptr) return;
+    SumClassBiases(runtime_, groups, 0, groups.size(), gradients_.class_biases + batch_.columns);
+  }
+
+  template <typename Pack>
+  PackedBlocks<A> PackInputs(int64_t size, Pack pack) const {
+    const PackedBlocks<A> packed(runtime_, size > 0 ? rows_.count() : 0, size);
+    if (size == 0) return packed;
+    runtime_.ParallelFor(rows_.count(), rows_.longest() * depth_, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        pack(kept_.inputs + rows_.begin(r) * depth_, rows_.length(r), packed[r]);
+      }
+    });
+    return packed;
+  }
+
+  PackedBlocks<A> PackInputsLeft() const {
+    return PackInputs(recompute_ ? matrices_.left_size(rows_.longest(), depth_) : 0,
+                      [&](const A* inputs, int64_t rows, A* packed) {
+                        matrices_.pack_left(inputs, depth_, Layout::kRows, rows, depth_, packed);
+                      });
+  }
+
+  PackedBlocks<A> PackInputsRight() const {
+    return PackInputs(matrices_.right_size(rows_.longest(), depth_),
+                      [&](const A* inputs, int64_t rows, A* packed) {
+                        matrices_.pack_right(inputs, depth_, Layout::kRows, rows, depth_, packed);
+                      });
+  }
+
+  // Gradients of the logits of a block: into those of the inputs, packed, and summed by column.
+  void RunBlock(int64_t r, int64_t b, const A* inputs, const A* transposed, const A* candidates,
+                A* packed_gradients, A* column_sums) const {
+    const int64_t rows = rows_.length(r), columns = columns_.length(b);
+    alignas(64) A tile[kRowBlock * kColumnBlock];
+    alignas(64) A packed[kRowBlock * kColumnBlock];
+    const A* slopes = recompute_ ? tile : kept_.slopes + BlockBegin(rows_, r, columns_, b);
+    if (recompute_) {
+      logits_.Start(b, rows, tile);
+      matrices_.multiply_add(inputs, transposed, rows, depth_, columns, tile, columns);
+      for (int64_t i = 0; i < rows; ++i) {
+        logits_.Reduce(rows_.begin(r) + i, b, tile + i * columns);
+      }
+    }
+    std::fill_n(column_sums, columns, A(0));
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t row = rows_.begin(r) + i;
+      const A scale = kept_.grad[row] * kept_.scales[b * batch_.rows + row];
+      A* gradients = tile + i * columns;
+      loops_.scale_and_add(slopes + i * columns, scale, columns, gradients, column_sums);
+      logits_.ForLabels(row, b, [&](int64_t label, int64_t column) {
+        const A gradient = kept_.grad[row] * kept_.label_logit_grad[label];
+        gradients[column] += gradient;
+        column_sums[column] += gradient;
+      });
+    }
+    matrices_.pack_left(tile, columns, Layout::kRows, rows, columns, packed);
+    matrices_.multiply_add(packed, candidates, rows, columns, depth_,
+                           gradients_.inputs + rows_.begin(r) * depth_, depth_);
+    matrices_.pack_left(tile, columns, Layout::kTransposed, columns, rows, packed_gradients);
+  }
+
+  // `sums` is scratch where the gradients are of another type than their sums.
+  void SumRows(int64_t b, const PackedBlocks<A>& packed, int64_t first,
+               const PackedBlocks<A>& inputs, A* sums) const {
+    const int64_t columns = columns_.length(b);
+    W* out = gradients_.class_rows + columns_.begin(b) * depth_;
+    if constexpr (kInPlace) sums = out;
+    std::fill_n(sums, columns * depth_, A(0));
+    for (int64_t r = 0; r < rows_.count(); ++r) {
+      matrices_.multiply_add(packed[first + r], inputs[r], columns, rows_.length(r), depth_, sums,
+                             depth_);
+    }
+    if constexpr (!kInPlace) {
+      ChosenRowLoops<W>().scale_and_narrow(sums, A(1), columns * depth_, out);
+    }
+  }
+
+  void SumBiases(int64_t b, const A* column_sums, int64_t stride) const {
+    if (gradients_.class_biases == nullptr) return;
+    for (int64_t c = 0; c < columns_.length(b); ++c) {
+      double sum = 0;
+      for (int64_t r = 0; r < rows_.count(); ++r) sum += column_sums[r * stride + c];
+      Narrow(static_cast<A>(sum), &gradients_.class_biases[columns_.begin(b) + c]);
+    }
+  }
+
+  Runtime& runtime_;
+  const SampledLogits<A>& logits_;
+  const MatrixLoops<A>& matrices_;
+  const SampledLossKept<W>& kept_;
+  const SampledLossGradients<W>& gradients_;
+  const int64_t depth_ = kept_.depth;
+  const bool recompute_ = kept_.slopes == nullptr;
+  const SampledBatch& batch_ = logits_.batch();
+  const Blocks columns_ = logits_.columns();
+  const Blocks rows_ = RowBlocks(batch_.rows);
+  const LogitLoops<A>& loops_ = ChosenLogitLoops<A>();
+};
+
+}  // namespace
+
+template <typename W>
+void SampledLossBackward(Runtime& runtime, const SampledLogits<Accumulator<W>>& logits,
+                         const MatrixLoops<Accumulator<W>>& matrices,
+                         const SampledLossKept<W>& kept, const SampledLossGradients<W>& gradients) {
+  SampledBackward<W>(runtime, logits, matrices, kept, gradients).Run();
+}
+
+#define CANDSAMP_INSTANTIATE(W)                                                        \
+  template void SampledLossBackward<W>(Runtime&, const SampledLogits<Accumulator<W>>&, \
+                                       const MatrixLoops<Accumulator<W>>&,             \
+                                       const SampledLossKept<W>&, const SampledLossGradients<W>&);
+CANDSAMP_INSTANTIATE(float)
+CANDSAMP_INSTANTIATE(double)
+CANDSAMP_INSTANTIATE(Bfloat16)
+CANDSAMP_INSTANTIATE(Half)
+#undef CANDSAMP_INSTANTIATE
+
+}  // namespace candsamp

@@ -1,0 +1,75 @@
+// Matrix products with the block kernels of Eigen, compiled once per instruction set into namespace
+// CANDSAMP_ISA.
+//
+// Eigen's own product packs its operands at each call. Here a block is packed once and used many
+// times, so what is called is the part of Eigen below its product: the packing and the kernel.
+// Eigen counts in columns, so its left operand is the transpose of our right one.
+#include "cc/lib/matrix/matrix_loops_isa.h"
+
+#include <stdint.h>
+
+#include <Eigen/Core>
+
+namespace candsamp {
+namespace CANDSAMP_ISA {
+namespace {
+
+namespace internal = Eigen::internal;
+
+template <typename A>
+struct Products {
+  using Traits = internal::gebp_traits<A, A>;
+
+  template <int kOrder>
+  using Source = internal::const_blas_data_mapper<A, int64_t, kOrder>;
+  using Result = internal::blas_data_mapper<A, int64_t, Eigen::ColMajor>;
+
+  template <int kOrder>
+  using PackLhs =
+      internal::gemm_pack_lhs<A, int64_t, Source<kOrder>, Traits::mr, Traits::LhsProgress,
+                              typename Traits::LhsPacket4Packing, kOrder>;
+  template <int kOrder>
+  using PackRhs = internal::gemm_pack_rhs<A, int64_t, Source<kOrder>, Traits::nr, kOrder>;
+  using Kernel = internal::gebp_kernel<A, A, int64_t, Result, Traits::mr, Traits::nr>;
+
+  static int64_t LeftSize(int64_t m, int64_t k) { return m * k; }
+  static int64_t RightSize(int64_t k, int64_t n) { return k * n; }
+
+  static void PackLeft(const A* left, int64_t stride, Layout layout, int64_t m, int64_t k,
+                       A* packed) {
+    if (k == 0) return;
+    if (layout == Layout::kRows) {
+      PackRhs<Eigen::ColMajor>()(packed, Source<Eigen::ColMajor>(left, stride), k, m);
+    } else {
+      PackRhs<Eigen::RowMajor>()(packed, Source<Eigen::RowMajor>(left, stride), k, m);
+    }
+  }
+
+  static void PackRight(const A* right, int64_t stride, Layout layout, int64_t k, int64_t n,
+                        A* packed) {
+    if (k == 0) return;
+    if (layout == Layout::kRows) {
+      PackLhs<Eigen::ColMajor>()(packed, Source<Eigen::ColMajor>(right, stride), k, n);
+    } else {
+      PackLhs<Eigen::RowMajor>()(packed, Source<Eigen::RowMajor>(right, stride), k, n);
+    }
+  }
+
+  static void MultiplyAdd(const A* left, const A* right, int64_t m, int64_t k, int64_t n, A* c,
+                          int64_t stride) {
+    if (k == 0) return;  // by which the kernel divides
+    Kernel()(Result(c, stride), right, left, n, k, m, A(1));
+  }
+
+  static constexpr MatrixLoops<A> Make() {
+    return {LeftSize, RightSize, PackLeft, PackRight, MultiplyAdd};
+  }
+};
+
+}  // namespace
+
+extern const MatrixLoops<float> kFloatMatrices = Products<float>::Make();
+extern const MatrixLoops<double> kDoubleMatrices = Products<double>::Make();
+
+}  // namespace CANDSAMP_ISA
+}  // namespace candsamp

@@ -1,0 +1,40 @@
+// A column of an alias table (Vose, 1991), and a draw from it.
+#ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_ALIAS_COLUMN_H_
+#define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_ALIAS_COLUMN_H_
+
+#include <float.h>
+#include <stdint.h>
+
+#include "cc/lib/core/half.h"
+#include "cc/lib/core/host_device.h"
+
+namespace candsamp {
+
+// A draw that falls on this class is this class with probability `keep`, else `alias`.
+struct alignas(16) AliasColumn {
+  float keep;
+  uint32_t alias;
+  float weight, alias_weight;
+};
+
+// Whether a class of this weight can be drawn. Subnormal weights count as zeros: some threads flush
+// them, and all must agree.
+CANDSAMP_FORMULA bool CanBeDrawn(float weight) { return weight >= FLT_MIN; }
+
+// A class, and its weight.
+struct WeightedClass {
+  int64_t id;
+  float weight;
+};
+
+// What a draw that falls on class `id` is; of `fraction` the low 23 bits decide.
+CANDSAMP_FORMULA WeightedClass ChooseOfColumn(const AliasColumn& column, uint64_t id,
+                                              uint32_t fraction) {
+  const bool keep = FloatOf((fraction & 0x7fffff) | 0x3f800000) - 1.0f < column.keep;
+  return {static_cast<int64_t>(keep ? id : column.alias),
+          keep ? column.weight : column.alias_weight};
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_SAMPLER_MATH_ALIAS_COLUMN_H_

@@ -1,0 +1,148 @@
+#include "cc/lib/samplers/learned_unigram.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "cc/lib/sampler_math/sampler_loops.h"
+#include "cc/lib/sampler_math/stream_bits.h"
+
+namespace candsamp {
+
+LearnedUnigram::LearnedUnigram(int64_t* counts, int64_t range)
+    : Distribution(range), counts_(counts), short_counts_(new uint8_t[range + 7]) {
+  Build();
+}
+
+int64_t LearnedUnigram::FirstBadCount(const int64_t* counts, int64_t range) {
+  int64_t left = kMostLearnedCount - range;
+  for (int64_t k = 0; k < range; ++k) {
+    if (counts[k] < 0 || counts[k] > left) return k;
+    left -= counts[k];
+  }
+  return -1;
+}
+
+// False when the block is full.
+bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
+  if (taken_[block] == blocks_.places) return false;
+  // The first place of a greater class, by halving without branches.
+  uint32_t* const places = &places_[block * blocks_.places];
+  int64_t at = 0;
+  for (int64_t left = taken_[block]; left > 0; left /= 2) {
+    at += -static_cast<int64_t>(places[at + left / 2] <= id) & (left - left / 2);
+  }
+  std::memmove(places + at + 1, places + at, (taken_[block] - at) * sizeof *places);
+  places[at] = id;
+  most_ = std::max<int64_t>(most_, ++taken_[block]);
+  return true;
+}
+
+// False when a block is full.
+bool LearnedUnigram::Fill() {
+  std::fill_n(taken_.get(), blocks_.count, 0);
+  for (int64_t id = 0; id < range(); ++id) {
+    const uint64_t slots = static_cast<uint64_t>(counts_[id]) >> shift_;
+    for (uint64_t slot = 0; slot < slots; ++slot) {
+      const int64_t block = BlockFor(id, slot);
+      if (taken_[block] == blocks_.places) return false;
+      places_[block * blocks_.places + taken_[block]++] = static_cast<uint32_t>(id);
+    }
+  }
+  most_ = *std::max_element(taken_.get(), taken_.get() + blocks_.count);
+  for (int64_t block = 0; block < blocks_.count; ++block) {
+    uint32_t* const places = &places_[block * blocks_.places];
+    std::fill(places + taken_[block], places + blocks_.places, kEmptyPlace);
+  }
+  return true;
+}
+
+// Everything here is a function of the counts. So is the salt, the first one that fits: while t and
+// the capacity stay, slots are only added, and a salt that did not fit never fits again.
+bool LearnedUnigram::Build() {
+  if (FirstBadCount(counts_, range()) >= 0) return false;
+  total_ = range();
+  for (int64_t id = 0; id < range(); ++id) {
+    total_ += counts_[id];
+    short_counts_[id] = ShortCount(static_cast<uint64_t>(counts_[id]));
+  }
+  shift_ = SlotShift(counted(), range());
+  slots_ = 0;
+  for (int64_t id = 0; id < range(); ++id) slots_ += counts_[id] >> shift_;
+  const int64_t capacity = SlotCapacity(slots_, range());
+  if (capacity != capacity_) {
+    blocks_ = BlocksFor(capacity);
+    places_.reset();
+    places_.reset(new uint32_t[blocks_.count * blocks_.places + 1]);  // one more may be read
+    taken_.reset(new uint16_t[blocks_.count]);
+    capacity_ = capacity;
+  }
+  for (salt_ = 0; salt_ < kMostSalts; ++salt_) {
+    if (Fill()) return true;
+  }
+  throw std::runtime_error("no layout of a learned unigram's slots fits");
+}
+
+bool LearnedUnigram::Add(const int64_t* classes, int64_t count) {
+  constexpr int64_t kAhead = 16, kBatch = 64;
+  const bool outgrown = HasOutgrown(counted() + count, shift_, range());
+  const uint64_t full = (uint64_t{1} << shift_) - 1;
+  bool fits = true;
+  struct Slot {
+    uint32_t id;
+    int64_t block;
+  };
+  Slot filled[kBatch];  // whose blocks are on their way into the cache
+  for (int64_t begin = 0; begin < count; begin += kBatch) {
+    const int64_t end = std::min(begin + kBatch, count);
+    int64_t size = 0;
+    for (int64_t k = begin; k < end; ++k) {
+      if (k + kAhead < count) {
+        __builtin_prefetch(&counts_[classes[k + kAhead]], 1);
+        __builtin_prefetch(&short_counts_[classes[k + kAhead]], 1);
+      }
+      const uint64_t id = static_cast<uint64_t>(classes[k]);
+      const uint64_t new_count = static_cast<uint64_t>(++counts_[id]);
+      short_counts_[id] = ShortCount(new_count);
+      if (outgrown || (new_count & full) != 0) continue;
+      const int64_t block = BlockFor(id, (new_count >> shift_) - 1);
+      const uint32_t* const places = &places_[block * blocks_.places];
+      for (int64_t at = 0; at < taken_[block]; at += 16) __builtin_prefetch(places + at, 1);
+      filled[size++] = {static_cast<uint32_t>(id), block};
+    }
+    slots_ += size;
+    for (int64_t k = 0; k < size; ++k) fits = fits && Insert(filled[k].id, filled[k].block);
+  }
+  total_ += count;
+  return (fits && !outgrown && slots_ <= capacity_) || Build();
+}
+
+// What LearnedUnigramDraw gives for each draw, in a stream of their own.
+void LearnedUnigram::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position,
+                          int64_t count, int64_t* out, const DrawCounts* counts) const {
+  const uint64_t first = *position;
+  const PhiloxStream own = Child(stream, 0);
+  const SlotTable table = this->table();
+  const SamplerLoops& loops = ChosenSamplerLoops();
+  runtime.ParallelFor(count, 30, [&](int64_t begin, int64_t end) {
+    ForEachBits<kMostDraws>(
+        own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
+          loops.learned_unigram(table, short_counts(), own, first + at, bits, n, out + at);
+          Count(out, at, n, counts);
+        });
+  });
+  *position += count;
+}
+
+void LearnedUnigram::Probabilities(const int64_t* ids, int64_t count, double* out) const {
+  const double inverse = 1.0 / static_cast<double>(total_);
+  if (const uint8_t* const shorts = short_counts()) {
+    ChosenSamplerLoops().learned_unigram_probability(counts_, shorts, ids, count, inverse, out);
+    return;
+  }
+  for (int64_t k = 0; k < count; ++k) {
+    out[k] = ProbabilityOfCount(counts_[ids[k]], inverse);
+  }
+}
+
+}  // namespace candsamp

@@ -1,0 +1,23 @@
+// Sets the floating-point mode that TensorFlow's threads run in.
+#ifndef TF_CANDSAMP_TESTS_CC_TESTING_FLUSH_DENORMALS_H_
+#define TF_CANDSAMP_TESTS_CC_TESTING_FLUSH_DENORMALS_H_
+
+#include <xmmintrin.h>
+
+namespace candsamp {
+
+// Flush-to-zero and denormals-are-zero for as long as it lives.
+class FlushDenormals {
+ public:
+  FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040u); }
+  ~FlushDenormals() { _mm_setcsr(saved_); }
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+  const unsigned saved_;
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_TESTS_CC_TESTING_FLUSH_DENORMALS_H_
