@@ -20,13 +20,13 @@ absl::Status Input(InferenceContext* c, const char* name, int rank, ShapeHandle*
 
 namespace {
 
-// What is known of a table, all its shards together.
+// What is known of the sizes of a table, all its shards together.
 struct KnownTable {
   DimensionHandle rows;
   DimensionHandle depth;  // of a matrix
 };
 
-// The shape of an input, or of the variable that it is the handle of.
+// The shape of an input; of a handle, that of its variable.
 ShapeHandle ShapeOfEntry(InferenceContext* c, int input, DataType type) {
   if (type != tensorflow::DT_RESOURCE) return c->input(input);
   const auto* variable = c->input_handle_shapes_and_types(input);

@@ -1,4 +1,4 @@
-// The op that says that a loss has no second derivative.
+// The op that fails where a second derivative of a loss is asked for.
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 
@@ -13,8 +13,17 @@ REGISTER_OP("Candsamp>NotTwiceDifferentiable")
     .Attr("op_name: string")
     .SetShapeFn(shape_inference::UnchangedShape)
     .Doc(R"doc(
-Passes `value` on if all of `grads` are zero; otherwise fails and names the op whose gradient was to
-be differentiated. A first-order gradient that is taken under an outer tape brings zeros here.
+Returns `value` if all of `grads` are zero; else fails, as a loss has no second derivative.
+
+For value [1, 2] and grads [[0, 0]]: output [1, 2]. For grads [[0, 1]]: an error that names op_name.
+A first-order step that runs under an outer tape brings zeros here.
+
+value: of any shape.
+grads: of any shapes, the gradients with respect to what a loss op keeps for its gradient op.
+output: value.
+T: the type of value.
+grad_types: the types of grads.
+op_name: the op whose gradient would be differentiated.
 )doc");
 
 }  // namespace tensorflow

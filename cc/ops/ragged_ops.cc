@@ -1,5 +1,5 @@
-// Ops of the losses over per-row classes, and of their gradients. Optional arguments are lists of
-// at most one entry.
+// Ops of the losses whose rows have candidates of their own, and of their gradients. An optional
+// argument is a list of at most one entry.
 #include <string>
 #include <vector>
 
@@ -15,11 +15,15 @@ namespace {
 using candsamp::DimensionHandle;
 using candsamp::InferenceContext;
 using candsamp::Input;
+using candsamp::kGradDoc;
+using candsamp::kLossDoc;
+using candsamp::kShardRowsDoc;
+using candsamp::kTablesDoc;
 using candsamp::MergeTables;
 using candsamp::ShapeHandle;
 using candsamp::TableRowsShapes;
 
-// Merges the number of rows of the ragged argument `name` into *rows, that of inputs.
+// Merges into *rows, the number of rows of inputs, that of the ragged argument `name`.
 absl::Status MergeRows(InferenceContext* c, const char* name, const char* splits_name,
                        DimensionHandle* rows) {
   ShapeHandle splits;
@@ -61,50 +65,54 @@ absl::Status LogitsShapes(InferenceContext* c) {
   return TableRowsShapes(c, 3);
 }
 
-constexpr char kLossDoc[] = R"doc(
-Row i has the labels t_1 .. t_T = labels[label_splits[i] : label_splits[i + 1]] and the candidates
-n_1 .. n_S likewise, and z(c) = <weights[c], inputs[i]> + biases[c] - log_q. With
-remove_accidental_hits a candidate equal to one of its row's labels is dropped.
+// What both kinds of loss say of themselves, after their formula.
+constexpr char kRaggedLossDoc[] = R"doc(
+Row i has the labels t_1 .. t_T = labels[label_splits[i] : label_splits[i + 1]], the candidates n_1
+.. n_S likewise, and z(c) = <weights[c], inputs[i]> + biases[c] - log_q.
 
 For inputs [[1, 0], [0, 1]], weights [[1, 2], [3, 4], [5, 6]], no biases, labels [0, 1] with splits
-[0, 1, 2] and candidates [1, 2, 1] with splits [0, 2, 3]: row 0 has z = 1 for its label and 3, 5
-for its candidates; row 1 has z = 4 for its label, and its candidate, the same class, is dropped.
+[0, 1, 2] and candidates [1, 2, 1] with splits [0, 2, 3]: row 0 has z = 1 for its label and 3, 5 for
+its candidates. Row 1 has z = 4 for its label; remove_accidental_hits drops its candidate, which is
+the same class.
 
-weights: one table [V, D], or shards of consecutive rows.
-biases: none, or [V], in one piece or shards.
-inputs: [B, D].
-loss: [B].
+labels: [L], all in [0, V).
+label_splits: [B + 1], the row splits of labels.
+label_log_q: [L], log_q of each label, finite. Where the list is empty, log_q is 0.
+label_log_q_splits: [B + 1], the row splits of label_log_q, those of labels.
+candidates: [N], all in [0, V).
+candidate_splits: [B + 1], the row splits of candidates.
+candidate_log_q: [N], log_q of each candidate, finite. Where the list is empty, log_q is 0.
+candidate_log_q_splits: [B + 1], the row splits of candidate_log_q, those of candidates.
+label_log_q_count: 1 or 0, whether label_log_q is given.
+candidate_log_q_count: 1 or 0, whether candidate_log_q is given.
 label_logit_grad: [L], the derivative of the row's loss with respect to the label's logit.
-candidate_logit_grad: [N], likewise.
+candidate_logit_grad: [N], the derivative of the row's loss with respect to the candidate's logit.
 unscaled_inputs_grad: [B, D], the derivative of the row's loss with respect to the row of inputs.
-weight_rows: how many rows each shard of weights has.
-bias_rows: likewise.
-label_log_q: log_q of each label, finite; none: 0.
-candidate_log_q: likewise.
-T: type of inputs. W: type of the tables. A: type of sums and losses, double iff T is.
-Tshape: type of the dense shape of the gradient's slices.
 )doc";
 
+std::string RaggedLossDoc(const char* formula) {
+  return std::string(formula) + kRaggedLossDoc + kLossDoc + kTablesDoc + kShardRowsDoc;
+}
+
 constexpr char kLogitsDoc[] = R"doc(
-Scores of each row's candidates: logits[k] = <weights[c], inputs[i]> + biases[c] for c = candidates[k]
-in row i.
+Scores each row's candidates: logits[k] = <weights[c], inputs[i]> + biases[c], c = candidates[k].
 
 For inputs [[1, 0], [0, 1]], weights [[1, 2], [3, 4], [5, 6]], no biases and candidates [1, 2, 1]
-with splits [0, 2, 3] the logits are [3, 5, 4].
+with splits [0, 2, 3]: logits [3, 5, 4].
 
+candidates: [N], all in [0, V).
+candidate_splits: [B + 1], the row splits of candidates.
+logits: [N].
 rows: [U, D], the rows of the distinct candidates in ascending order of class, for the gradient;
-  [0, D] when weights are dense tensors, which the gradient can read again.
-row_ids: [N], where in `rows` each candidate's row is; empty when `rows` is.
+  [0, D] where weights are dense tensors, which the gradient op can read again.
+row_ids: [N], which row of `rows` belongs to each candidate; empty where `rows` is.
 )doc";
 
 }  // namespace
 
 #define CANDSAMP_RAGGED_LOSS_OP(name, table_types, formula)           \
   REGISTER_OP(name)                                                   \
-      .Input("weights: weight_types")                                 \
-      .Input("biases: bias_types")                                    \
-      .Input("inputs: T")                                             \
-      .Input("labels: int64")                                         \
+      .CANDSAMP_TABLE_INPUTS.Input("labels: int64")                   \
       .Input("label_splits: int64")                                   \
       .Input("label_log_q: label_log_q_count * float")                \
       .Input("label_log_q_splits: label_log_q_count * int64")         \
@@ -116,21 +124,16 @@ row_ids: [N], where in `rows` each candidate's row is; empty when `rows` is.
       .Output("label_logit_grad: A")                                  \
       .Output("candidate_logit_grad: A")                              \
       .Output("unscaled_inputs_grad: A")                              \
-      .Output("weight_rows: int64")                                   \
-      .Output("bias_rows: int64")                                     \
-      .CANDSAMP_TABLE_ATTRS(table_types)                              \
-      .Attr("A: {float, double}")                                     \
-      .Attr("label_log_q_count: int >= 0")                            \
+      .CANDSAMP_TABLE_OUTPUTS(table_types)                            \
+      .CANDSAMP_LOSS_ATTRS.Attr("label_log_q_count: int >= 0")        \
       .Attr("candidate_log_q_count: int >= 0")                        \
-      .Attr("remove_accidental_hits: bool = true")                    \
-      .Attr("Tshape: {int32, int64} = DT_INT32")                      \
       .SetShapeFn(LossShapes)                                         \
-      .Doc(std::string(formula) + kLossDoc)
+      .Doc(RaggedLossDoc(formula))
 
 constexpr char kSoftmaxFormula[] =
-    "Sampled softmax with classes per row: logsumexp(all z) - mean_k z(t_k).\n";
+    "Sampled softmax with candidates per row: logsumexp(all z) - mean_k z(t_k).\n";
 constexpr char kNceFormula[] =
-    "Noise-contrastive estimation with classes per row: sum softplus(z) - mean_k z(t_k).\n";
+    "Noise-contrastive estimation with candidates per row: sum softplus(z) - mean_k z(t_k).\n";
 
 CANDSAMP_RAGGED_LOSS_OP("Candsamp>RaggedSampledSoftmaxLoss", CANDSAMP_DENSE, kSoftmaxFormula);
 CANDSAMP_RAGGED_LOSS_OP("Candsamp>ResourceRaggedSampledSoftmaxLoss", CANDSAMP_DENSE_OR_VARIABLE,
@@ -150,33 +153,40 @@ REGISTER_OP("Candsamp>RaggedLossGrad")
     .Input("label_logit_grad: A")
     .Input("candidate_logit_grad: A")
     .Input("unscaled_inputs_grad: A")
-    .Input("weight_rows: int64")
-    .Input("bias_rows: int64")
     .Attr("A: {float, double}")
-    .CANDSAMP_GRAD_OUTPUTS.Doc(R"doc(
-Gradient of the ragged losses, from what they kept.
+    .CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
+Gradient of the ragged losses, from what the loss op kept.
 
-With grad [B] the gradient with respect to the losses, inputs_grad[i] = grad[i] * unscaled_inputs_grad[i],
-and the row of class c is the sum of grad[i] * its logit gradient * inputs[i] over its occurrences in rows i.
-Each shard's slices have distinct, ascending indices, counted from the shard's first row.
-)doc");
+inputs_grad[i] is grad[i] * unscaled_inputs_grad[i]. The gradient of the row of class c is the sum,
+over the occurrences of c in rows i, of grad[i] * the occurrence's logit gradient * inputs[i]. The
+indices of each shard ascend.
 
-#define CANDSAMP_RAGGED_LOGITS_OP(name, table_types) \
-  REGISTER_OP(name)                                  \
-      .Input("weights: weight_types")                \
-      .Input("biases: bias_types")                   \
-      .Input("inputs: T")                            \
-      .Input("candidates: int64")                    \
-      .Input("candidate_splits: int64")              \
-      .Output("logits: T")                           \
-      .Output("rows: W")                             \
-      .Output("row_ids: int64")                      \
-      .Output("weight_rows: int64")                  \
-      .Output("bias_rows: int64")                    \
-      .CANDSAMP_TABLE_ATTRS(table_types)             \
-      .Attr("Tshape: {int32, int64} = DT_INT32")     \
-      .SetShapeFn(LogitsShapes)                      \
-      .Doc(kLogitsDoc)
+For grad [2, 1], inputs [[1, 0], [0, 1]], labels [0, 1] with splits [0, 1, 2], candidates [1] with
+splits [0, 1, 1], label_logit_grad [-0.5, 0] and candidate_logit_grad [0.5], and weight_rows [3]:
+weight_indices [0, 1], weight_values [[-1, 0], [1, 0]] and weight_shapes [3, 2].
+
+grad: [B], the gradient with respect to the losses.
+inputs: [B, D].
+labels: [L].
+label_splits: [B + 1].
+candidates: [N].
+candidate_splits: [B + 1].
+label_logit_grad: [L], from the loss op.
+candidate_logit_grad: [N], from the loss op.
+unscaled_inputs_grad: [B, D], from the loss op.
+A: the type of losses.
+)doc") + kShardRowsDoc + kGradDoc);
+
+#define CANDSAMP_RAGGED_LOGITS_OP(name, table_types)    \
+  REGISTER_OP(name)                                     \
+      .CANDSAMP_TABLE_INPUTS.Input("candidates: int64") \
+      .Input("candidate_splits: int64")                 \
+      .Output("logits: T")                              \
+      .Output("rows: W")                                \
+      .Output("row_ids: int64")                         \
+      .CANDSAMP_TABLE_OUTPUTS(table_types)              \
+      .SetShapeFn(LogitsShapes)                         \
+      .Doc(std::string(kLogitsDoc) + kTablesDoc + kShardRowsDoc)
 
 CANDSAMP_RAGGED_LOGITS_OP("Candsamp>RaggedCandidateLogits", CANDSAMP_DENSE);
 CANDSAMP_RAGGED_LOGITS_OP("Candsamp>ResourceRaggedCandidateLogits", CANDSAMP_DENSE_OR_VARIABLE)
@@ -189,13 +199,25 @@ REGISTER_OP("Candsamp>RaggedCandidateLogitsGrad")
     .Input("candidate_splits: int64")
     .Input("rows: num_rows * W")
     .Input("row_ids: int64")
-    .Input("weight_rows: int64")
-    .Input("bias_rows: int64")
     .Attr("num_rows: int >= 1")
-    .CANDSAMP_GRAD_OUTPUTS.Doc(R"doc(
+    .CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
 Gradient of the scores of each row's candidates.
 
-rows: the class rows, in shards; row_ids: [N], which of them each candidate's is.
-)doc");
+inputs_grad[i] is the sum of grad[k] * the row of class candidates[k] over the candidates k of row
+i. The gradient of the row of class c is the sum of grad[k] * inputs[i] over the occurrences k of c
+in rows i.
+
+For grad [1, 2, 3], inputs [[1, 0], [0, 1]], candidates [1, 2, 1] with splits [0, 2, 3], rows
+[[3, 4], [5, 6]] with row_ids [0, 1, 0], and weight_rows [3]: inputs_grad [[13, 16], [9, 12]],
+weight_indices [1, 2], weight_values [[1, 3], [2, 0]] and weight_shapes [3, 2].
+
+grad: [N], the gradient with respect to the logits.
+inputs: [B, D].
+candidates: [N].
+candidate_splits: [B + 1].
+rows: the rows of classes: those that the op of the scores kept, or weights itself in its shards.
+row_ids: [N], which row of `rows` belongs to each candidate.
+num_rows: the number of shards of `rows`.
+)doc") + kShardRowsDoc + kGradDoc);
 
 }  // namespace tensorflow

@@ -13,6 +13,10 @@ namespace {
 using candsamp::DimensionHandle;
 using candsamp::InferenceContext;
 using candsamp::Input;
+using candsamp::kGradDoc;
+using candsamp::kLossDoc;
+using candsamp::kShardRowsDoc;
+using candsamp::kTablesDoc;
 using candsamp::MergeTables;
 using candsamp::ShapeHandle;
 using candsamp::TableRowsShapes;
@@ -45,78 +49,72 @@ absl::Status LossShapes(InferenceContext* c) {
   return TableRowsShapes(c, 9);
 }
 
-constexpr char kLossDoc[] = R"doc(
+// What both losses say of themselves, after their formula.
+constexpr char kSampledLossDoc[] = R"doc(
 Row i has the labels t_1 .. t_T = labels[i]; all rows have the candidates n_1 .. n_S =
-sampled_candidates; and z(c) = <weights[c], inputs[i]> + biases[c] - log(expected count of c). With
-remove_accidental_hits a candidate equal to one of its row's labels is dropped.
+sampled_candidates; and z(c) = <weights[c], inputs[i]> + biases[c] - log(expected count of c).
 
 For inputs [[1, 0], [0, 1]], weights [[1, 2], [3, 4], [5, 6]], no biases, labels [[0], [1]],
 sampled_candidates [1, 2] and all expected counts 1: row 0 has z = 1 for its label and 3, 5 for the
-candidates; row 1 has z = 4 for its label and 6 for candidate 2; the other, the same class, is
-dropped.
+candidates. Row 1 has z = 4 for its label and 6 for candidate 2; remove_accidental_hits drops its
+other candidate, which is the label's class.
 
-weights: one table [V, D], or shards. Rows that belong to no class may follow.
-biases: none, or [V], in one piece or shards; likewise.
-inputs: [B, D].
-labels: [B, T].
-sampled_candidates: [S].
+The tables may have more than V rows; those behind row V - 1 belong to no class.
+
+labels: [B, T], all in [0, V).
+sampled_candidates: [S], all in [0, V).
 true_expected_count: [B, T], positive and finite.
-sampled_expected_count: [S], likewise.
-loss: [B].
-class_ids: [U], the distinct classes: C candidates as they first occur, then labels that are none.
-class_rows: [U, D], their rows of weights.
-label_classes: [B, T], which of these each label is.
-sample_columns: [S], which each candidate is.
-sample_offsets: [S], what is added to each candidate's dot products; the lowest finite number where
-a bias of minus infinity masks the class.
+sampled_expected_count: [S], positive and finite.
+class_ids: [U], the distinct classes: first the C distinct candidates in the order in which they
+  first occur, then the labels that are no candidates.
+class_rows: [U, D], the rows of these classes.
+label_classes: [B, T], the position of each label in class_ids.
+sample_columns: [S], the position of each candidate in class_ids.
+sample_offsets: [S], what is added to each candidate's dot products. Where a bias of minus infinity
+  masks the class it is the lowest finite number.
 label_logit_grad: [B, T], the derivative of the row's loss with respect to the label's logit.
-scales: [N, B], of N blocks of candidates: what makes slopes derivatives of the row's loss.
-slopes: [B, C], block by block, for the gradient op alone: of softmax exp(z - the row's largest z
-of the block), of NCE sigmoid(z), added up for repeated candidates; [0, 0] with recompute.
-weight_rows: how many rows each shard of weights has.
-bias_rows: likewise.
-num_classes: V, or -1: as many classes as have rows in weights and biases.
-num_sampled: S, or -1: not given.
+scales: [N, B], for N blocks of candidates: the factor that turns a row's slopes of the block into
+  derivatives of the row's loss.
+slopes: [B, C], block by block, for the gradient op alone: logit gradients up to the factor in
+  `scales`. For softmax exp(z - the row's largest z of the block), for NCE sigmoid(z), summed over
+  the copies of a candidate. With `recompute` [0, 0].
+num_classes: V, or -1 for as many classes as have rows in weights and biases.
+num_sampled: S, or -1 where it is not given.
 num_true: T.
-recompute: whether the gradient op is to compute `slopes` again rather than be given them.
-partition_strategy: whether shards hold consecutive rows, or row i is in shard i mod their number.
-T: type of inputs. W: type of the tables. A: type of sums and losses, double iff T is.
-Tshape: type of the dense shape of the gradient's slices.
+recompute: whether the gradient op computes `slopes` again instead of reading them.
+partition_strategy: 'div' where shards hold consecutive rows, 'mod' where row i is in shard
+  i % (number of shards).
 )doc";
+
+std::string SampledLossDoc(const char* formula) {
+  return std::string(formula) + kSampledLossDoc + kLossDoc + kTablesDoc + kShardRowsDoc;
+}
 
 }  // namespace
 
-#define CANDSAMP_SAMPLED_LOSS_OP(name, table_types, formula) \
-  REGISTER_OP(name)                                          \
-      .Input("weights: weight_types")                        \
-      .Input("biases: bias_types")                           \
-      .Input("inputs: T")                                    \
-      .Input("labels: int64")                                \
-      .Input("sampled_candidates: int64")                    \
-      .Input("true_expected_count: A")                       \
-      .Input("sampled_expected_count: A")                    \
-      .Output("loss: A")                                     \
-      .Output("class_ids: int64")                            \
-      .Output("class_rows: W")                               \
-      .Output("label_classes: int64")                        \
-      .Output("sample_columns: int64")                       \
-      .Output("sample_offsets: A")                           \
-      .Output("label_logit_grad: A")                         \
-      .Output("scales: A")                                   \
-      .Output("slopes: A")                                   \
-      .Output("weight_rows: int64")                          \
-      .Output("bias_rows: int64")                            \
-      .CANDSAMP_TABLE_ATTRS(table_types)                     \
-      .Attr("A: {float, double}")                            \
-      .Attr("num_classes: int >= -1 = -1")                   \
-      .Attr("num_sampled: int >= -1 = -1")                   \
-      .Attr("num_true: int >= 1")                            \
-      .Attr("remove_accidental_hits: bool = true")           \
-      .Attr("recompute: bool = false")                       \
-      .Attr("partition_strategy: {'div', 'mod'} = 'div'")    \
-      .Attr("Tshape: {int32, int64} = DT_INT32")             \
-      .SetShapeFn(LossShapes)                                \
-      .Doc(std::string(formula) + kLossDoc)
+#define CANDSAMP_SAMPLED_LOSS_OP(name, table_types, formula)   \
+  REGISTER_OP(name)                                            \
+      .CANDSAMP_TABLE_INPUTS.Input("labels: int64")            \
+      .Input("sampled_candidates: int64")                      \
+      .Input("true_expected_count: A")                         \
+      .Input("sampled_expected_count: A")                      \
+      .Output("loss: A")                                       \
+      .Output("class_ids: int64")                              \
+      .Output("class_rows: W")                                 \
+      .Output("label_classes: int64")                          \
+      .Output("sample_columns: int64")                         \
+      .Output("sample_offsets: A")                             \
+      .Output("label_logit_grad: A")                           \
+      .Output("scales: A")                                     \
+      .Output("slopes: A")                                     \
+      .CANDSAMP_TABLE_OUTPUTS(table_types)                     \
+      .CANDSAMP_LOSS_ATTRS.Attr("num_classes: int >= -1 = -1") \
+      .Attr("num_sampled: int >= -1 = -1")                     \
+      .Attr("num_true: int >= 1")                              \
+      .Attr("recompute: bool = false")                         \
+      .Attr("partition_strategy: {'div', 'mod'} = 'div'")      \
+      .SetShapeFn(LossShapes)                                  \
+      .Doc(SampledLossDoc(formula))
 
 constexpr char kSoftmaxFormula[] = "Sampled softmax: logsumexp(all z) - mean_k z(t_k).\n";
 constexpr char kNceFormula[] = "Noise-contrastive estimation: sum softplus(z) - mean_k z(t_k).\n";
@@ -140,20 +138,40 @@ REGISTER_OP("Candsamp>SampledLossGrad")
     .Input("label_logit_grad: A")
     .Input("scales: A")
     .Input("slopes: A")
-    .Input("weight_rows: int64")
-    .Input("bias_rows: int64")
     .Attr("A: {float, double}")
     .Attr("loss: {'softmax', 'nce'}")
     .Attr("remove_accidental_hits: bool")
     .Attr("recompute: bool")
     .Attr("partition_strategy: {'div', 'mod'} = 'div'")
-    .CANDSAMP_GRAD_OUTPUTS.Doc(R"doc(
-Gradient of the losses whose rows share their candidates, from what they kept.
+    .CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
+Gradient of the losses whose rows share their candidates, from what the loss op kept.
 
-With grad [B] the gradient with respect to the losses and g(c) = grad[i] times the derivative of
-row i's loss with respect to z(c), inputs_grad[i] is the sum of g(c) * weights[c] over the row's
-classes, and the row of class c is the sum of g(c) * inputs[i] over the rows i. Each shard's slices
-have distinct indices, counted within the shard.
-)doc");
+Let g(i, c) be grad[i] times the derivative of row i's loss with respect to z(c). Then
+inputs_grad[i] is the sum of g(i, c) * weights[c] over the classes c of row i, and the gradient of
+the row of class c is the sum of g(i, c) * inputs[i] over the rows i.
+
+For grad [2, 1], inputs [[1, 0], [0, 1]], class_ids [1, 0], class_rows [[3, 4], [1, 2]],
+label_classes [[1], [0]], sample_columns [0], label_logit_grad [[-0.5], [0]], scales [[0.5, 1]],
+slopes [[1], [0]] and weight_rows [3]: in row 0 g is 1 for class 1 and -1 for class 0, in row 1 it
+is 0. So inputs_grad is [[2, 2], [0, 0]], weight_indices [1, 0], weight_values [[1, 0], [-1, 0]] and
+weight_shapes [3, 2].
+
+grad: [B], the gradient with respect to the losses.
+inputs: [B, D].
+class_ids: [U], from the loss op.
+class_rows: [U, D], from the loss op. Their memory becomes that of weight_values where nobody else
+  holds it.
+label_classes: [B, T], from the loss op.
+sample_columns: [S], from the loss op.
+sample_offsets: [S], from the loss op.
+label_logit_grad: [B, T], from the loss op.
+scales: [N, B], from the loss op.
+slopes: [B, C], from the loss op; with `recompute` it is not read.
+loss: which loss it is.
+A: the type of losses.
+remove_accidental_hits: as in the loss op.
+recompute: as in the loss op.
+partition_strategy: as in the loss op.
+)doc") + kShardRowsDoc + kGradDoc);
 
 }  // namespace tensorflow
