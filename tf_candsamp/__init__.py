@@ -2,7 +2,7 @@
 
 from tf_candsamp import _library  # noqa: F401  First: it says in one sentence what is missing.
 from tf_candsamp._build_info import VERSION as __version__
-from tf_candsamp._sampling import CandidateSample, RaggedCandidateSample
+from tf_candsamp._results import CandidateSample, RaggedCandidateSample
 from tf_candsamp.candidate_samplers import (
     all_candidate_sampler,
     compute_accidental_hits,

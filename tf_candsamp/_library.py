@@ -1,6 +1,7 @@
 """Loads the op library, or says in one sentence why it cannot be loaded."""
 
 import os
+from typing import Any
 
 try:
     from tf_candsamp import _build_info
@@ -11,7 +12,7 @@ except ImportError:
     ) from None
 
 
-def _minor(version):
+def _minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
@@ -34,4 +35,10 @@ if _minor(tf.__version__) != _WANTED:
         "or build tf_candsamp for yours."
     )
 
-ops = tf.load_op_library(os.path.join(os.path.dirname(__file__), "libtf_candsamp.so"))
+ops: Any = tf.load_op_library(os.path.join(os.path.dirname(__file__), "libtf_candsamp.so"))
+
+
+def no_gradient(*op_names: str) -> None:
+    """Says of ops of this package that nothing flows back through them."""
+    for name in op_names:
+        tf.no_gradient(f"Candsamp>{name}")

@@ -1,35 +1,50 @@
 """Losses whose negatives differ in number from example to example."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
-from tf_candsamp import _ragged
+from tf_candsamp._arguments.classes import warn_of_rounded_labels
+from tf_candsamp._arguments.ragged import class_rows, log_q_rows
 from tf_candsamp._library import ops
-from tf_candsamp._loss_ops import (
-    first_order,
-    gradients,
+from tf_candsamp._losses.gradients import (
+    gradients_of_inputs,
     inputs_by_name,
+    kept_by_name,
     no_second_derivative,
-    op_for,
-    sum_type,
-    tables_and_inputs,
-    type_attributes,
+    register_gradient,
 )
-from tf_candsamp._tensors import warn_of_rounded_labels
+from tf_candsamp._losses.inputs import loss_inputs
+from tf_candsamp._types import ClassTableLike, RaggedLike, TensorLike
+
+__all__ = ["ragged_candidate_logits", "ragged_nce_loss", "ragged_sampled_softmax_loss"]
+
+
+class _Batch(NamedTuple):
+    """The losses' arguments of these names: what is scored, and against which classes."""
+
+    weights: Any
+    biases: Any
+    labels: Any
+    inputs: Any
+    candidates: Any
+    label_log_q: Any
+    candidate_log_q: Any
 
 
 def ragged_sampled_softmax_loss(
-    weights,
-    biases,
-    labels,
-    inputs,
-    candidates,
+    weights: ClassTableLike,
+    biases: ClassTableLike | None,
+    labels: RaggedLike,
+    inputs: TensorLike,
+    candidates: RaggedLike,
     *,
-    label_log_q=None,
-    candidate_log_q=None,
-    remove_accidental_hits=True,
-    name=None,
-):
+    label_log_q: RaggedLike | None = None,
+    candidate_log_q: RaggedLike | None = None,
+    remove_accidental_hits: bool = True,
+    name: str | None = None,
+) -> tf.Tensor:
     r"""Softmax cross-entropy over each row's own classes: its labels and its candidates.
 
     With labels t_1 .. t_T and candidates n_1 .. n_S of row i, and
@@ -57,24 +72,24 @@ def ragged_sampled_softmax_loss(
         row. Of any integer type, or of a float type, which is cast to int64: float32 holds ids
         exactly only below 2^24 (float16 below 2^11, bfloat16 below 2^8).
       inputs: [B, D], of type float32, float64, bfloat16 or float16.
-        `weights` must have the same type, or float32 under the half types, whose products are
+        `weights` must have the same type, or float32 with the half types, whose products are
         summed in float32 in any case.
       candidates: ragged [B, None] or dense [B, n], of any integer type: the classes that compete
         with the labels. A row may have none.
       label_log_q: log q of each label, of a float type and finite, with the shape of `labels`; None
-        is 0. Constant for the gradient.
+        is 0. It is constant for the gradient.
       candidate_log_q: log q of each candidate, ragged with the row splits of `candidates`; None
-        is 0. Constant for the gradient.
+        is 0. It is constant for the gradient.
       remove_accidental_hits: whether a candidate that equals one of its row's labels is dropped.
-        So all legal moves can be handed over, the chosen one included.
+        With it `candidates` may be all legal moves, the chosen one included.
       name: a name for the operation.
 
     Returns:
-      The losses, [B]: float64 for float64 `inputs`, else float32, for the half types, too. The
-      gradients have the types of their tensors; those for `weights` and `biases` are
-      `tf.IndexedSlices` with distinct indices, that for `inputs` is a tensor. (Where two losses use
-      one table the tape joins their slices, and indices repeat.) The same bits for any number of
-      threads. There is no second derivative.
+      The losses, [B]: float64 for float64 `inputs`, else float32, for the half types too. Gradients
+      have the types of their tensors. Those for `weights` and `biases` are `tf.IndexedSlices` with
+      distinct indices, that for `inputs` is a tensor. (If two losses use one table, the tape joins
+      their slices, and indices repeat.) Results have the same bits for any number of threads. There
+      is no second derivative.
 
     Raises:
       TypeError: for element types other than those above, or ragged or sparse `weights`, `biases`
@@ -82,8 +97,8 @@ def ragged_sampled_softmax_loss(
       ValueError: for shapes that are wrong already when the graph is built.
       tf.errors.InvalidArgumentError: for class ids outside of [0, V) (the message names the row
         and the id), log q that is infinite or NaN (that of a label is minus infinity if the sampler
-        cannot draw it), row splits that are no row splits, sparse indices that are not in order of
-        rows, numbers of rows, ranks or depths that do not agree, or a row without a label.
+        cannot draw it), invalid row splits, sparse indices that are not in order of rows, numbers
+        of rows, ranks or depths that do not agree, or a row without a label.
 
     Example:
 
@@ -94,31 +109,22 @@ def ragged_sampled_softmax_loss(
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([0.3132617, 0.6931472], dtype=float32)>
     """
     with tf.name_scope(name or "RaggedSampledSoftmaxLoss"):
-        return _ragged_loss(
-            "ragged_sampled_softmax_loss",
-            weights,
-            biases,
-            labels,
-            inputs,
-            candidates,
-            label_log_q,
-            candidate_log_q,
-            remove_accidental_hits,
-        )
+        batch = _Batch(weights, biases, labels, inputs, candidates, label_log_q, candidate_log_q)
+        return _ragged_loss("ragged_sampled_softmax_loss", batch, remove_accidental_hits)
 
 
 def ragged_nce_loss(
-    weights,
-    biases,
-    labels,
-    inputs,
-    candidates,
+    weights: ClassTableLike,
+    biases: ClassTableLike | None,
+    labels: RaggedLike,
+    inputs: TensorLike,
+    candidates: RaggedLike,
     *,
-    label_log_q=None,
-    candidate_log_q=None,
-    remove_accidental_hits=True,
-    name=None,
-):
+    label_log_q: RaggedLike | None = None,
+    candidate_log_q: RaggedLike | None = None,
+    remove_accidental_hits: bool = True,
+    name: str | None = None,
+) -> tf.Tensor:
     r"""Noise-contrastive estimation over each row's own classes: its labels and its candidates.
 
     With z as in `ragged_sampled_softmax_loss` the loss of a row with labels t_1 .. t_T and
@@ -127,8 +133,8 @@ def ragged_nce_loss(
         sum over all z of softplus(z) - mean_k z(t_k),
 
     the logistic losses of telling labels (target 1 / T each) from candidates (target 0); Gutmann
-    and Hyvarinen 2010, and Mnih and Teh, arXiv 1206.6426. Without labels a row's loss is that of
-    its candidates alone.
+    and Hyvarinen 2010, and Mnih and Teh, arXiv 1206.6426. The loss of a row without labels is that
+    of its candidates alone.
 
     Arguments, result and errors are those of `ragged_sampled_softmax_loss`, except that a row may
     be without a label.
@@ -142,24 +148,21 @@ def ragged_nce_loss(
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([1.0064089, 1.6265235], dtype=float32)>
     """
     with tf.name_scope(name or "RaggedNceLoss"):
-        return _ragged_loss(
-            "ragged_nce_loss",
-            weights,
-            biases,
-            labels,
-            inputs,
-            candidates,
-            label_log_q,
-            candidate_log_q,
-            remove_accidental_hits,
-        )
+        batch = _Batch(weights, biases, labels, inputs, candidates, label_log_q, candidate_log_q)
+        return _ragged_loss("ragged_nce_loss", batch, remove_accidental_hits)
 
 
-def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
+def ragged_candidate_logits(
+    weights: ClassTableLike,
+    biases: ClassTableLike | None,
+    inputs: TensorLike,
+    candidates: RaggedLike,
+    name: str | None = None,
+) -> tf.RaggedTensor:
     r"""Scores of each row's candidates: <weights[c], inputs[i]> + biases[c].
 
-    Differentiable with respect to `weights`, `biases` and `inputs`. For a variable the rows of the
-    distinct candidates are kept for the gradient, as `[U, D]`; a dense tensor is not copied.
+    Differentiable with respect to `weights`, `biases` and `inputs`. For the gradient the op keeps
+    the rows of a variable's U distinct candidates, [U, D]; it does not copy a dense tensor.
 
     Args:
       weights, biases, inputs, candidates: as in `ragged_sampled_softmax_loss`.
@@ -180,44 +183,29 @@ def ragged_candidate_logits(weights, biases, inputs, candidates, name=None):
     <tf.RaggedTensor [[1.0, 0.0], [2.0]]>
     """
     with tf.name_scope(name or "RaggedCandidateLogits"):
-        weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
-        rows = _ragged.class_ids("candidates", candidates)
-        logits = op_for("ragged_candidate_logits", weights, biases)(
-            weights=weights.entries,
-            biases=biases.entries,
-            inputs=inputs,
-            candidates=rows.values,
-            candidate_splits=rows.splits,
-            **type_attributes(weights, biases),
-        ).logits
-        return rows.with_values(logits)
+        batch = loss_inputs(weights, biases, inputs)
+        rows = class_rows("candidates", candidates)
+        scored = batch.call(
+            "ragged_candidate_logits", candidates=rows.values, candidate_splits=rows.splits
+        )
+        return rows.with_values(scored.logits)
 
 
-def _ragged_loss(
-    op_name,
-    weights,
-    biases,
-    labels,
-    inputs,
-    candidates,
-    label_log_q,
-    candidate_log_q,
-    remove_accidental_hits,
-):
-    if isinstance(remove_accidental_hits, np.bool_):  # no bool to TensorFlow
+def _ragged_loss(op_name: str, batch: _Batch, remove_accidental_hits: bool) -> tf.Tensor:
+    if isinstance(remove_accidental_hits, np.bool_):  # which ops do not take for a bool
         remove_accidental_hits = bool(remove_accidental_hits)
-    weights, biases, inputs = tables_and_inputs(weights, biases, inputs)
-    warn_of_rounded_labels(labels, weights.rows)
-    labels = _ragged.class_ids("labels", labels, vector=True, floats=True)
-    candidates = _ragged.class_ids("candidates", candidates)
-    label_log_q, label_log_q_splits = _ragged.log_q("label_log_q", label_log_q, labels, vector=True)
-    candidate_log_q, candidate_log_q_splits = _ragged.log_q(
-        "candidate_log_q", candidate_log_q, candidates
+    inputs = loss_inputs(batch.weights, batch.biases, batch.inputs)
+    warn_of_rounded_labels(batch.labels, inputs.weights.rows)
+    labels = class_rows("labels", batch.labels, vector=True, floats=True)
+    candidates = class_rows("candidates", batch.candidates)
+    label_log_q, label_log_q_splits = log_q_rows(
+        "label_log_q", batch.label_log_q, labels, vector=True
     )
-    return op_for(op_name, weights, biases)(
-        weights=weights.entries,
-        biases=biases.entries,
-        inputs=inputs,
+    candidate_log_q, candidate_log_q_splits = log_q_rows(
+        "candidate_log_q", batch.candidate_log_q, candidates
+    )
+    return inputs.call(
+        op_name,
         labels=labels.values,
         label_splits=labels.splits,
         label_log_q=label_log_q,
@@ -227,89 +215,74 @@ def _ragged_loss(
         candidate_log_q=candidate_log_q,
         candidate_log_q_splits=candidate_log_q_splits,
         remove_accidental_hits=remove_accidental_hits,
-        A=sum_type(inputs),
-        **type_attributes(weights, biases),
+        A=inputs.sum_type(),
     ).loss
 
 
-# The arguments of the differentiable ops in order; of lists, the attribute that gives the length.
-_LOSS_ARGUMENTS = (
-    ("weights", "weight_types"),
-    ("biases", "bias_types"),
-    ("inputs", None),
-    ("labels", None),
-    ("label_splits", None),
-    ("label_log_q", "label_log_q_count"),
-    ("label_log_q_splits", "label_log_q_count"),
-    ("candidates", None),
-    ("candidate_splits", None),
-    ("candidate_log_q", "candidate_log_q_count"),
-    ("candidate_log_q_splits", "candidate_log_q_count"),
+# The names of the ops' inputs, and of what they put out behind the loss or the logits, in order.
+_LOSS_INPUTS = (
+    "weights",
+    "biases",
+    "inputs",
+    "labels",
+    "label_splits",
+    "label_log_q",
+    "label_log_q_splits",
+    "candidates",
+    "candidate_splits",
+    "candidate_log_q",
+    "candidate_log_q_splits",
 )
-_LOGITS_ARGUMENTS = (
-    ("weights", "weight_types"),
-    ("biases", "bias_types"),
-    ("inputs", None),
-    ("candidates", None),
-    ("candidate_splits", None),
+_LOSS_KEPT = (
+    "label_logit_grad",
+    "candidate_logit_grad",
+    "unscaled_inputs_grad",
+    "weight_rows",
+    "bias_rows",
 )
+_LOGITS_INPUTS = ("weights", "biases", "inputs", "candidates", "candidate_splits")
+_LOGITS_KEPT = ("rows", "row_ids", "weight_rows", "bias_rows")
 
 
-def _ragged_loss_gradient(op, grad, *grads_of_kept):
-    given = inputs_by_name(op, _LOSS_ARGUMENTS)
-    _, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad, weight_rows, bias_rows = (
-        op.outputs
-    )
-    slices = ops.candsamp_ragged_loss_grad(
-        grad=first_order(op, grad, grads_of_kept[:3]),
-        inputs=given["inputs"],
-        labels=given["labels"],
-        label_splits=given["label_splits"],
-        candidates=given["candidates"],
-        candidate_splits=given["candidate_splits"],
-        label_logit_grad=label_logit_grad,
-        candidate_logit_grad=candidate_logit_grad,
-        unscaled_inputs_grad=unscaled_inputs_grad,
-        weight_rows=weight_rows,
-        bias_rows=bias_rows,
+def _ragged_loss_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[Any]:
+    inputs = inputs_by_name(op, _LOSS_INPUTS)
+    classes = ("labels", "label_splits", "candidates", "candidate_splits")
+    return gradients_of_inputs(
+        op,
+        grads,
+        inputs,
+        ops.candsamp_ragged_loss_grad,
+        **{name: inputs[name] for name in classes},
+        **kept_by_name(op, _LOSS_KEPT),
         W=op.get_attr("W"),
-        Tshape=op.get_attr("Tshape"),
-        num_weights=len(given["weights"]),
-        num_biases=len(given["biases"]),
     )
-    return gradients(given, slices)
 
 
-for _name in (
-    "Candsamp>RaggedSampledSoftmaxLoss",
-    "Candsamp>ResourceRaggedSampledSoftmaxLoss",
-    "Candsamp>RaggedNceLoss",
-    "Candsamp>ResourceRaggedNceLoss",
-):
-    tf.RegisterGradient(_name)(_ragged_loss_gradient)
-
-
-def _ragged_logits_gradient(op, grad, grad_of_rows, *_):
-    given = inputs_by_name(op, _LOGITS_ARGUMENTS)
-    _, rows, row_ids, weight_rows, bias_rows = op.outputs
-    keeps_rows = any(shard.dtype == tf.resource for shard in given["weights"])
-    slices = ops.candsamp_ragged_candidate_logits_grad(
-        grad=first_order(op, grad, [grad_of_rows]),
-        inputs=given["inputs"],
-        candidates=given["candidates"],
-        candidate_splits=given["candidate_splits"],
-        rows=[rows] if keeps_rows else given["weights"],
-        row_ids=row_ids if keeps_rows else given["candidates"],
-        weight_rows=weight_rows,
-        bias_rows=bias_rows,
-        Tshape=op.get_attr("Tshape"),
-        num_weights=len(given["weights"]),
-        num_biases=len(given["biases"]),
+def _ragged_logits_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[Any]:
+    inputs = inputs_by_name(op, _LOGITS_INPUTS)
+    kept = kept_by_name(op, _LOGITS_KEPT)
+    # The op keeps the rows that it read of variables. Rows of tensors are read again.
+    keeps_rows = any(shard.dtype == tf.resource for shard in inputs["weights"])
+    return gradients_of_inputs(
+        op,
+        grads,
+        inputs,
+        ops.candsamp_ragged_candidate_logits_grad,
+        candidates=inputs["candidates"],
+        candidate_splits=inputs["candidate_splits"],
+        rows=[kept["rows"]] if keeps_rows else inputs["weights"],
+        row_ids=kept["row_ids"] if keeps_rows else inputs["candidates"],
+        weight_rows=kept["weight_rows"],
+        bias_rows=kept["bias_rows"],
     )
-    return gradients(given, slices)
 
 
-tf.RegisterGradient("Candsamp>RaggedCandidateLogits")(_ragged_logits_gradient)
-tf.RegisterGradient("Candsamp>ResourceRaggedCandidateLogits")(_ragged_logits_gradient)
-tf.RegisterGradient("Candsamp>RaggedLossGrad")(no_second_derivative)
-tf.RegisterGradient("Candsamp>RaggedCandidateLogitsGrad")(no_second_derivative)
+register_gradient(
+    _ragged_loss_gradient,
+    "RaggedSampledSoftmaxLoss",
+    "ResourceRaggedSampledSoftmaxLoss",
+    "RaggedNceLoss",
+    "ResourceRaggedNceLoss",
+)
+register_gradient(_ragged_logits_gradient, "RaggedCandidateLogits", "ResourceRaggedCandidateLogits")
+register_gradient(no_second_derivative, "RaggedLossGrad", "RaggedCandidateLogitsGrad")

@@ -1,22 +1,40 @@
 """Candidate samplers as pure functions of a seed."""
 
+from typing import Any, SupportsIndex
+
 import tensorflow as tf
 
-from tf_candsamp._library import ops
-from tf_candsamp._sampling import (
-    CandidateSample,
-    class_ids,
-    count_tensor,
+from tf_candsamp._arguments.classes import class_matrix
+from tf_candsamp._arguments.scalars import (
+    host_integers,
     positive,
+    positive_or_tensor,
     wants_exact,
 )
-from tf_candsamp._tensors import check_dense
-from tf_candsamp._unigram_weights import unigram_weights
+from tf_candsamp._arguments.tensors import check_dense, int64_tensor
+from tf_candsamp._arguments.unigrams import check_one_origin, unigram_weights
+from tf_candsamp._library import no_gradient, ops
+from tf_candsamp._results import CandidateSample
+from tf_candsamp._types import ExpectedCount, PathLike, TensorLike
+
+__all__ = [
+    "stateless_fixed_unigram_candidate_sampler",
+    "stateless_log_uniform_candidate_sampler",
+    "stateless_uniform_candidate_sampler",
+]
 
 
 def stateless_uniform_candidate_sampler(
-    true_classes, num_true, num_sampled, unique, range_max, seed, name=None, *, expected_count="tf"
-):
+    true_classes: TensorLike,
+    num_true: SupportsIndex,
+    num_sampled: SupportsIndex | tf.Tensor,
+    unique: bool,
+    range_max: SupportsIndex,
+    seed: TensorLike,
+    name: str | None = None,
+    *,
+    expected_count: ExpectedCount = "tf",
+) -> CandidateSample:
     """Draws candidates from the uniform distribution, as a function of `seed`.
 
     The ids depend on the arguments alone, and stay the same across releases, machines and numbers
@@ -52,8 +70,16 @@ def stateless_uniform_candidate_sampler(
 
 
 def stateless_log_uniform_candidate_sampler(
-    true_classes, num_true, num_sampled, unique, range_max, seed, name=None, *, expected_count="tf"
-):
+    true_classes: TensorLike,
+    num_true: SupportsIndex,
+    num_sampled: SupportsIndex | tf.Tensor,
+    unique: bool,
+    range_max: SupportsIndex,
+    seed: TensorLike,
+    name: str | None = None,
+    *,
+    expected_count: ExpectedCount = "tf",
+) -> CandidateSample:
     """Draws candidates from P(k) = log((k + 2) / (k + 1)) / log(range_max + 1).
 
     As `stateless_uniform_candidate_sampler` in all other respects.
@@ -68,31 +94,34 @@ def stateless_log_uniform_candidate_sampler(
 
 
 def stateless_fixed_unigram_candidate_sampler(
-    true_classes,
-    num_true,
-    num_sampled,
-    unique,
-    range_max,
-    vocab_file="",
-    distortion=1.0,
-    num_reserved_ids=0,
-    num_shards=1,
-    shard=0,
-    unigrams=(),
-    seed=None,
-    name=None,
+    true_classes: TensorLike,
+    num_true: SupportsIndex,
+    num_sampled: SupportsIndex | tf.Tensor,
+    unique: bool,
+    range_max: SupportsIndex,
+    vocab_file: PathLike = "",
+    distortion: float = 1.0,
+    num_reserved_ids: SupportsIndex = 0,
+    num_shards: SupportsIndex = 1,
+    shard: SupportsIndex = 0,
+    unigrams: TensorLike = (),
+    seed: TensorLike | None = None,
+    name: str | None = None,
     *,
-    expected_count="tf",
-):
+    expected_count: ExpectedCount = "tf",
+) -> CandidateSample:
     """Draws candidates from given weights, P(k) proportional to weight[k] ** distortion.
 
-    As `stateless_uniform_candidate_sampler`; the weights are given as to
-    `fixed_unigram_candidate_sampler`, but `unigrams` may be a tensor. The table that is built from
-    it is kept for the next call with the same tensor, where nothing else changes the weights.
+    As `stateless_uniform_candidate_sampler`. The weights are given as to
+    `fixed_unigram_candidate_sampler`, but `unigrams` may be a tensor. What the op derives from it
+    is kept for the next call with the same tensor, if nothing else changes the weights.
 
         weights = tf.constant([0.1, 0.2, 0.3, 0.4])
         sample = tfcs.stateless_fixed_unigram_candidate_sampler(
             [[1]], 1, 2, True, 4, unigrams=weights, seed=[1, step])
+
+    `seed` must be given. It has a default only because the arguments, in the order of
+    `tf.random.fixed_unigram_candidate_sampler`, follow others that have one.
     """
     arguments = _arguments(true_classes, num_true, num_sampled, unique, seed, expected_count)
     range_max = positive("range_max", range_max)
@@ -100,10 +129,7 @@ def stateless_fixed_unigram_candidate_sampler(
         raise TypeError("unigrams must be a vector of numbers, got None.")
     check_dense("unigrams", unigrams)
     given = not isinstance(unigrams, (tuple, list)) or len(unigrams) > 0
-    if not given and not vocab_file:
-        raise ValueError("Must provide either vocab_file or unigrams.")
-    if given and vocab_file:
-        raise ValueError("Must only provide one of vocab_file and unigrams.")
+    check_one_origin(given, vocab_file)
     weights = unigram_weights(
         unigrams if given else None, vocab_file, distortion, num_reserved_ids, num_shards, shard
     )
@@ -117,25 +143,27 @@ def stateless_fixed_unigram_candidate_sampler(
     )
 
 
-def _arguments(true_classes, num_true, num_sampled, unique, seed, expected_count):
-    true_classes = class_ids("true_classes", true_classes)
+def _arguments(
+    true_classes: TensorLike,
+    num_true: SupportsIndex,
+    num_sampled: SupportsIndex | tf.Tensor,
+    unique: bool,
+    seed: TensorLike | None,
+    expected_count: ExpectedCount,
+) -> dict[str, Any]:
+    """What every op takes."""
     num_true = positive("num_true", num_true)
-    if not true_classes.shape.is_compatible_with([None, num_true]):
-        raise ValueError(
-            f"true_classes must be a matrix [batch_size, num_true = {num_true}], got shape "
-            f"{true_classes.shape}."
-        )
+    true_classes = class_matrix("true_classes", true_classes, num_true)
     if seed is None:
         raise TypeError("seed must be two integers, got None.")
-    seed = class_ids("seed", seed)
-    if not seed.shape.is_compatible_with([2]):
-        raise ValueError(f"seed must be two integers, got shape {seed.shape}.")
-    seed = tf.ensure_shape(seed, [2])
-    if not tf.is_tensor(num_sampled):
-        num_sampled = positive("num_sampled", num_sampled)
+    seeds = int64_tensor("seed", seed)
+    if not seeds.shape.is_compatible_with([2]):
+        raise ValueError(f"seed must be two integers, got shape {seeds.shape}.")
+    seeds = tf.ensure_shape(seeds, [2])
+    num_sampled = positive_or_tensor("num_sampled", num_sampled)
     return {
-        "stream": tf.stack([tf.zeros([], tf.int64), seed[1], seed[0]]),
-        "num_sampled": count_tensor("num_sampled", num_sampled, rank=0),
+        "stream": tf.stack([tf.zeros([], tf.int64), seeds[1], seeds[0]]),
+        "num_sampled": host_integers("num_sampled", num_sampled, rank=0),
         "true_classes": true_classes,
         "num_true": num_true,
         "unique": unique,
@@ -143,5 +171,4 @@ def _arguments(true_classes, num_true, num_sampled, unique, seed, expected_count
     }
 
 
-for _op in ("Uniform", "LogUniform", "FixedUnigram"):
-    tf.no_gradient(f"Candsamp>Stateless{_op}Sample")
+no_gradient("StatelessUniformSample", "StatelessLogUniformSample", "StatelessFixedUnigramSample")

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-# Under importlib mode pytest does not let the tests import the helpers beside them.
-sys.path.append(str(pathlib.Path(__file__).resolve().parent))
+# The tests import the installed package, but "python -m pytest" puts the source folder first.
+_TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:] = [entry for entry in sys.path if pathlib.Path(entry).resolve() != _TOP]
 
 # TensorFlow counts allocated bytes where it uses oneDNN: by default on processors with
 # AVX512-VNNI, elsewhere if told to.
@@ -17,8 +18,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # Modules whose tests hold on any device: "-m gpu" runs them on a GPU.
 _ON_ANY_DEVICE = [
+    "test_functional_learned",
+    "test_sampler_assignments",
+    "test_sampler_checkpoints",
     "test_sampler_core_ids",
-    "test_sampler_state",
+    "test_sampler_graphs",
+    "test_sampler_layout",
+    "test_sampler_saved_models",
     "test_sampler_stateless",
     "test_sampler_statistics",
 ]
@@ -30,6 +36,8 @@ def _wants_gpu(config):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "gpu: needs a GPU that TensorFlow sees")
+    # Processes that tests start find the same helpers.
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, config.getini("pythonpath")))
     if _wants_gpu(config):
         # Some tests start other processes that draw.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

@@ -1,5 +1,5 @@
 // Candidates against the definition: the first distinct ones of independent draws. That what comes
-// after too many draws has the right law is for tests/py/test_sampler_statistics.py.
+// after too many draws has the right law is for tests/py/samplers/test_sampler_statistics.py.
 #include "cc/lib/samplers/draw_candidates.h"
 
 #include <gtest/gtest.h>

@@ -1,0 +1,113 @@
+"""Which ops have GPU kernels, and what those say that have none."""
+
+import re
+
+import pytest
+import tensorflow as tf
+from internals import GPU_KERNELS, ops
+from processes import ROOT
+
+# TensorFlow has no public name that asks its registry.
+from tensorflow.python.framework import kernels, op_def_registry
+
+import tf_candsamp as tfcs
+
+_DOCS = ROOT / "docs" / "gpu.md"
+
+_LOSSES = re.compile(r"Loss|Logits|Softmax|Nce|Gradient|Differentiable", re.IGNORECASE)
+
+
+def _ops():
+    """The names of all ops of the library."""
+    names = [
+        "Candsamp>" + "".join(part.title() for part in name[len("candsamp_") :].split("_"))
+        for name in dir(ops)
+        if name.startswith("candsamp_") and not name.endswith("_eager_fallback")
+    ]
+    assert all(op_def_registry.get(name) for name in names), names
+    return names
+
+
+def _devices(op):
+    return {kernel.device_type for kernel in kernels.get_registered_kernels_for_op(op).kernel}
+
+
+def _promised():
+    return set(re.findall(r"`(Candsamp>\w+)`", _DOCS.read_text()))
+
+
+needs_gpu_kernels = pytest.mark.skipif(
+    not GPU_KERNELS, reason="the installed wheel was built without nvcc"
+)
+
+
+def test_every_op_has_a_cpu_kernel():
+    for op in _ops():
+        assert "CPU" in _devices(op), op
+
+
+@needs_gpu_kernels
+def test_every_sampler_op_has_a_gpu_kernel():
+    samplers = [op for op in _ops() if not _LOSSES.search(op)]
+    assert len(samplers) > 20
+    assert [op for op in samplers if "GPU" not in _devices(op)] == []
+
+
+@needs_gpu_kernels
+def test_docs_promise_what_is_registered():
+    assert _promised() == {op for op in _ops() if "GPU" in _devices(op)}
+
+
+@pytest.mark.parametrize("of_biases", [False, True])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda w, b, x: tfcs.sampled_softmax_loss(w, b, [[1], [2]], x, 3, 10),
+        lambda w, b, x: tfcs.nce_loss(w, b, [[1], [2]], x, 3, 10),
+        lambda w, b, x: tfcs.ragged_sampled_softmax_loss(
+            w, b, [1, 2], x, tf.ragged.constant([[3], [4, 5]], dtype=tf.int64)
+        ),
+        lambda w, b, x: tfcs.ragged_candidate_logits(
+            w, b, x, tf.ragged.constant([[3], [4, 5]], dtype=tf.int64)
+        ),
+    ],
+)
+def test_losses_say_that_they_have_no_gpu_kernels(loss, of_biases, monkeypatch):
+    weights = tf.Variable(tf.ones([10, 4]))
+    biases = tf.Variable(tf.zeros([10]))
+    on_gpu = biases if of_biases else weights
+    device = type(weights).device.fget
+    gpu = "/job:localhost/replica:0/task:0/device:GPU:0"
+    monkeypatch.setattr(
+        type(weights), "device", property(lambda self: gpu if self is on_gpu else device(self))
+    )
+    name = "biases" if of_biases else "weights"
+    with pytest.raises(tf.errors.UnimplementedError, match=f"{name} is a variable on .*GPU:0"):
+        loss(weights, biases, tf.ones([2, 4]))
+
+
+@pytest.mark.parametrize("in_function", [False, True])
+def test_what_the_host_must_know_stays_there(in_function, monkeypatch):
+    """With TensorFlow for GPUs some small tensors are made on the CPU, to the same effect."""
+
+    def draw():
+        sampler = tfcs.LogUniformSampler(100, seed=1)
+        learned = tfcs.LearnedUnigramSampler(100, seed=1)
+
+        def step(size, labels):
+            rows = sampler.sample_ragged([2, 3], labels, exclude_true=True)
+            plain = learned.sample_ragged(tf.stack([size, 1]))
+            return [
+                sampler.sample(size, labels).sampled_candidates,
+                sampler.sample(7).sampled_candidates,
+                rows.candidates.values,
+                plain.candidates.values,
+            ]
+
+        step = tf.function(step) if in_function else step
+        return [step(tf.constant(size), tf.constant([[3], [4]])) for size in (5, 1)]
+
+    want = draw()
+    monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: True)
+    for a, b in zip(tf.nest.flatten(draw()), tf.nest.flatten(want), strict=True):
+        assert a.numpy().tolist() == b.numpy().tolist()

@@ -1,0 +1,146 @@
+"""The documents: their Python runs, and their links lead somewhere."""
+
+import re
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from processes import ROOT
+
+import tf_candsamp as tfcs
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/*.md")])
+
+
+def anchors(page):
+    """The names under which GitHub links to a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def blocks(name):
+    """A page's Python, with what it takes for granted."""
+    keras = pytest.importorskip("keras", minversion="3")
+    given = {"tf": tf, "tfcs": tfcs, "keras": keras, "np": np}
+    code = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    return given, [compile(block, name, "exec") for block in code]
+
+
+def run(code, given):
+    exec(code, given)
+
+
+def test_readme():
+    given, code = blocks("README.md")
+    assert code
+    for block in code:
+        run(block, {})
+
+
+def step_arguments():
+    """Arguments of a sampled loss, as pages name them."""
+    return {
+        "weights": tf.Variable(tf.random.stateless_normal([2000, 8], [1, 2])),
+        "biases": tf.Variable(tf.zeros([2000])),
+        "labels": tf.constant([[3], [17], [3]], tf.int64),
+        "inputs": tf.random.stateless_normal([3, 8], [3, 4]),
+        "num_sampled": 512,
+        "num_classes": 2000,
+    }
+
+
+def test_moving_from_tf_nn():
+    given, (exchange, layer, servers) = blocks("docs/moving_from_tf_nn.md")
+    arguments = step_arguments()
+    run(exchange, given | arguments)
+
+    run(layer, given)
+    layer = given["SampledSoftmax"](2000, 512)
+    assert layer(arguments["inputs"], arguments["labels"][:, 0]).shape == [3]
+    assert layer.supports_jit is False
+
+    shards = [tf.Variable(shard) for shard in tf.split(arguments["weights"], 2)]
+    tf.random.set_seed(1)
+    with tf.GradientTape() as tape:
+        given |= arguments | {"table": shards}
+        run(servers, given)
+    sparse = tape.gradient(given["loss"], shards)
+    tf.random.set_seed(1)
+    with tf.GradientTape() as tape:
+        want = tfcs.sampled_softmax_loss(
+            arguments["weights"], None, arguments["labels"], arguments["inputs"], 512, 2000
+        )
+    dense = tf.convert_to_tensor(tape.gradient(want, arguments["weights"]))
+    np.testing.assert_allclose(given["loss"], want, rtol=1e-5)
+    np.testing.assert_allclose(
+        tf.concat([tf.convert_to_tensor(g) for g in sparse], 0), dense, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_sums_of_joined_slices():
+    given, (code,) = blocks("docs/sampled_losses.md")
+    gradient = tf.IndexedSlices(tf.constant([[1.0], [2.0], [4.0]]), tf.constant([5, 3, 5]), [9, 1])
+    given["gradient"] = gradient
+    run(code, given)
+    assert given["gradient"].indices.numpy().tolist() == [5, 3]
+    np.testing.assert_array_equal(given["gradient"].values, [[5.0], [2.0]])
+
+
+def test_samplers_in_a_dataset():
+    given, (dataset, _) = blocks("docs/samplers.md")
+    given["batches"] = tf.data.Dataset.from_tensors((tf.ones([2, 8]), tf.constant([[3], [5]])))
+    given["epochs"] = 2
+    run(dataset, given)
+    first, second = given["batches"]
+    assert (first[2].sampled_candidates != second[2].sampled_candidates).numpy().any()
+
+
+def test_a_sampler_in_a_keras_layer(tmp_path):
+    given, (_, code) = blocks("docs/samplers.md")
+    run(code, given)
+    keras = given["keras"]
+    layer = given["SampledLoss"](tfcs.LearnedUnigramSampler(2000))
+    inputs, labels = keras.Input([8]), keras.Input([], dtype="int64")
+    model = keras.Model([inputs, labels], layer(inputs, labels))
+    model.compile(keras.optimizers.SGD(0.1), lambda _, y: y)
+    data = [np.ones([4, 8], np.float32), np.array([1, 2, 2, 7])], np.zeros(4)
+    model.fit(*data, verbose=0)
+    model.evaluate(*data, verbose=0)
+    assert layer.sampler.counts.numpy()[:8].tolist() == [0, 1, 2, 0, 0, 0, 0, 1]
+
+    model.save(tmp_path / "m.keras")
+    custom = {"SampledLoss": given["SampledLoss"]}
+    loaded = keras.saving.load_model(tmp_path / "m.keras", custom, compile=False)
+    np.testing.assert_array_equal(loaded.layers[-1].sampler.counts, layer.sampler.counts)
+    np.testing.assert_array_equal(loaded(data[0]), model(data[0]))
+
+
+def test_serving(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given, (module, archive) = blocks("docs/serving.md")
+    run(module, given)
+    loaded = tf.saved_model.load("ranker")
+    inputs = tf.ones([2, 64])
+    np.testing.assert_array_equal(loaded.score(inputs), given["ranker"].score(inputs))
+    assert given["ranker"].loss(inputs, [[3], [5]]).shape == [2]
+
+    tower = given["keras"].layers.Dense(64)
+    tower.build([None, 64])
+    model = types.SimpleNamespace(tower=tower, table=tf.Variable(tf.ones([100, 64])))
+    given["model"] = model
+    run(archive, given)
+    loaded = tf.saved_model.load("ranker")
+    want = tf.matmul(model.tower(inputs), model.table, transpose_b=True)
+    np.testing.assert_allclose(loaded.score(inputs), want, rtol=1e-6)

@@ -1,0 +1,109 @@
+"""Run by test_loss_threads.py: hashes of all results with a given number of threads, as JSON.
+
+Usage: loss_bits.py THREADS. The keys of the JSON are "kind shape type"; the values are the hash of
+the bits of value and gradients, or what failed, and the largest error beside the reference.
+"""
+
+import hashlib
+import json
+import sys
+
+import loss_cases as lc
+import numpy as np
+import ragged_cases as rc
+import sampled_cases as sc
+import tensorflow as tf
+import tiling
+
+RAGGED = {
+    "short_rows": {"rows": 2000, "classes": 5000, "depth": 24, "candidates": (0, 40)},
+    "long_rows": {"rows": 5, "classes": 20000, "depth": 64, "candidates": (2000, 6000)},
+    "one_long_row": {"rows": 40, "classes": 20000, "depth": 33, "candidates": (0, 5)},
+    "hot_class": {"rows": 3000, "classes": 5, "depth": 48, "candidates": (0, 9)},
+    "many_labels": {"rows": 50, "classes": 9000, "depth": 16, "labels": (9, 900)},
+}
+SAMPLED = {
+    "two_panels": {
+        "rows": tiling.LARGE_BATCH + 88,
+        "classes": 3000,
+        "depth": 40,
+        "num_sampled": tiling.panel_columns(40) + 64,
+    },
+    "two_blocks": {
+        "rows": 2 * tiling.row_block(1) + 22,
+        "classes": 900,
+        "depth": 33,
+        "num_sampled": tiling.COLUMN_BLOCK + 8,
+        "num_true": 3,
+    },
+    "two_deep_panels": {
+        "rows": tiling.row_block(1) + 6,
+        "classes": 2000,
+        "depth": tiling.DEPTH_OF_LARGE_PANELS + 1,
+        "num_sampled": tiling.panel_columns(tiling.DEPTH_OF_LARGE_PANELS + 1) + 1,
+        "scale": 0.1,
+    },
+    "recomputed": {
+        "rows": 300,
+        "classes": 5000,
+        "depth": 16,
+        "num_sampled": 800,
+        "recompute": True,
+    },
+    "repeats": {"rows": 200, "classes": 100, "depth": 24, "num_sampled": 500, "unique": False},
+}
+KINDS = dict.fromkeys(RAGGED, rc.KINDS) | dict.fromkeys(SAMPLED, lc.LOSSES)
+
+
+def case_of(shape):
+    if shape in SAMPLED:
+        return sc.random_case(1, **SAMPLED[shape])
+    case = rc.random_case(1, scale=0.3, **RAGGED[shape])
+    if shape == "one_long_row":
+        case.candidates[7] = np.random.default_rng(0).integers(0, 20000, 20000)
+        case.candidate_log_q[7] = np.zeros(20000)
+    return case
+
+
+def digest(result):
+    bits = hashlib.sha256()
+    for _, part in lc.parts(result):
+        bits.update(part.tobytes())
+    return bits.hexdigest()
+
+
+def error(actual, expected):
+    """In the largest value of each part."""
+    return max(
+        np.abs(got - want).max() / np.abs(want).max()
+        for (_, got), (_, want) in zip(lc.parts(actual), lc.parts(expected), strict=True)
+    )
+
+
+def bits_and_error(kind, case, *types):
+    results = [lc.evaluate(kind, case, *types) for _ in range(2)]
+    hashes = [digest(result) for result in results]
+    assert hashes[0] == hashes[1], "two runs differ"
+    return hashes[0], error(results[0], lc.expected(kind, case))
+
+
+def main():
+    threads = int(sys.argv[1])
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    found = {}
+    for shape, kinds in KINDS.items():
+        for input_type, weight_type in ((tf.float32, tf.float32), (tf.bfloat16, tf.float32)):
+            case = case_of(shape).rounded(input_type, weight_type)
+            for kind in kinds:
+                key = f"{kind} {shape} {input_type.name}"
+                try:
+                    found[key] = bits_and_error(kind, case, input_type, weight_type)
+                except Exception as failure:  # one function's failure is not the others'
+                    found[key] = f"{type(failure).__name__}: {failure}", float("inf")
+    assert tf.config.threading.get_intra_op_parallelism_threads() == threads
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

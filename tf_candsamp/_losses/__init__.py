@@ -1,0 +1,1 @@
+"""What the two families of losses share."""

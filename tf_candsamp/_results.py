@@ -1,0 +1,31 @@
+"""What the samplers return."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class CandidateSample(NamedTuple):
+    """Candidates drawn for a batch.
+
+    sampled_candidates: int64 [S], class ids.
+    true_expected_count: float32, the shape of true_classes: how often each true class is expected
+      among the candidates. None if no true classes were given.
+    sampled_expected_count: float32 [S], how often each candidate is expected among them.
+    """
+
+    sampled_candidates: tf.Tensor
+    true_expected_count: tf.Tensor | None
+    sampled_expected_count: tf.Tensor
+
+
+class RaggedCandidateSample(NamedTuple):
+    """Candidates drawn for each row.
+
+    candidates: ragged int64 [B, None], class ids.
+    expected_count: ragged float32 with the same row splits: how often each candidate is expected
+      among the row's candidates.
+    """
+
+    candidates: tf.RaggedTensor
+    expected_count: tf.RaggedTensor

@@ -1,0 +1,1 @@
+"""What the sampler objects share: the base class, its random state, and how it is saved."""
