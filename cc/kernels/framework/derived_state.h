@@ -1,5 +1,5 @@
-// What is derived from a variable, shared by all ops that use the variable, for as long as it
-// lives.
+// Keeps the state derived from a variable, as an alias table from weights. All ops that use the
+// variable share the state, which lives as long as the variable.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_DERIVED_STATE_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_DERIVED_STATE_H_
 
@@ -8,18 +8,19 @@
 #include <unordered_map>
 #include <utility>
 
-#include "tensorflow/core/framework/resource_var.h"
+#include "cc/kernels/framework/tf_names.h"
 #include "tensorflow/core/platform/refcount.h"
 
 namespace candsamp {
 
-// One State for each variable that was asked for. It is found by the variable alone: there is no
-// handle to be created, saved or copied beside the variable's own.
+// One State for each variable that an op asked for. The variable alone is the key, so nobody has to
+// create, save or copy a handle of the state.
 template <typename State>
 class DerivedStates {
  public:
-  // The state of a variable, made from nothing at the first call. REQUIRES: a reference to it.
-  static std::shared_ptr<State> Of(tensorflow::Var* variable) {
+  // Returns the state of a variable; the first call makes an empty one. REQUIRES: the caller holds
+  // a reference to the variable.
+  static std::shared_ptr<State> Of(Var* variable) {
     DerivedStates& all = Get();
     std::lock_guard<std::mutex> lock(all.mutex_);
     const auto found = all.entries_.find(variable);
@@ -30,10 +31,10 @@ class DerivedStates {
   }
 
  private:
-  using Weak = tensorflow::core::WeakPtr<tensorflow::Var>;
+  using Weak = tensorflow::core::WeakPtr<Var>;
   struct Entry {
     std::shared_ptr<State> state;
-    Weak variable;  // calls Erase before the variable is deleted, and its address used again
+    Weak variable;  // calls Erase before the variable's address can be used again
   };
 
   // Never deleted: variables may outlive static objects.
@@ -42,14 +43,14 @@ class DerivedStates {
     return *all;
   }
 
-  void Erase(tensorflow::Var* variable) {
-    typename std::unordered_map<tensorflow::Var*, Entry>::node_type erased;  // without the lock
+  void Erase(Var* variable) {
+    typename std::unordered_map<Var*, Entry>::node_type erased;  // without the lock
     std::lock_guard<std::mutex> lock(mutex_);
     erased = entries_.extract(variable);
   }
 
   std::mutex mutex_;
-  std::unordered_map<tensorflow::Var*, Entry> entries_;
+  std::unordered_map<Var*, Entry> entries_;
 };
 
 }  // namespace candsamp

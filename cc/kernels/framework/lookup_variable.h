@@ -1,31 +1,35 @@
-// Looks up the variable that a sampler's state is in.
+// Looks up variables by their handles.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_LOOKUP_VARIABLE_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_LOOKUP_VARIABLE_H_
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
-#include "tensorflow/core/framework/op_kernel.h"
+#include <string>
+
+#include "cc/kernels/framework/tf_names.h"
 #include "tensorflow/core/framework/resource_mgr.h"
-#include "tensorflow/core/framework/resource_var.h"
 
 namespace candsamp {
 
-// The variable whose handle the input `name` is.
-inline absl::Status LookupVariable(tensorflow::OpKernelContext* context, const char* name,
-                                   tensorflow::core::RefCountPtr<tensorflow::Var>* variable) {
-  const tensorflow::Tensor* input;
+// Finds the variable of a handle that an op was given as `name`.
+inline absl::Status LookupVariable(OpKernelContext* context, const std::string& name,
+                                   const tensorflow::ResourceHandle& handle,
+                                   RefCountPtr<Var>* variable) {
+  const absl::Status found = tensorflow::LookupResource(context, handle, variable);
+  if (!absl::IsNotFound(found)) return found;
+  return absl::FailedPreconditionError(
+      absl::StrCat(name, " is a variable that is not initialized: ", found.message()));
+}
+
+// Finds the variable whose handle is the input `name`.
+inline absl::Status LookupVariable(OpKernelContext* context, const char* name,
+                                   RefCountPtr<Var>* variable) {
+  const Tensor* input;
   TF_RETURN_IF_ERROR(context->input(name, &input));
   if (input->NumElements() != 1) {
     return absl::InvalidArgumentError(absl::StrCat(
         name, " must be one variable's handle, got shape ", input->shape().DebugString()));
   }
-  const absl::Status found = tensorflow::LookupResource(
-      context, *static_cast<const tensorflow::ResourceHandle*>(input->data()), variable);
-  if (absl::IsNotFound(found)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, " is a variable that is not initialized: ", found.message()));
-  }
-  return found;
+  return LookupVariable(context, name,
+                        *static_cast<const tensorflow::ResourceHandle*>(input->data()), variable);
 }
 
 }  // namespace candsamp

@@ -13,7 +13,7 @@ namespace candsamp {
 
 void OpRuntime::ParallelFor(int64_t total, int64_t cost,
                             const std::function<void(int64_t, int64_t)>& work) {
-  // Cycles that are worth the handling of a part, and worth waking a thread.
+  // From how many cycles on a part is worth its handling, and a loop is worth waking threads.
   constexpr double kPart = 2e4, kParallel = 1e5;
   constexpr int64_t kPartsPerThread = 8;
   CheckOutsideOfLoops("ParallelFor");
@@ -54,7 +54,7 @@ char* OpRuntime::AllocateTensor(size_t bytes) {
 }
 
 void* OpRuntime::AllocateBytes(size_t bytes) {
-  // Small operations are many pieces and little else.
+  // A small op asks for many small pieces: they share one tensor.
   constexpr size_t kSmall = 4096, kTogether = 16384, kAlignment = 64;
   CheckOutsideOfLoops("AllocateBytes");
   if (bytes > kSmall) return AllocateTensor(bytes);

@@ -1,4 +1,4 @@
-// TensorFlow's element types as those of cc/lib, and tensors as plain pointers.
+// Maps cc/lib's element types to TensorFlow's, and tensors to plain pointers.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_TENSOR_DATA_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_TENSOR_DATA_H_
 

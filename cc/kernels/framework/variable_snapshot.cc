@@ -5,9 +5,6 @@
 
 namespace candsamp {
 
-using tensorflow::Tensor;
-using tensorflow::Var;
-
 bool VariableSnapshot::IsCurrent(Var* variable) const {
   if (!variable->is_initialized || !tensor_.IsInitialized() ||
       !IsSame(tensor_, *variable->tensor()) || variable->copy_on_read_mode || has_changed_) {

@@ -1,4 +1,4 @@
-// Tells whether a variable still holds what something was built from.
+// Tells whether a variable still holds the values from which a state was derived.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_VARIABLE_SNAPSHOT_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_VARIABLE_SNAPSHOT_H_
 
@@ -6,57 +6,57 @@
 #include <cstdint>
 #include <vector>
 
-#include "tensorflow/core/framework/resource_var.h"
-#include "tensorflow/core/framework/tensor.h"
+#include "cc/kernels/framework/tf_names.h"
 
 namespace candsamp {
 
 // Keeps a reference to the variable's tensor. While anybody does, TensorFlow changes the variable
-// by giving it another tensor, so comparing buffers tells whether it was assigned, restored or
+// by giving it another tensor. So comparing buffers tells whether it was assigned, restored or
 // merged.
 //
-// With one exception: sparse accesses, also mere reads such as tf.gather, switch on a mode
-// (copy_on_read_mode) in which sparse updates write into the tensor. Switching it on gives the
-// variable a tensor of its own. So a variable that is found in the mode is compared with what was
-// built from, value by value, and taken out of the mode again:
-// 1. If its values are the same, nothing is built anew.
-// 2. An update that saw the mode on may still be on its way to the variable's lock, for any length
-//    of time, and will write without a trace. So from then on the variable is watched: checksums of
-//    its slices are kept, and each draw checks one slice. An update that overlaps with a draw is
-//    noticed after at most as many draws as there are slices; one that begins when no draw is under
-//    way finds the mode off, switches it on, and is noticed by the next draw.
+// There is one exception: copy_on_read_mode, in which sparse updates write into the tensor itself.
+// Every sparse access switches the mode on, also a mere read such as tf.gather, and gives the
+// variable a tensor of its own. When the snapshot finds the mode on, it
+// 1. compares the variable's values with those that the state was derived from. If they are equal,
+//    the state stays;
+// 2. switches the mode off again;
+// 3. watches the variable from then on: it keeps checksums of the tensor's slices, and each draw
+//    checks one slice. An update that saw the mode on may still wait for the variable's lock, for
+//    any length of time, and will write without a trace. The checksums reveal it after at most as
+//    many draws as there are slices. An update that begins later finds the mode off and switches
+//    it on, which the next draw notices.
 //
-// What is in a device's memory is not compared or watched: found in the mode, it is built from
-// anew, and a sparse update that races with that goes unnoticed until the variable is assigned or
-// sparsely updated once more.
+// Values in a device's memory are neither compared nor watched. When the mode is found on, the
+// state is derived again. A sparse update that races with that goes unnoticed until the variable
+// is assigned or sparsely updated once more.
 class VariableSnapshot {
  public:
   enum class Memory { kHost, kDevice };
   explicit VariableSnapshot(Memory memory = Memory::kHost) : memory_(memory) {}
 
   // Whether two tensors are the same piece of the same memory.
-  static bool IsSame(const tensorflow::Tensor& a, const tensorflow::Tensor& b) {
+  static bool IsSame(const Tensor& a, const Tensor& b) {
     return a.SharesBufferWith(b) && a.data() == b.data() && a.shape() == b.shape();
   }
 
-  // Whether the variable is known not to have changed. Checks a slice if it is watched.
+  // Whether the variable is known not to have changed. Checks one slice of a watched variable.
   // REQUIRES: the variable's lock, shared.
-  bool IsCurrent(tensorflow::Var* variable) const;
+  bool IsCurrent(Var* variable) const;
 
-  // The same for a variable in the mode, which it ends where nothing has changed.
-  // REQUIRES: the lock, exclusive.
-  bool Settle(tensorflow::Var* variable);
+  // IsCurrent, also for a variable in the mode: compares its values, and switches the mode off if
+  // they are the same. REQUIRES: the lock, exclusive.
+  bool Settle(Var* variable);
 
-  // Remembers what was built from, and ends the mode. REQUIRES: the lock, exclusive.
-  void Set(tensorflow::Var* variable);
+  // Remembers the variable's values, and switches the mode off. REQUIRES: the lock, exclusive.
+  void Set(Var* variable);
 
-  // Between these two, both under one exclusive lock, the caller may write into the variable's
-  // tensor, once nobody else refers to it. It says of each int64 that it has added one to.
-  void Release() { tensor_ = tensorflow::Tensor(); }
+  // Between Release and Retake, under one exclusive lock, the caller may write into the variable's
+  // tensor once nobody else refers to it. It reports each int64 to which it has added one.
+  void Release() { tensor_ = Tensor(); }
   void AddedOne(int64_t index) {
     if (!sums_.empty()) sums_[index / kSlice] += Weight(index);
   }
-  void Retake(tensorflow::Var* variable) { tensor_ = *variable->tensor(); }
+  void Retake(Var* variable) { tensor_ = *variable->tensor(); }
 
   // Forgets everything.
   void Clear();
@@ -64,20 +64,20 @@ class VariableSnapshot {
  private:
   static constexpr int64_t kSlice = 4096;  // words of 64 bits
 
-  // A checksum is the sum of the slice's words, each times an odd number of its own.
+  // A checksum is the sum of a slice's words, each multiplied by its own odd number.
   static uint64_t Weight(uint64_t index) {
     const uint64_t x = (index + 1) * 0x9e3779b97f4a7c15;
     return (x ^ (x >> 32)) | 1;
   }
-  static int64_t Slices(const tensorflow::Tensor& tensor);
-  static uint64_t Sum(const tensorflow::Tensor& tensor, int64_t slice);
-  void Watch(const tensorflow::Tensor& tensor);
+  static int64_t Slices(const Tensor& tensor);
+  static uint64_t Sum(const Tensor& tensor, int64_t slice);
+  void Watch(const Tensor& tensor);
 
   const Memory memory_;
-  tensorflow::Tensor tensor_;
-  std::vector<uint64_t> sums_;  // of each slice; none: not watched
+  Tensor tensor_;
+  std::vector<uint64_t> sums_;  // of each slice; empty: not watched
   mutable std::atomic<uint64_t> next_slice_{0};
-  mutable std::atomic<bool> has_changed_{false};  // as a slice showed
+  mutable std::atomic<bool> has_changed_{false};  // a checksum differed
 };
 
 }  // namespace candsamp

@@ -1,32 +1,24 @@
-// A device's memory, as TensorFlow hands it out, and copies from and to it.
+// A device's memory, as TensorFlow's allocator gives it, and copies from and to it.
 #ifndef TF_CANDSAMP_CC_KERNELS_GPU_GPU_MEMORY_H_
 #define TF_CANDSAMP_CC_KERNELS_GPU_GPU_MEMORY_H_
 
 #include <cstdint>
-#include <vector>
 
-#include "absl/status/status.h"
-#include "cc/kernels/framework/tensor_data.h"
-#include "tensorflow/core/framework/op_kernel.h"
+#include "cc/kernels/framework/tf_names.h"
 
 namespace candsamp {
 
-// Memory that lives as long as the tensor does. TensorFlow reuses it in the order of the stream:
-// what was launched before may go on using it. At least one byte.
-absl::Status AllocateOnGpu(tensorflow::OpKernelContext* context, int64_t bytes,
-                           tensorflow::Tensor* memory);
+// Allocates memory that lives as long as the tensor, at least one byte. TensorFlow reuses it in the
+// order of the CUDA stream: what was launched before may go on using it.
+absl::Status AllocateOnGpu(OpKernelContext* context, int64_t bytes, Tensor* memory);
 
-// Row splits as page-locked memory of the host's, to be filled and uploaded.
-absl::Status AllocatePageLocked(tensorflow::OpKernelContext* context, int64_t count,
-                                tensorflow::Tensor* values);
-// Copies them, without waiting.
-absl::Status Upload(tensorflow::OpKernelContext* context, const tensorflow::Tensor& page_locked,
-                    int64_t* to);
+// Allocates page-locked memory of the host's for `size` row splits, to be filled and uploaded.
+absl::Status AllocatePageLocked(OpKernelContext* context, int64_t size, Tensor* splits);
+// Copies page-locked memory to the device, without waiting.
+absl::Status Upload(OpKernelContext* context, const Tensor& page_locked, int64_t* to);
 
-// Copies an int64 or float tensor of the device's, and waits for it.
-template <typename T>
-absl::Status Download(tensorflow::OpKernelContext* context, const tensorflow::Tensor& tensor,
-                      std::vector<T>* values);
+// Copies a tensor of the device's into one of the host's, and waits for it.
+absl::Status Download(OpKernelContext* context, const Tensor& tensor, Tensor* on_host);
 
 }  // namespace candsamp
 

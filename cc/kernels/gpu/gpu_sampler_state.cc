@@ -1,54 +1,56 @@
 #include "cc/kernels/gpu/gpu_sampler_state.h"
 
 #include <cstring>
+#include <memory>
+#include <mutex>
+#include <numeric>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "cc/cuda/core/copies.h"
-#include "cc/kernels/framework/run_kernel.h"
+#include "cc/kernels/framework/status_kernel.h"
+#include "cc/kernels/gpu/cuda_stream.h"
 #include "cc/kernels/gpu/gpu_memory.h"
-#include "cc/kernels/gpu/gpu_stream.h"
 #include "cc/kernels/samplers/sampler_state.h"
 #include "cc/lib/samplers/unigram_weights.h"
 
 namespace candsamp {
 
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::Var;
-
-absl::Status UploadColumns(OpKernelContext* context, const FixedUnigram& distribution,
-                           Tensor* columns) {
-  const int64_t bytes = distribution.range() * static_cast<int64_t>(sizeof(AliasColumn));
-  TF_RETURN_IF_ERROR(AllocateOnGpu(context, bytes, columns));
-  return GpuStatus(CopyToDeviceAndWait(GpuStream(context), MutableData<uint8_t>(columns),
-                                       distribution.columns(), bytes));
+bool GpuFixedUnigramState::Built::IsOf(const Tensor& other) const {
+  return VariableSnapshot::IsSame(weights, other) ||
+         (weights.shape() == other.shape() &&
+          std::memcmp(weights.data(), other.data(), weights.TotalBytes()) == 0);
 }
 
-bool GpuFixedUnigramState::Built::IsOf(const Tensor& weights) const {
-  return weights.dims() == 1 && weights.NumElements() == static_cast<int64_t>(values.size()) &&
-         std::memcmp(weights.data(), values.data(), values.size() * sizeof(float)) == 0;
+absl::Status GpuFixedUnigramState::BringUpToDate(OpKernelContext* context, Var* weights) {
+  if (from_.Settle(weights) && built_) return absl::OkStatus();
+  if (!weights->is_initialized) {
+    return absl::FailedPreconditionError("weights is a variable that is not initialized");
+  }
+  from_.Clear();
+  built_.reset();
+  TF_RETURN_IF_ERROR(CheckWeightsTensor(*weights->tensor()));
+  Tensor on_host;
+  TF_RETURN_IF_ERROR(Download(context, *weights->tensor(), &on_host));
+  TF_RETURN_IF_ERROR(Build(context, on_host));
+  from_.Set(weights);
+  return absl::OkStatus();
+}
+
+absl::Status GpuFixedUnigramState::BringUpToDate(OpKernelContext* context, const Tensor& weights) {
+  if (built_ && built_->IsOf(weights)) return absl::OkStatus();
+  built_.reset();
+  TF_RETURN_IF_ERROR(CheckWeightsTensor(weights));
+  return Build(context, weights);
 }
 
 absl::Status GpuFixedUnigramState::Build(OpKernelContext* context, const Tensor& weights) {
-  built_.reset();
-  TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
-  std::vector<float> values;
-  TF_RETURN_IF_ERROR(Download(context, weights, &values));
-  return BuildOf(context, std::move(values));
-}
-
-absl::Status GpuFixedUnigramState::BuildFromHost(OpKernelContext* context, const Tensor& weights) {
-  built_.reset();
-  TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
-  const float* const values = Data<float>(weights);
-  return BuildOf(context, std::vector<float>(values, values + weights.NumElements()));
-}
-
-absl::Status GpuFixedUnigramState::BuildOf(OpKernelContext* context, std::vector<float> values) {
-  TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(values.data(), values.size())));
-  auto built = std::make_unique<Built>(std::move(values));
-  TF_RETURN_IF_ERROR(UploadColumns(context, built->distribution, &built->columns));
+  TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(Data<float>(weights), weights.NumElements())));
+  auto built = std::make_unique<Built>(weights);
+  const int64_t bytes = weights.NumElements() * static_cast<int64_t>(sizeof(AliasColumn));
+  TF_RETURN_IF_ERROR(AllocateOnGpu(context, bytes, &built->columns));
+  TF_RETURN_IF_ERROR(
+      CudaStatus(CopyToDeviceAndWait(CudaStreamOf(context), MutableData<uint8_t>(&built->columns),
+                                     built->distribution.columns(), bytes)));
   built_ = std::move(built);
   return absl::OkStatus();
 }
@@ -79,11 +81,11 @@ absl::Status GpuLearnedUnigramState::Allocate(OpKernelContext* context, int64_t 
 absl::Status GpuLearnedUnigramState::Build(OpKernelContext* context, Var* counts, int64_t total) {
   const LearnedCounts learned = Learned(counts);
   const LaunchPlan plan = PlanCount(learned.range, 0);
-  TF_RETURN_IF_ERROR(GpuStatus(plan.error));
+  TF_RETURN_IF_ERROR(CudaStatus(plan.error));
   Tensor scratch;
   TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
-  return GpuStatus(
-      LaunchBuild(GpuStream(context), plan, learned, total, MutableData<uint8_t>(&scratch)));
+  return CudaStatus(
+      LaunchBuild(CudaStreamOf(context), plan, learned, total, MutableData<uint8_t>(&scratch)));
 }
 
 absl::Status GpuLearnedUnigramState::BringUpToDate(OpKernelContext* context, Var* counts) {
@@ -96,14 +98,14 @@ absl::Status GpuLearnedUnigramState::BringUpToDate(OpKernelContext* context, Var
   TF_RETURN_IF_ERROR(CheckCountsTensor(*counts->tensor()));
   TF_RETURN_IF_ERROR(
       context->allocate_temp(tensorflow::DT_INT64, counts->tensor()->shape(), &counts_));
-  TF_RETURN_IF_ERROR(GpuStatus(CopyOnDevice(GpuStream(context), MutableData<int64_t>(&counts_),
-                                            counts->tensor()->data(), counts_.TotalBytes())));
-  std::vector<int64_t> values;
-  TF_RETURN_IF_ERROR(Download(context, counts_, &values));
-  TF_RETURN_IF_ERROR(CheckCounts(values.data(), counts->tensor()->NumElements()));
-  counted_ = 0;
-  for (const int64_t value : values) counted_ += value;
+  TF_RETURN_IF_ERROR(CudaStatus(CopyOnDevice(CudaStreamOf(context), MutableData<int64_t>(&counts_),
+                                             counts->tensor()->data(), counts_.TotalBytes())));
+  Tensor on_host;
+  TF_RETURN_IF_ERROR(Download(context, counts_, &on_host));
+  const int64_t* const values = Data<int64_t>(on_host);
   const int64_t range = counts->tensor()->NumElements();
+  TF_RETURN_IF_ERROR(CheckCounts(values, range));
+  counted_ = std::accumulate(values, values + range, int64_t{0});
   TF_RETURN_IF_ERROR(Allocate(context, counted_, range));
   TF_RETURN_IF_ERROR(Build(context, counts, counted_ + range));
   is_built_ = true;
@@ -111,43 +113,49 @@ absl::Status GpuLearnedUnigramState::BringUpToDate(OpKernelContext* context, Var
   return absl::OkStatus();
 }
 
-absl::Status GpuLearnedUnigramState::Count(OpKernelContext* context, Var* counts,
-                                           const Tensor& classes) {
+absl::Status GpuLearnedUnigramState::Unshare(OpKernelContext* context, Var* counts) {
+  Tensor* const shared = counts->tensor();
+  if (shared->RefCountIsOne()) return absl::OkStatus();
+  Tensor own;
+  TF_RETURN_IF_ERROR(context->allocate_temp(tensorflow::DT_INT64, shared->shape(), &own));
+  TF_RETURN_IF_ERROR(CudaStatus(CopyOnDevice(CudaStreamOf(context), MutableData<int64_t>(&own),
+                                             shared->data(), own.TotalBytes())));
+  *shared = own;
+  return absl::OkStatus();
+}
+
+absl::Status GpuLearnedUnigramState::Reserve(OpKernelContext* context, Var* counts,
+                                             int64_t counted) {
+  if (counted <= has_room_) return absl::OkStatus();
+  // Room for twice as many makes this rare. No counts need more room than a sum of 2 range.
+  const int64_t range = counts->tensor()->NumElements();
+  TF_RETURN_IF_ERROR(Allocate(context, counted < range ? 2 * counted : 2 * range, range));
+  return Build(context, counts, -1);
+}
+
+absl::Status GpuLearnedUnigramState::Increment(OpKernelContext* context, Var* counts, const char*,
+                                               const Tensor& classes, int64_t) {
   std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
   std::lock_guard<std::mutex> lock(mutex_);
   TF_RETURN_IF_ERROR(BringUpToDate(context, counts));
-  const int64_t range = counts->tensor()->NumElements(), count = classes.NumElements();
-  if (count > kMostLearnedCount - range - counted_) {
+  const int64_t range = counts->tensor()->NumElements(), added = classes.NumElements();
+  if (added > kMostLearnedCount - range - counted_) {
     return absl::InvalidArgumentError(absl::StrCat("counts must sum to at most 2^62, got ",
-                                                   counted_ + range, " and ", count, " more"));
+                                                   counted_ + range, " and ", added, " more"));
   }
-  // Until all is launched, nothing is known.
+  // If a launch fails, the next call builds the slots again.
   is_built_ = false;
   from_.Clear();
-  if (!counts->tensor()->RefCountIsOne()) {
-    // Readers of the variable, such as a checkpoint being written, may hold its tensor.
-    Tensor copy;
-    TF_RETURN_IF_ERROR(
-        context->allocate_temp(tensorflow::DT_INT64, counts->tensor()->shape(), &copy));
-    TF_RETURN_IF_ERROR(GpuStatus(CopyOnDevice(GpuStream(context), MutableData<int64_t>(&copy),
-                                              counts->tensor()->data(), copy.TotalBytes())));
-    *counts->tensor() = copy;
-  }
-  if (counted_ + count > has_room_) {
-    // Room for twice as many, so that it is seldom made; no counts need more than 2 range have.
-    const int64_t enough = 2 * range;
-    const int64_t wanted = counted_ + count < enough / 2 ? 2 * (counted_ + count) : enough;
-    TF_RETURN_IF_ERROR(Allocate(context, wanted, range));
-    TF_RETURN_IF_ERROR(Build(context, counts, -1));
-  }
-  const LaunchPlan plan = PlanCount(range, count);
-  TF_RETURN_IF_ERROR(GpuStatus(plan.error));
+  TF_RETURN_IF_ERROR(Unshare(context, counts));
+  TF_RETURN_IF_ERROR(Reserve(context, counts, counted_ + added));
+  const LaunchPlan plan = PlanCount(range, added);
+  TF_RETURN_IF_ERROR(CudaStatus(plan.error));
   Tensor scratch;
   TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
   TF_RETURN_IF_ERROR(
-      GpuStatus(LaunchCount(GpuStream(context), plan, Learned(counts), Data<int64_t>(classes),
-                            count, MutableData<uint8_t>(&scratch))));
-  counted_ += count;
+      CudaStatus(LaunchCount(CudaStreamOf(context), plan, Learned(counts), Data<int64_t>(classes),
+                             added, MutableData<uint8_t>(&scratch))));
+  counted_ += added;
   is_built_ = true;
   from_.Set(counts);
   return absl::OkStatus();

@@ -3,21 +3,19 @@
 
 #include <algorithm>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "cc/kernels/framework/lookup_variable.h"
 #include "cc/lib/classes/class_groups.h"
-#include "tensorflow/core/framework/resource_mgr.h"
 
 namespace candsamp {
 
-using tensorflow::OpInputList;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::Var;
-
-void VariableLocks::Add(tensorflow::core::RefCountPtr<Var> variable) {
-  variables_.push_back(std::move(variable));
+absl::Status ReadPartition(OpKernelConstruction* context, Partition* partition) {
+  std::string strategy;
+  TF_RETURN_IF_ERROR(context->GetAttr("partition_strategy", &strategy));
+  *partition = strategy == "mod" ? Partition::kInTurn : Partition::kConsecutive;
+  return absl::OkStatus();
 }
+
+void VariableLocks::Add(RefCountPtr<Var> variable) { variables_.push_back(std::move(variable)); }
 
 void VariableLocks::Lock() {
   std::vector<tensorflow::mutex*> mutexes;
@@ -42,14 +40,9 @@ absl::Status ClassTable::Open(OpKernelContext* context, const std::string& name,
       return absl::InvalidArgumentError(absl::StrCat(
           NameOf(shards_.size()), " must be one variable, got ", input.NumElements(), " handles"));
     }
-    const tensorflow::ResourceHandle& handle = input.scalar<tensorflow::ResourceHandle>()();
-    tensorflow::core::RefCountPtr<Var> variable;
-    const absl::Status found = tensorflow::LookupResource(context, handle, &variable);
-    if (absl::IsNotFound(found)) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          NameOf(shards_.size()), " is a variable that is not initialized: ", found.message()));
-    }
-    TF_RETURN_IF_ERROR(found);
+    RefCountPtr<Var> variable;
+    TF_RETURN_IF_ERROR(LookupVariable(context, NameOf(shards_.size()),
+                                      *Data<tensorflow::ResourceHandle>(input), &variable));
     has_variable_ = true;
     shards_.push_back({nullptr, variable.get()});
     locks->Add(std::move(variable));

@@ -7,21 +7,23 @@
 #include <vector>
 
 #include "cc/kernels/framework/tensor_data.h"
+#include "cc/kernels/framework/tf_names.h"
 #include "cc/lib/rows/row_table.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/resource_var.h"
 
 namespace candsamp {
+
+// Reads the attribute partition_strategy.
+absl::Status ReadPartition(OpKernelConstruction* context, Partition* partition);
 
 // The variables that an op reads, locked together: each once, in the order of their mutexes, so
 // that two ops with the same variables in another order do not wait for each other.
 class VariableLocks {
  public:
-  void Add(tensorflow::core::RefCountPtr<tensorflow::Var> variable);
+  void Add(RefCountPtr<Var> variable);
   void Lock();
 
  private:
-  std::vector<tensorflow::core::RefCountPtr<tensorflow::Var>> variables_;
+  std::vector<RefCountPtr<Var>> variables_;
   std::vector<std::shared_lock<tensorflow::mutex>> locks_;  // released before the variables
 };
 
@@ -29,14 +31,14 @@ class VariableLocks {
 class ClassTable {
  public:
   // Looks up the shards and hands variables to `locks`.
-  absl::Status Open(tensorflow::OpKernelContext* context, const std::string& name,
-                    tensorflow::DataType type, VariableLocks* locks);
+  absl::Status Open(OpKernelContext* context, const std::string& name, tensorflow::DataType type,
+                    VariableLocks* locks);
 
-  // Checks type and shape of each shard: of rank 2, or 1 when the table is a vector.
+  // Checks the type and the shape of each shard: rank 2, or 1 when the table is a vector.
   // REQUIRES: the locks are held, and stay held as long as the table is read.
   absl::Status Check(int rank) const;
 
-  // Checks that each shard has a row for each of its classes when those are dealt out in turn.
+  // Checks that each shard has a row for each of its classes, which are dealt out in turn.
   // REQUIRES: Check succeeded.
   absl::Status CheckDealt(int64_t num_classes) const;
 
@@ -56,9 +58,9 @@ class ClassTable {
 
  private:
   struct Shard {
-    const tensorflow::Tensor* dense;  // or nullptr
-    tensorflow::Var* variable;        // or nullptr; kept alive by the locks
-    const tensorflow::Tensor& tensor() const { return dense ? *dense : *variable->tensor(); }
+    const Tensor* dense;  // or nullptr
+    Var* variable;        // or nullptr; kept alive by the locks
+    const Tensor& tensor() const { return dense ? *dense : *variable->tensor(); }
   };
 
   std::string NameOf(size_t shard) const;

@@ -1,8 +1,8 @@
 #include "cc/kernels/losses/loss_inputs.h"
 
-namespace candsamp {
+#include "cc/kernels/framework/status_kernel.h"
 
-using tensorflow::Tensor;
+namespace candsamp {
 
 absl::Status CheckSizes(const Tensor& inputs, int64_t rows, int64_t depth, int64_t biases,
                         int64_t num_classes) {

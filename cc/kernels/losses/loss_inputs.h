@@ -1,26 +1,23 @@
-// What the kernels of all losses share: their tables and inputs, and the types they exist for.
+// Tables and inputs of the losses, and the types for which their kernels exist.
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSSES_LOSS_INPUTS_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSSES_LOSS_INPUTS_H_
 
 #include <algorithm>
 #include <type_traits>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "cc/kernels/framework/op_runtime.h"
-#include "cc/kernels/framework/run_kernel.h"
 #include "cc/kernels/framework/tensor_data.h"
+#include "cc/kernels/framework/tf_names.h"
 #include "cc/kernels/losses/class_table.h"
 #include "cc/lib/rows/row_loops.h"
 #include "cc/lib/rows/table_shape.h"
-#include "tensorflow/core/framework/op_kernel.h"
 
 namespace candsamp {
 
-// Checks that `inputs` is a matrix, as deep as the rows of weights, and that both tables have a row
-// for each class, as far as these numbers are known.
-absl::Status CheckSizes(const tensorflow::Tensor& inputs, int64_t rows, int64_t depth,
-                        int64_t biases, int64_t num_classes);
+// Checks that `inputs` is a matrix as deep as the rows of weights, and that both tables have a row
+// for each class. Sizes may be kUnknownSize.
+absl::Status CheckSizes(const Tensor& inputs, int64_t rows, int64_t depth, int64_t biases,
+                        int64_t num_classes);
 
 // Checks that there are as many biases as rows of weights.
 absl::Status CheckSameRows(int64_t biases, int64_t rows);
@@ -29,23 +26,22 @@ absl::Status CheckSameRows(int64_t biases, int64_t rows);
 template <typename W>
 class LossArguments {
  public:
-  // Tables that agree in their number of rows: the classes.
-  absl::Status Open(tensorflow::OpKernelContext* context) {
+  // Opens tables that must have the same number of rows, one for each class.
+  absl::Status Open(OpKernelContext* context) {
     TF_RETURN_IF_ERROR(OpenAll(context, Partition::kConsecutive, kUnknownSize));
     return CheckSameRows(biases.empty() ? weights.rows() : biases.rows(), weights.rows());
   }
 
-  // Tables either of which may have more rows than there are classes. If num_classes is not known,
-  // the classes are those that have a row in both.
-  absl::Status OpenPadded(tensorflow::OpKernelContext* context, Partition partition,
-                          int64_t num_classes) {
+  // Opens tables that may have more rows than there are classes. If num_classes is not known, the
+  // classes are those that have a row in both.
+  absl::Status OpenPadded(OpKernelContext* context, Partition partition, int64_t num_classes) {
     TF_RETURN_IF_ERROR(OpenAll(context, partition, num_classes));
     if (partition != Partition::kInTurn || num_classes == kUnknownSize) return absl::OkStatus();
     TF_RETURN_IF_ERROR(weights_.CheckDealt(num_classes));
     return biases_.CheckDealt(num_classes);
   }
 
-  // How many classes ids may name.
+  // How many classes there are.
   int64_t classes() const {
     return biases.empty() ? weights.ids() : std::min(weights.ids(), biases.ids());
   }
@@ -54,11 +50,10 @@ class LossArguments {
 
   RowTable<W> weights{0};
   RowTable<W> biases{1};
-  const tensorflow::Tensor* inputs = nullptr;
+  const Tensor* inputs = nullptr;
 
  private:
-  absl::Status OpenAll(tensorflow::OpKernelContext* context, Partition partition,
-                       int64_t num_classes) {
+  absl::Status OpenAll(OpKernelContext* context, Partition partition, int64_t num_classes) {
     TF_RETURN_IF_ERROR(weights_.Open(context, "weights", DataTypeOf<W>(), &locks_));
     TF_RETURN_IF_ERROR(biases_.Open(context, "biases", DataTypeOf<W>(), &locks_));
     locks_.Lock();
@@ -76,22 +71,20 @@ class LossArguments {
   ClassTable biases_;
 };
 
-// The output that says how many rows each shard of a table has.
+// Outputs how many rows each shard of a table has.
 template <typename W>
-absl::Status OutputShardRows(tensorflow::OpKernelContext* context, const char* name,
-                             const RowTable<W>& table) {
-  tensorflow::Tensor* output;
-  TF_RETURN_IF_ERROR(
-      context->allocate_output(name, tensorflow::TensorShape({table.shards()}), &output));
+absl::Status OutputShardRows(OpKernelContext* context, const char* name, const RowTable<W>& table) {
+  Tensor* output;
+  TF_RETURN_IF_ERROR(context->allocate_output(name, TensorShape({table.shards()}), &output));
   for (int64_t k = 0; k < table.shards(); ++k) {
     output->vec<int64_t>()(k) = table.first_row()[k + 1] - table.first_row()[k];
   }
   return absl::OkStatus();
 }
 
-// The values of a tensor in the type of the arithmetic: in place, or widened into scratch.
+// Returns the values of a tensor in the type of the arithmetic: in place, or widened into scratch.
 template <typename T>
-const Accumulator<T>* Widened(OpRuntime& runtime, const tensorflow::Tensor& tensor) {
+const Accumulator<T>* Widened(OpRuntime& runtime, const Tensor& tensor) {
   if constexpr (std::is_same_v<T, Accumulator<T>>) {
     return Data<T>(tensor);
   } else {
@@ -104,14 +97,13 @@ const Accumulator<T>* Widened(OpRuntime& runtime, const tensorflow::Tensor& tens
   }
 }
 
-// Where to compute the values of an output of type T: in place, or in scratch that Store narrows.
+// Memory in which to compute an output of type T: its own, or scratch that Store narrows.
 template <typename T>
 class NarrowedOutput {
  public:
   using A = Accumulator<T>;
 
-  NarrowedOutput(OpRuntime& runtime, tensorflow::Tensor* output)
-      : runtime_(runtime), output_(output) {
+  NarrowedOutput(OpRuntime& runtime, Tensor* output) : runtime_(runtime), output_(output) {
     if constexpr (std::is_same_v<T, A>) {
       values_ = MutableData<T>(output);
     } else {
@@ -132,7 +124,7 @@ class NarrowedOutput {
 
  private:
   OpRuntime& runtime_;
-  tensorflow::Tensor* output_;
+  Tensor* output_;
   A* values_;
 };
 

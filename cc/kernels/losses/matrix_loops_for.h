@@ -1,4 +1,4 @@
-// Which matrix kernels go with which inputs.
+// Chooses the matrix products of a loss.
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSSES_MATRIX_LOOPS_FOR_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSSES_MATRIX_LOOPS_FOR_H_
 
@@ -9,7 +9,7 @@
 
 namespace candsamp {
 
-// Inputs in bfloat16 are what a user has who wants products in bfloat16, summed in float.
+// bfloat16 inputs select bfloat16 products with float sums, as TensorFlow's mixed precision does.
 template <typename T, typename A>
 const MatrixLoops<A>& MatrixLoopsFor() {
   if constexpr (std::is_same_v<T, Bfloat16>) {

@@ -1,8 +1,6 @@
-// Backward kernels of the ragged losses: dense gradients of inputs, slices for the tables.
-#include <algorithm>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
+// Backward kernels of the ragged losses: dense gradients of inputs, slices of the class tables.
+#include "cc/kernels/framework/class_id_checks.h"
+#include "cc/kernels/framework/status_kernel.h"
 #include "cc/kernels/losses/class_table_slices.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/ragged_inputs.h"
@@ -11,77 +9,39 @@
 namespace candsamp {
 namespace {
 
-using tensorflow::OpInputList;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::OpOutputList;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-
 absl::Status CheckSize(const char* name, const Tensor& tensor, int64_t expected) {
   if (tensor.dims() == 1 && tensor.NumElements() == expected) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(name, " must have shape [", expected,
                                                  "], got shape ", tensor.shape().DebugString()));
 }
 
-// The slices of every shard of one table.
-template <typename W>
-class SlicesOutput {
- public:
-  using Groups = ClassGroups<Occurrence<Accumulator<W>>>;
-
-  // `prefix` names the outputs: prefix_indices, prefix_values, prefix_shapes. A depth of -1 stands
-  // for a vector.
-  static absl::Status Write(OpKernelContext* context, OpRuntime& runtime, const std::string& prefix,
-                            const std::vector<int64_t>& shard_starts, const Groups& groups,
-                            const Accumulator<W>* inputs, int64_t depth) {
-    OpOutputList indices_list, values_list, shapes_list;
-    TF_RETURN_IF_ERROR(context->output_list(prefix + "_indices", &indices_list));
-    TF_RETURN_IF_ERROR(context->output_list(prefix + "_values", &values_list));
-    TF_RETURN_IF_ERROR(context->output_list(prefix + "_shapes", &shapes_list));
-    const int shards = static_cast<int>(shard_starts.size()) - 1;
-    if (indices_list.size() != shards) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(prefix, "_rows must have ", indices_list.size(), " values, got ", shards));
-    }
-    const int64_t* classes = groups.classes();
-    for (int k = 0; k < shards; ++k) {
-      const int64_t first =
-          std::lower_bound(classes, classes + groups.size(), shard_starts[k]) - classes;
-      const int64_t last =
-          std::lower_bound(classes, classes + groups.size(), shard_starts[k + 1]) - classes;
-      Tensor *indices, *values, *shape;
-      TF_RETURN_IF_ERROR(indices_list.allocate(k, TensorShape({last - first}), &indices));
-      std::transform(classes + first, classes + last, MutableData<int64_t>(indices),
-                     [&](int64_t id) { return id - shard_starts[k]; });
-      TensorShape values_shape({last - first});
-      if (depth >= 0) values_shape.AddDim(depth);
-      TF_RETURN_IF_ERROR(values_list.allocate(k, values_shape, &values));
-      if (depth >= 0) {
-        SumClassRows(runtime, groups, first, last, inputs, depth, MutableData<W>(values));
-      } else {
-        SumClassBiases(runtime, groups, first, last, MutableData<W>(values));
-      }
-      TF_RETURN_IF_ERROR(shapes_list.allocate(k, TensorShape({values_shape.dims()}), &shape));
-      TF_RETURN_IF_ERROR(
-          WriteSliceShape(prefix, shard_starts[k + 1] - shard_starts[k], depth, shape));
-    }
-    return absl::OkStatus();
+// Outputs the values of a table's slices: sum(first, last, values) writes those of some of the
+// groups. The groups of a shard are consecutive, since both are in the order of their classes.
+template <typename W, typename Sum>
+absl::Status OutputSums(ClassTableSlices* slices, Sum sum) {
+  for (int64_t shard = 0, first = 0; shard < slices->shards(); ++shard) {
+    W* values;
+    TF_RETURN_IF_ERROR(slices->AllocateValues(shard, &values));
+    const int64_t last = first + slices->size(shard);
+    sum(first, last, values);
+    first = last;
   }
-};
+  return absl::OkStatus();
+}
 
-// Slices of weights and biases from the occurrences of each class.
+// Outputs the slices of weights and biases: sums over the occurrences of each class. Without
+// label_gradient only the candidates occur.
 template <typename W>
 absl::Status OutputSlices(OpKernelContext* context, OpRuntime& runtime, const RaggedBatch& batch,
                           const Accumulator<W>* inputs, int64_t depth,
                           const Accumulator<W>* label_gradient,
                           const Accumulator<W>* candidate_gradient,
                           const Accumulator<W>* row_factor) {
-  std::vector<int64_t> weight_starts, bias_starts;
-  TF_RETURN_IF_ERROR(ReadShardStarts(context, "weight_rows", &weight_starts));
-  TF_RETURN_IF_ERROR(ReadShardStarts(context, "bias_rows", &bias_starts));
-  const int64_t num_classes = weight_starts.back();
+  constexpr Partition kPartition = Partition::kConsecutive;
+  ClassTableSlices weights, biases;
+  TF_RETURN_IF_ERROR(weights.Open(context, "weight", depth, kPartition));
+  TF_RETURN_IF_ERROR(biases.Open(context, "bias", ClassTableSlices::kVector, kPartition));
+  const int64_t num_classes = NumClasses(weights, biases);
   if (label_gradient) {
     TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("labels", batch.labels, batch.rows, num_classes)));
   }
@@ -89,23 +49,24 @@ absl::Status OutputSlices(OpKernelContext* context, OpRuntime& runtime, const Ra
       ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, num_classes)));
   const auto groups =
       GroupOccurrences(runtime, batch, num_classes, label_gradient, candidate_gradient, row_factor);
-  TF_RETURN_IF_ERROR(
-      SlicesOutput<W>::Write(context, runtime, "weight", weight_starts, groups, inputs, depth));
-  return SlicesOutput<W>::Write(context, runtime, "bias", bias_starts, groups, nullptr, -1);
+  TF_RETURN_IF_ERROR(weights.SetClasses(groups.classes(), groups.size()));
+  TF_RETURN_IF_ERROR(OutputSums<W>(&weights, [&](int64_t first, int64_t last, W* values) {
+    SumClassRows(runtime, groups, first, last, inputs, depth, values);
+  }));
+  TF_RETURN_IF_ERROR(biases.SetClasses(groups.classes(), groups.size()));
+  return OutputSums<W>(&biases, [&](int64_t first, int64_t last, W* values) {
+    SumClassBiases(runtime, groups, first, last, values);
+  });
 }
 
 template <typename T, typename W>
-class RaggedLossGradOp : public OpKernel {
+class RaggedLossGradOp : public StatusKernel {
  public:
   using A = Accumulator<W>;
-  using OpKernel::OpKernel;
-
-  void Compute(OpKernelContext* context) override {
-    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
-  }
+  using StatusKernel::StatusKernel;
 
  private:
-  static absl::Status Run(OpKernelContext* context, OpRuntime& runtime) {
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     const Tensor *grad, *inputs, *label_logit_grad, *candidate_logit_grad, *unscaled_inputs_grad;
     TF_RETURN_IF_ERROR(context->input("grad", &grad));
     TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
@@ -120,8 +81,8 @@ class RaggedLossGradOp : public OpKernel {
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
     const int64_t depth = inputs->dim_size(1);
-    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "labels", batch.rows, &batch.labels));
-    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(ReadLabels(context, &batch));
+    TF_RETURN_IF_ERROR(ReadCandidates(context, &batch));
     TF_RETURN_IF_ERROR(CheckSize("grad", *grad, batch.rows));
     TF_RETURN_IF_ERROR(CheckSize("label_logit_grad", *label_logit_grad, batch.num_labels()));
     TF_RETURN_IF_ERROR(
@@ -144,17 +105,13 @@ class RaggedLossGradOp : public OpKernel {
 };
 
 template <typename T, typename W>
-class RaggedLogitsGradOp : public OpKernel {
+class RaggedLogitsGradOp : public StatusKernel {
  public:
   using A = Accumulator<W>;
-  using OpKernel::OpKernel;
-
-  void Compute(OpKernelContext* context) override {
-    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
-  }
+  using StatusKernel::StatusKernel;
 
  private:
-  static absl::Status Run(OpKernelContext* context, OpRuntime& runtime) {
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     const Tensor *grad, *inputs, *row_ids;
     OpInputList rows;
     TF_RETURN_IF_ERROR(context->input("grad", &grad));
@@ -168,7 +125,7 @@ class RaggedLogitsGradOp : public OpKernel {
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
     const int64_t depth = inputs->dim_size(1);
-    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(ReadCandidates(context, &batch));
     TF_RETURN_IF_ERROR(CheckSize("grad", *grad, batch.num_candidates()));
     TF_RETURN_IF_ERROR(CheckSize("row_ids", *row_ids, batch.num_candidates()));
     RowTable<W> table(depth);
@@ -180,7 +137,8 @@ class RaggedLogitsGradOp : public OpKernel {
       table.AddShard(Data<W>(shard), shard.dim_size(0));
     }
     const RaggedIds ids = {Data<int64_t>(*row_ids), batch.candidates.splits};
-    TF_RETURN_IF_ERROR(ToStatus(CheckClassIds("row_ids", ids, batch.rows, table.rows())));
+    TF_RETURN_IF_ERROR(
+        CheckClassIds("row_ids", *row_ids, {table.rows(), "", ", the rows of the kept weights"}));
 
     const A* gradient = Widened<T>(runtime, *grad);
     Tensor* inputs_grad;

@@ -1,22 +1,15 @@
-// Checks of the inputs that the ragged kernels share.
 #include "cc/kernels/losses/ragged_inputs.h"
 
-#include "absl/strings/str_cat.h"
-#include "cc/kernels/framework/run_kernel.h"
+#include "cc/kernels/framework/status_kernel.h"
 #include "cc/kernels/framework/tensor_data.h"
 
 namespace candsamp {
+namespace {
 
-using tensorflow::OpInputList;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-
-absl::Status ReadRaggedIds(OpKernelContext* context, const std::string& name, int64_t rows,
-                           RaggedIds* ids) {
+absl::Status ReadRaggedIds(OpKernelContext* context, const std::string& name,
+                           const std::string& splits_name, int64_t rows, RaggedIds* ids) {
   const Tensor *values, *splits;
   TF_RETURN_IF_ERROR(context->input(name, &values));
-  const std::string splits_name =
-      absl::StrCat(name.back() == 's' ? name.substr(0, name.size() - 1) : name, "_splits");
   TF_RETURN_IF_ERROR(context->input(splits_name, &splits));
   if (values->dims() != 1 || splits->dims() != 1) {
     return absl::InvalidArgumentError(
@@ -31,6 +24,16 @@ absl::Status ReadRaggedIds(OpKernelContext* context, const std::string& name, in
                                                    rows, ", got ", splits->NumElements() - 1));
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReadLabels(OpKernelContext* context, RaggedBatch* batch) {
+  return ReadRaggedIds(context, "labels", "label_splits", batch->rows, &batch->labels);
+}
+
+absl::Status ReadCandidates(OpKernelContext* context, RaggedBatch* batch) {
+  return ReadRaggedIds(context, "candidates", "candidate_splits", batch->rows, &batch->candidates);
 }
 
 absl::Status ReadLogQ(OpKernelContext* context, const std::string& name,

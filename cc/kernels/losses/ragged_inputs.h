@@ -4,18 +4,18 @@
 
 #include <string>
 
-#include "absl/status/status.h"
+#include "cc/kernels/framework/tf_names.h"
 #include "cc/lib/classes/ragged_ids.h"
-#include "tensorflow/core/framework/op_kernel.h"
 
 namespace candsamp {
 
-// The argument `name` and its row splits `name`_splits, checked to have `rows` rows.
-absl::Status ReadRaggedIds(tensorflow::OpKernelContext* context, const std::string& name,
-                           int64_t rows, RaggedIds* ids);
+// Reads labels, or candidates, and checks their row splits. REQUIRES: batch->rows is set.
+absl::Status ReadLabels(OpKernelContext* context, RaggedBatch* batch);
+absl::Status ReadCandidates(OpKernelContext* context, RaggedBatch* batch);
 
-// The optional argument `name`, checked to have the row splits of `ids`; nullptr when absent.
-absl::Status ReadLogQ(tensorflow::OpKernelContext* context, const std::string& name,
+// Reads the optional argument `name`, and checks that it has the row splits of `ids`. *log_q is
+// nullptr when it is absent.
+absl::Status ReadLogQ(OpKernelContext* context, const std::string& name,
                       const std::string& ids_name, const RaggedIds& ids, int64_t rows,
                       const float** log_q);
 

@@ -1,7 +1,7 @@
 // Forward kernels of the ragged losses.
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
+#include "cc/kernels/framework/status_kernel.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/ragged_inputs.h"
 #include "cc/lib/losses/ragged_backward.h"
@@ -10,27 +10,17 @@
 namespace candsamp {
 namespace {
 
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-
 template <typename T, typename W, LossKind kKind>
-class RaggedLossOp : public OpKernel {
+class RaggedLossOp : public StatusKernel {
  public:
   using A = Accumulator<W>;
 
-  explicit RaggedLossOp(OpKernelConstruction* context) : OpKernel(context) {
+  explicit RaggedLossOp(OpKernelConstruction* context) : StatusKernel(context) {
     OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
   }
 
-  void Compute(OpKernelContext* context) override {
-    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
-  }
-
  private:
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) const {
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     LossArguments<W> arguments;
     TF_RETURN_IF_ERROR(arguments.Open(context));
     const RowTable<W>& weights = arguments.weights;
@@ -39,8 +29,8 @@ class RaggedLossOp : public OpKernel {
 
     RaggedBatch batch;
     batch.rows = inputs->dim_size(0);
-    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "labels", batch.rows, &batch.labels));
-    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(ReadLabels(context, &batch));
+    TF_RETURN_IF_ERROR(ReadCandidates(context, &batch));
     TF_RETURN_IF_ERROR(
         ReadLogQ(context, "label_log_q", "labels", batch.labels, batch.rows, &batch.label_log_q));
     TF_RETURN_IF_ERROR(ReadLogQ(context, "candidate_log_q", "candidates", batch.candidates,
@@ -78,16 +68,12 @@ class RaggedLossOp : public OpKernel {
 };
 
 template <typename T, typename W>
-class RaggedLogitsOp : public OpKernel {
+class RaggedLogitsOp : public StatusKernel {
  public:
-  using OpKernel::OpKernel;
-
-  void Compute(OpKernelContext* context) override {
-    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
-  }
+  using StatusKernel::StatusKernel;
 
  private:
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) const {
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     LossArguments<W> arguments;
     TF_RETURN_IF_ERROR(arguments.Open(context));
     const RowTable<W>& weights = arguments.weights;
@@ -96,7 +82,7 @@ class RaggedLogitsOp : public OpKernel {
 
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
-    TF_RETURN_IF_ERROR(ReadRaggedIds(context, "candidates", batch.rows, &batch.candidates));
+    TF_RETURN_IF_ERROR(ReadCandidates(context, &batch));
     TF_RETURN_IF_ERROR(
         ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
 
@@ -112,7 +98,8 @@ class RaggedLogitsOp : public OpKernel {
     return OutputRows(context, runtime, batch, weights, arguments.weights_in_variable());
   }
 
-  // A variable may have changed by the time of the gradient, so its rows are kept.
+  // Keeps the rows of the candidates for the gradient, by the time of which a variable may have
+  // changed.
   static absl::Status OutputRows(OpKernelContext* context, OpRuntime& runtime,
                                  const RaggedBatch& batch, const RowTable<W>& weights, bool keep) {
     const int64_t depth = weights.depth();

@@ -4,8 +4,9 @@
 #include <limits>
 #include <string>
 
-#include "absl/strings/str_cat.h"
-#include "cc/kernels/losses/class_table_slices.h"
+#include "cc/kernels/framework/class_id_checks.h"
+#include "cc/kernels/framework/status_kernel.h"
+#include "cc/kernels/losses/class_table.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/matrix_loops_for.h"
 #include "cc/lib/classes/distinct_classes.h"
@@ -15,40 +16,18 @@
 namespace candsamp {
 namespace {
 
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
-
-// Where among ids or counts the error is: a matrix's are named by row, a vector's by position.
-std::string Place(const Tensor& ids, int64_t k) {
-  return ids.dims() == 2 ? absl::StrCat(" in row ", k / ids.dim_size(1))
-                         : absl::StrCat(" at position ", k);
+// Says which classes labels and candidates may name.
+ClassLimit LimitOf(int64_t num_classes, int64_t rows) {
+  if (num_classes != kUnknownSize) return {num_classes, "num_classes = "};
+  return {rows, "", ", the rows that weights and biases have"};
 }
 
-// Every id must be in [0, classes). `given`: whether num_classes says so, not the tables' rows.
-absl::Status CheckIds(const char* name, const Tensor& ids, int64_t classes, bool given) {
-  const int64_t* values = Data<int64_t>(ids);
-  const uint64_t limit = static_cast<uint64_t>(classes);
-  bool valid = true;
-  for (int64_t k = 0; k < ids.NumElements(); ++k) valid &= static_cast<uint64_t>(values[k]) < limit;
-  if (valid) return absl::OkStatus();
-  int64_t k = 0;
-  while (static_cast<uint64_t>(values[k]) < limit) ++k;
-  const std::string range =
-      given ? absl::StrCat("[0, num_classes = ", classes, ")")
-            : absl::StrCat("[0, ", classes, "), the rows that weights and biases have");
-  return absl::InvalidArgumentError(
-      absl::StrCat(name, " must hold class ids in ", range, ", got ", values[k], Place(ids, k)));
-}
-
-// Writes the logs of the expected counts of `classes`, which must be finite. Counts have the shape
-// of the classes or broadcast to it. `if_zero`: what to say of a count of 0.
+// Writes the logs of the expected counts of `classes`, and checks that they are finite. The counts
+// have the shape of the classes or broadcast to it. An error about a count of 0 ends in `if_zero`.
 template <typename A>
 absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, const Tensor& classes,
                       const char* if_zero, A* logs) {
-  // Where the count of a class is: a stride is 0 along what is broadcast.
+  // The strides by which the count of a class is found; 0 along a broadcast dimension.
   int64_t strides[2] = {0, 0}, step = 1;
   const int missing = classes.dims() - counts.dims();
   bool fits = missing >= 0;
@@ -67,22 +46,22 @@ absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, co
   };
   const int64_t size = classes.NumElements();
   for (int64_t k = 0; k < size; ++k) {
-    // TensorFlow's threads take subnormal numbers for 0; std::log does not.
+    // TensorFlow's threads flush subnormal numbers to 0; std::log does not.
     logs[k] = std::log(count_of(k) < std::numeric_limits<A>::min() ? A(0) : count_of(k));
   }
   const int64_t bad = FindNotFinite(logs, size);
   if (bad == size) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       name, " must be positive and finite, got ", count_of(bad), " for class ",
-      Data<int64_t>(classes)[bad], Place(classes, bad), count_of(bad) == A(0) ? if_zero : ""));
+      Data<int64_t>(classes)[bad], PlaceIn(classes, bad), count_of(bad) == A(0) ? if_zero : ""));
 }
 
 template <typename T, typename W, LossKind kKind>
-class SampledLossOp : public OpKernel {
+class SampledLossOp : public StatusKernel {
  public:
   using A = Accumulator<W>;
 
-  explicit SampledLossOp(OpKernelConstruction* context) : OpKernel(context) {
+  explicit SampledLossOp(OpKernelConstruction* context) : StatusKernel(context) {
     OP_REQUIRES_OK(context, context->GetAttr("num_classes", &num_classes_));
     OP_REQUIRES_OK(context, context->GetAttr("num_sampled", &num_sampled_));
     OP_REQUIRES_OK(context, context->GetAttr("num_true", &num_true_));
@@ -91,12 +70,8 @@ class SampledLossOp : public OpKernel {
     OP_REQUIRES_OK(context, ReadPartition(context, &partition_));
   }
 
-  void Compute(OpKernelContext* context) override {
-    candsamp::Compute(context, [&](OpRuntime& runtime) { return Run(context, runtime); });
-  }
-
  private:
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) const {
+  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     LossArguments<W> arguments;
     TF_RETURN_IF_ERROR(arguments.OpenPadded(context, partition_, num_classes_));
     const RowTable<W>& weights = arguments.weights;
@@ -108,10 +83,9 @@ class SampledLossOp : public OpKernel {
     TF_RETURN_IF_ERROR(context->input("true_expected_count", &true_counts));
     TF_RETURN_IF_ERROR(context->input("sampled_expected_count", &sampled_counts));
     TF_RETURN_IF_ERROR(CheckShapes(inputs.dim_size(0), *labels, *candidates));
-    const bool given = num_classes_ != kUnknownSize;
-    const int64_t classes = given ? num_classes_ : arguments.classes();
-    TF_RETURN_IF_ERROR(CheckIds("labels", *labels, classes, given));
-    TF_RETURN_IF_ERROR(CheckIds("sampled_candidates", *candidates, classes, given));
+    const ClassLimit limit = LimitOf(num_classes_, arguments.classes());
+    TF_RETURN_IF_ERROR(CheckClassIds("labels", *labels, limit));
+    TF_RETURN_IF_ERROR(CheckClassIds("sampled_candidates", *candidates, limit));
     A* label_log_q = runtime.Allocate<A>(labels->NumElements());
     TF_RETURN_IF_ERROR(
         ReadLogs("true_expected_count", *true_counts, "labels", *labels, kNeverDrawn, label_log_q));
@@ -175,7 +149,8 @@ class SampledLossOp : public OpKernel {
     return absl::OkStatus();
   }
 
-  // Writes class_ids, label_classes and sample_columns, and into `batch` what they are.
+  // Numbers the distinct classes: outputs class_ids, label_classes and sample_columns, and
+  // describes them in `batch`.
   static absl::Status NumberClasses(OpKernelContext* context, OpRuntime& runtime,
                                     const Tensor& labels, const Tensor& candidates,
                                     SampledBatch* batch, const int64_t** class_ids) {

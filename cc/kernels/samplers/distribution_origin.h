@@ -1,28 +1,26 @@
-// Where a sampling op has its distribution from. A source has
+// The origins of distributions: where a sampling op gets the one that it draws from. An origin has
 //   Init(construction): reads attributes;
-//   With(context, use): calls use(distribution), which returns a status;
-//   Count(context, classes): what the op does with the true classes after a draw.
+//   With(context, true_classes, use): calls use(distribution), which returns a status.
+// An origin that learns then increments the counts of true_classes, unless they are nullptr.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_DISTRIBUTION_ORIGIN_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_DISTRIBUTION_ORIGIN_H_
 
 #include <memory>
 #include <optional>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "cc/kernels/framework/derived_state.h"
 #include "cc/kernels/framework/lookup_variable.h"
-#include "cc/kernels/samplers/sampler_state.h"
-#include "cc/lib/samplers/distribution.h"
-#include "tensorflow/core/framework/op_kernel.h"
+#include "cc/kernels/framework/tf_names.h"
+#include "cc/kernels/samplers/draws.h"
+#include "cc/kernels/samplers/unigram_inputs.h"
 
 namespace candsamp {
 
-// The attribute range_max.
-template <typename D>
+// The attribute range_max, from which a Distribution can be made.
+template <typename Distribution>
 class RangeOrigin {
  public:
-  absl::Status Init(tensorflow::OpKernelConstruction* context) {
+  absl::Status Init(OpKernelConstruction* context) {
     int64_t range;
     TF_RETURN_IF_ERROR(context->GetAttr("range_max", &range));
     if (range < 1) {
@@ -32,87 +30,102 @@ class RangeOrigin {
     return absl::OkStatus();
   }
   template <typename Use>
-  absl::Status With(tensorflow::OpKernelContext*, Use use) {
+  absl::Status With(OpKernelContext*, const Tensor*, Use use) {
     return use(*distribution_);
-  }
-  absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
-    return absl::OkStatus();
   }
 
  private:
-  std::optional<D> distribution_;
+  std::optional<Distribution> distribution_;
 };
 
-// The input `weights`, a tensor, of which there must be `range_max`.
-class WeightsOrigin {
+// The attributes of TensorFlow's FixedUnigramCandidateSampler: vocab_file or unigrams.
+template <typename Device>
+class WeightsAttributeOrigin {
  public:
-  absl::Status Init(tensorflow::OpKernelConstruction* context) {
+  absl::Status Init(OpKernelConstruction* context) {
+    return ReadWeightsAttributes(context, &weights_);
+  }
+  template <typename Use>
+  absl::Status With(OpKernelContext* context, const Tensor*, Use use) {
+    return state_.With(context, weights_, use);
+  }
+
+ private:
+  Tensor weights_;
+  typename Draw<Device>::FixedUnigramState state_;
+};
+
+// The input `weights`, a tensor in the host's memory, which must hold range_max values.
+template <typename Device>
+class WeightsInputOrigin {
+ public:
+  absl::Status Init(OpKernelConstruction* context) {
     return context->GetAttr("range_max", &range_);
   }
   template <typename Use>
-  absl::Status With(tensorflow::OpKernelContext* context, Use use) {
-    const tensorflow::Tensor* weights;
+  absl::Status With(OpKernelContext* context, const Tensor*, Use use) {
+    const Tensor* weights;
     TF_RETURN_IF_ERROR(context->input("weights", &weights));
-    std::shared_ptr<const FixedUnigram> distribution;
-    TF_RETURN_IF_ERROR(table_.Get(*weights, &distribution));
-    if (distribution->range() != range_) {
-      return absl::InvalidArgumentError(absl::StrCat("range_max must be the number of weights, ",
-                                                     distribution->range(), ", got ", range_));
-    }
-    return use(*distribution);
-  }
-  absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
-    return absl::OkStatus();
+    return state_.With(context, *weights, [&](const auto& distribution) -> absl::Status {
+      const int64_t range = Draw<Device>::Range(distribution);
+      if (range == range_) return use(distribution);
+      return absl::InvalidArgumentError(
+          absl::StrCat("range_max must be the number of weights, ", range, ", got ", range_));
+    });
   }
 
  private:
   int64_t range_;
-  FixedUnigramState table_;
+  typename Draw<Device>::FixedUnigramState state_;
 };
 
 // The input `weights`, a variable.
-class FixedUnigramVariable {
+template <typename Device>
+class WeightsVariableOrigin {
  public:
-  absl::Status Init(tensorflow::OpKernelConstruction*) { return absl::OkStatus(); }
+  absl::Status Init(OpKernelConstruction*) { return absl::OkStatus(); }
   template <typename Use>
-  absl::Status With(tensorflow::OpKernelContext* context, Use use) {
-    tensorflow::core::RefCountPtr<tensorflow::Var> weights;
+  absl::Status With(OpKernelContext* context, const Tensor*, Use use) {
+    RefCountPtr<Var> weights;
     TF_RETURN_IF_ERROR(LookupVariable(context, "weights", &weights));
-    std::shared_ptr<const FixedUnigram> distribution;
-    TF_RETURN_IF_ERROR(
-        DerivedStates<FixedUnigramState>::Of(weights.get())->Get(weights.get(), &distribution));
-    return use(*distribution);  // without any lock
-  }
-  absl::Status Count(tensorflow::OpKernelContext*, const tensorflow::Tensor&) {
-    return absl::OkStatus();
+    const auto state = DerivedStates<typename Draw<Device>::FixedUnigramState>::Of(weights.get());
+    return state->With(context, weights.get(), use);
   }
 };
 
-// The input `counts`, a variable. True classes are counted, unless the attribute `update` is false.
-class LearnedUnigramVariable {
+// The input `counts`, a variable. True classes are counted unless the attribute `update` is false.
+template <typename Device>
+class CountsVariableOrigin {
  public:
-  absl::Status Init(tensorflow::OpKernelConstruction* context) {
+  absl::Status Init(OpKernelConstruction* context) {
     return context->HasAttr("update") ? context->GetAttr("update", &update_) : absl::OkStatus();
   }
   template <typename Use>
-  absl::Status With(tensorflow::OpKernelContext* context, Use use) {
-    tensorflow::core::RefCountPtr<tensorflow::Var> counts;
+  absl::Status With(OpKernelContext* context, const Tensor* true_classes, Use use) {
+    RefCountPtr<Var> counts;
     TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
-    return DerivedStates<LearnedUnigramState>::Of(counts.get())->Draw(counts.get(), use);
+    const auto state = DerivedStates<State>::Of(counts.get());
+    int64_t range = 0;
+    TF_RETURN_IF_ERROR(state->With(context, counts.get(), [&](const auto& distribution) {
+      range = Draw<Device>::Range(distribution);
+      return use(distribution);
+    }));
+    if (!true_classes || !update_ || true_classes->NumElements() == 0) return absl::OkStatus();
+    return state->Increment(context, counts.get(), "true_classes", *true_classes, range);
   }
-  absl::Status Count(tensorflow::OpKernelContext* context, const tensorflow::Tensor& classes) {
-    return update_ ? Count(context, "true_classes", classes) : absl::OkStatus();
-  }
-  static absl::Status Count(tensorflow::OpKernelContext* context, const char* name,
-                            const tensorflow::Tensor& classes) {
+
+  // Adds one to the count of each class of the argument `name`.
+  static absl::Status Increment(OpKernelContext* context, const char* name, const Tensor& classes) {
     if (classes.NumElements() == 0) return absl::OkStatus();
-    tensorflow::core::RefCountPtr<tensorflow::Var> counts;
+    RefCountPtr<Var> counts;
     TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
-    return DerivedStates<LearnedUnigramState>::Of(counts.get())
-        ->Count(context, counts.get(), name, classes);
+    return DerivedStates<State>::Of(counts.get())
+        ->Increment(context, counts.get(), name, classes, 0);
   }
 
  private:
+  using State = typename Draw<Device>::LearnedUnigramState;
+
   bool update_ = true;
 };
 

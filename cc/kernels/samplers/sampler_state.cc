@@ -2,16 +2,13 @@
 
 #include <algorithm>
 
-#include "cc/kernels/samplers/draw_outputs.h"
+#include "cc/kernels/framework/status_kernel.h"
+#include "cc/kernels/samplers/draws.h"
 #include "cc/lib/samplers/unigram_weights.h"
 
 namespace candsamp {
 
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::Var;
-
-absl::Status CheckUnigramTensor(const Tensor& weights) {
+absl::Status CheckWeightsTensor(const Tensor& weights) {
   if (weights.dtype() != tensorflow::DT_FLOAT || weights.dims() != 1 || weights.NumElements() < 1 ||
       weights.NumElements() > kMostUnigrams) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -40,13 +37,12 @@ absl::Status CheckCounts(const int64_t* counts, int64_t range) {
       counts[bad], " for class ", bad));
 }
 
-// Of source(), which has the values of `weights`.
-template <typename Source>
-absl::Status FixedUnigramState::Build(const Tensor& weights, Source source) {
+template <typename Keep>
+absl::Status FixedUnigramState::Build(const Tensor& weights, Keep keep) {
   built_.reset();
-  TF_RETURN_IF_ERROR(CheckUnigramTensor(weights));
+  TF_RETURN_IF_ERROR(CheckWeightsTensor(weights));
   TF_RETURN_IF_ERROR(ToStatus(CheckUnigramWeights(Data<float>(weights), weights.NumElements())));
-  built_ = std::make_shared<Built>(source());
+  built_ = std::make_shared<Built>(keep());
   return absl::OkStatus();
 }
 
@@ -106,53 +102,61 @@ absl::Status LearnedUnigramState::BringUpToDate(Var* counts) {
   return absl::OkStatus();
 }
 
-absl::Status LearnedUnigramState::Count(OpKernelContext* context, Var* counts, const char* name,
-                                        const Tensor& classes) {
+absl::Status LearnedUnigramState::Unshare(OpKernelContext* context, Var* counts) {
+  from_.Release();
+  Tensor* const shared = counts->tensor();
+  if (shared->RefCountIsOne()) return absl::OkStatus();
+  Tensor own;
+  const absl::Status allocated =
+      context->allocate_temp(tensorflow::DT_INT64, shared->shape(), &own);
+  if (!allocated.ok()) {
+    distribution_.reset();
+    return allocated;
+  }
+  std::copy_n(Data<int64_t>(*shared), own.NumElements(), MutableData<int64_t>(&own));
+  *shared = own;
+  distribution_->MoveTo(MutableData<int64_t>(shared));
+  return absl::OkStatus();
+}
+
+void LearnedUnigramState::Undo(Var* counts, const Tensor& classes) {
+  int64_t* const values = MutableData<int64_t>(counts->tensor());
+  const int64_t* const ids = Data<int64_t>(classes);
+  for (int64_t k = 0; k < classes.NumElements(); ++k) --values[ids[k]];
+  distribution_.reset();
+  from_.Clear();
+}
+
+absl::Status LearnedUnigramState::Increment(OpKernelContext* context, Var* counts, const char* name,
+                                            const Tensor& classes, int64_t checked_range) {
   std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
   TF_RETURN_IF_ERROR(BringUpToDate(counts));
-  TF_RETURN_IF_ERROR(CheckClasses(name, classes, distribution_->range()));
-  if (classes.NumElements() > kMostLearnedCount - distribution_->total()) {
-    return absl::InvalidArgumentError(absl::StrCat("counts must sum to at most 2^62, got ",
-                                                   distribution_->total(), " and ",
-                                                   classes.NumElements(), " more"));
+  // The variable may have been assigned since the caller's check.
+  if (distribution_->range() != checked_range) {
+    TF_RETURN_IF_ERROR(CheckInRange(name, classes, distribution_->range()));
   }
-  // Readers of the variable, such as a checkpoint being written, may hold its tensor.
-  from_.Release();
-  if (!counts->tensor()->RefCountIsOne()) {
-    Tensor copy;
-    const absl::Status allocated =
-        context->allocate_temp(tensorflow::DT_INT64, counts->tensor()->shape(), &copy);
-    if (!allocated.ok()) {
-      distribution_.reset();
-      return allocated;
-    }
-    std::copy_n(Data<int64_t>(*counts->tensor()), copy.NumElements(), MutableData<int64_t>(&copy));
-    *counts->tensor() = copy;
-    distribution_->MoveTo(MutableData<int64_t>(counts->tensor()));
+  const int64_t added = classes.NumElements();
+  if (added > kMostLearnedCount - distribution_->total()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "counts must sum to at most 2^62, got ", distribution_->total(), " and ", added, " more"));
   }
+  TF_RETURN_IF_ERROR(Unshare(context, counts));
   const int64_t* const ids = Data<int64_t>(classes);
-  // As if nothing had been counted.
-  const auto forget = [&] {
-    int64_t* const values = MutableData<int64_t>(counts->tensor());
-    for (int64_t k = 0; k < classes.NumElements(); ++k) --values[ids[k]];
-    distribution_.reset();
-    from_.Clear();
-  };
-  bool added;
+  bool are_sound;
   try {
-    added = distribution_->Add(ids, classes.NumElements());
+    are_sound = distribution_->Add(ids, added);
   } catch (...) {
-    forget();
+    Undo(counts, classes);
     throw;
   }
-  if (!added) {
-    forget();
+  if (!are_sound) {
+    Undo(counts, classes);
     TF_RETURN_IF_ERROR(
         CheckCounts(Data<int64_t>(*counts->tensor()), counts->tensor()->NumElements()));
-    return absl::InvalidArgumentError(absl::StrCat("counts must sum to at most 2^62, and ",
-                                                   classes.NumElements(), " more exceed that"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("counts must sum to at most 2^62, and ", added, " more exceed that"));
   }
-  for (int64_t k = 0; k < classes.NumElements(); ++k) from_.AddedOne(ids[k]);
+  for (int64_t k = 0; k < added; ++k) from_.AddedOne(ids[k]);
   from_.Retake(counts);
   return absl::OkStatus();
 }

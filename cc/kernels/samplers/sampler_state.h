@@ -1,4 +1,4 @@
-// What is derived from a sampler's variable, and how it is kept up to date.
+// The states that the CPU's kernels derive from a sampler's variable.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_SAMPLER_STATE_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_SAMPLER_STATE_H_
 
@@ -8,47 +8,50 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
-#include "cc/kernels/framework/run_kernel.h"
 #include "cc/kernels/framework/tensor_data.h"
+#include "cc/kernels/framework/tf_names.h"
 #include "cc/kernels/framework/variable_snapshot.h"
 #include "cc/lib/samplers/fixed_unigram.h"
 #include "cc/lib/samplers/learned_unigram.h"
-#include "tensorflow/core/framework/op_kernel.h"
-#include "tensorflow/core/framework/resource_var.h"
 
 namespace candsamp {
 
-// Whether a tensor can hold weights, or counts, as far as its type and shape go.
-absl::Status CheckUnigramTensor(const tensorflow::Tensor& weights);
-absl::Status CheckCountsTensor(const tensorflow::Tensor& counts);
-// Whether counts are what they should be.
+// Check that a tensor has the type and the shape of weights, or of counts.
+absl::Status CheckWeightsTensor(const Tensor& weights);
+absl::Status CheckCountsTensor(const Tensor& counts);
+// Checks that no count is negative, and that the counts, each plus one, sum to at most 2^62.
 absl::Status CheckCounts(const int64_t* counts, int64_t range);
 
-// The alias table of a tensor of weights. Tables in use outlive their replacement.
+// The alias table of weights. A table in use outlives its replacement.
 class FixedUnigramState {
  public:
-  // The table of what a variable, or a tensor that does not change, holds.
-  absl::Status Get(tensorflow::Var* weights, std::shared_ptr<const FixedUnigram>* distribution);
-  absl::Status Get(const tensorflow::Tensor& weights,
-                   std::shared_ptr<const FixedUnigram>* distribution);
+  // Calls use(distribution), which returns a status, without any lock. The weights are those that a
+  // variable holds, or those of a tensor that does not change.
+  template <typename Weights, typename Use>
+  absl::Status With(OpKernelContext*, Weights&& weights, Use use) {
+    std::shared_ptr<const FixedUnigram> distribution;
+    TF_RETURN_IF_ERROR(Get(weights, &distribution));
+    return use(*distribution);
+  }
 
  private:
-  // Of a tensor that does not change, or of a copy of what a variable held: a sparse update may
-  // write into the variable's own memory.
+  // The table refers to its weights: a tensor that does not change, or a copy of a variable's,
+  // since a sparse update may write into the variable's own memory.
   struct Built {
-    explicit Built(const tensorflow::Tensor& weights)
+    explicit Built(const Tensor& weights)
         : weights(weights), distribution(Data<float>(weights), weights.NumElements()) {}
     explicit Built(std::vector<float> weights)
         : copy(std::move(weights)), distribution(copy.data(), static_cast<int64_t>(copy.size())) {}
-    tensorflow::Tensor weights;
+    Tensor weights;
     std::vector<float> copy;
     FixedUnigram distribution;
   };
 
-  template <typename Source>
-  absl::Status Build(const tensorflow::Tensor& weights, Source source);
+  absl::Status Get(Var* weights, std::shared_ptr<const FixedUnigram>* distribution);
+  absl::Status Get(const Tensor& weights, std::shared_ptr<const FixedUnigram>* distribution);
+  // Builds the table of keep(), which returns the values of `weights` to be kept.
+  template <typename Keep>
+  absl::Status Build(const Tensor& weights, Keep keep);
   std::shared_ptr<const FixedUnigram> Current() const {
     return std::shared_ptr<const FixedUnigram>(built_, &built_->distribution);
   }
@@ -58,28 +61,34 @@ class FixedUnigramState {
   std::shared_ptr<Built> built_;
 };
 
-// The draw structure of a variable of counts. The variable's lock guards both, shared to draw and
-// exclusive to count.
+// The slots of a variable of counts. The variable's lock guards both: it is shared to draw, and
+// exclusive to increment.
 class LearnedUnigramState {
  public:
-  // Calls read(distribution), which returns a status, while nobody counts.
-  template <typename Read>
-  absl::Status Draw(tensorflow::Var* counts, Read read) {
+  // Calls use(distribution), which returns a status, while nobody increments.
+  template <typename Use>
+  absl::Status With(OpKernelContext*, Var* counts, Use use) {
     {
       std::shared_lock<tensorflow::mutex> variable_lock(*counts->mu());
-      if (distribution_ && from_.IsCurrent(counts)) return read(*distribution_);
+      if (distribution_ && from_.IsCurrent(counts)) return use(*distribution_);
     }
     std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
     TF_RETURN_IF_ERROR(BringUpToDate(counts));
-    return read(*distribution_);
+    return use(*distribution_);
   }
 
-  // Adds one to the count of each class. Checks the classes first: all are counted, or none.
-  absl::Status Count(tensorflow::OpKernelContext* context, tensorflow::Var* counts,
-                     const char* name, const tensorflow::Tensor& classes);
+  // Adds one to the count of each class, or fails and adds nothing. Checks that the classes are in
+  // range, unless the caller has checked them for this very range: 0 where it has not.
+  absl::Status Increment(OpKernelContext* context, Var* counts, const char* name,
+                         const Tensor& classes, int64_t checked_range);
 
  private:
-  absl::Status BringUpToDate(tensorflow::Var* counts);
+  absl::Status BringUpToDate(Var* counts);
+  // Gives the variable a tensor of its own. Readers of it, such as a checkpoint being written, may
+  // hold the present one.
+  absl::Status Unshare(OpKernelContext* context, Var* counts);
+  // Takes the increments back after Add has failed.
+  void Undo(Var* counts, const Tensor& classes);
 
   VariableSnapshot from_;
   std::unique_ptr<LearnedUnigram> distribution_;

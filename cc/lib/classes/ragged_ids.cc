@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cc/lib/classes/class_ids.h"
 #include "cc/lib/classes/log_q.h"
 
 namespace candsamp {
@@ -65,20 +66,14 @@ std::string CheckSameRowSplits(const std::string& name, const int64_t* splits, i
 
 std::string CheckClassIds(const std::string& name, const RaggedIds& ids, int64_t rows,
                           int64_t num_classes) {
-  const int64_t count = ids.splits[rows];
-  const uint64_t limit = static_cast<uint64_t>(num_classes);
-  bool valid = true;
-  for (int64_t k = 0; k < count; ++k) valid &= static_cast<uint64_t>(ids.values[k]) < limit;
-  if (valid) return "";
-  const int64_t* bad = std::find_if(ids.values, ids.values + count, [limit](int64_t id) {
-    return static_cast<uint64_t>(id) >= limit;
-  });
-  return name + " must hold class ids in [0, " + std::to_string(num_classes) +
-         "), the rows of weights, got " + std::to_string(*bad) + " in row " +
-         std::to_string(RowOf(ids, rows, bad - ids.values)) +
-         (*bad == -1 ? ": for a dense batch padded with -1 pass tf.RaggedTensor.from_tensor(" +
-                           name + ", padding=-1)"
-                     : "");
+  return CheckClassIds(
+      name, ids.values, ids.splits[rows], {num_classes, "", ", the rows of weights"},
+      [&](int64_t at) {
+        const std::string row = " in row " + std::to_string(RowOf(ids, rows, at));
+        if (ids.values[at] != -1) return row;
+        return row + ": for a dense batch padded with -1 pass tf.RaggedTensor.from_tensor(" + name +
+               ", padding=-1)";
+      });
 }
 
 std::string CheckLabelLogQ(const float* log_q, const RaggedIds& ids, int64_t rows) {

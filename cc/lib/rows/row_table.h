@@ -30,6 +30,21 @@ inline int64_t CountIds(const std::vector<int64_t>& first_row, Partition partiti
   return rows(smallest) * shards + smallest;  // the first id that is missing
 }
 
+// The row of an id: its shard, and its row in the shard.
+struct ShardRow {
+  int64_t shard;
+  int64_t row;
+};
+
+// REQUIRES: 0 <= id < CountIds(first_row, partition).
+inline ShardRow ShardRowOf(const std::vector<int64_t>& first_row, Partition partition, int64_t id) {
+  const int64_t shards = static_cast<int64_t>(first_row.size()) - 1;
+  if (partition == Partition::kInTurn) return {id % shards, id / shards};
+  const int64_t shard =
+      std::upper_bound(first_row.begin() + 1, first_row.end(), id) - first_row.begin() - 1;
+  return {shard, id - first_row[shard]};
+}
+
 template <typename W>
 class RowTable {
  public:
@@ -53,10 +68,8 @@ class RowTable {
   // REQUIRES: 0 <= id < ids().
   const W* Row(int64_t id) const {
     if (whole_) return whole_ + id * depth_;
-    if (partition_ == Partition::kInTurn) return shards_[id % shards()] + id / shards() * depth_;
-    const int64_t shard =
-        std::upper_bound(first_row_.begin() + 1, first_row_.end(), id) - first_row_.begin() - 1;
-    return shards_[shard] + (id - first_row_[shard]) * depth_;
+    const ShardRow at = ShardRowOf(first_row_, partition_, id);
+    return shards_[at.shard] + at.row * depth_;
   }
 
  private:

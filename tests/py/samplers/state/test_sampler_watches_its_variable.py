@@ -1,7 +1,8 @@
 """A variable that is looked at, or written to, from outside: draws follow what it holds.
 
 Sparse accesses switch a mode on in which TensorFlow writes into a variable's memory. Draws compare
-the values then, and from then on check them slice by slice; see cc/kernels/variable_snapshot.h.
+the values then, and from then on check them slice by slice; see
+cc/kernels/framework/variable_snapshot.h.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-#include "cc/kernels/gpu/gpu_stream.h"
+#include "cc/kernels/gpu/cuda_stream.h"
 
 #include "cc/cuda/core/errors.h"
 #include "tensorflow/core/framework/device_base.h"
@@ -6,11 +6,11 @@
 
 namespace candsamp {
 
-void* GpuStream(tensorflow::OpKernelContext* context) {
+CudaStream CudaStreamOf(OpKernelContext* context) {
   return context->op_device_context()->stream()->platform_specific_handle().stream;
 }
 
-absl::Status GpuStatus(int cuda_error) {
+absl::Status CudaStatus(int cuda_error) {
   if (cuda_error == 0) return absl::OkStatus();
   return absl::InternalError(CudaErrorText(cuda_error));
 }
