@@ -1,6 +1,6 @@
-// A C interface to the launchers, for benchmarks that hold their tensors elsewhere: library.py
-// calls it. What is made here has its scratch, and launches again and again with nothing else to
-// do. What returns an int returns a cudaError_t, of which 0 is success; so do the `error`s.
+// A C interface to the launchers, which library.py calls: the benchmarks hold their tensors in
+// PyTorch. A call that is made here owns its scratch, so that running it only launches kernels. An
+// int that a function returns is a cudaError_t, and so is *error: 0 is success.
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
@@ -14,7 +14,6 @@
 #include "cc/cuda/classes/accidental_hits.h"
 #include "cc/cuda/core/errors.h"
 #include "cc/cuda/samplers/launchers.h"
-#include "cc/cuda/samplers/learned_unigram_launchers.h"
 #include "cc/lib/samplers/fixed_unigram.h"
 
 #define CANDSAMP_EXPORT extern "C" __attribute__((visibility("default")))
@@ -22,7 +21,7 @@
 namespace candsamp {
 namespace {
 
-// Memory of the device's. After an error there is no more of it.
+// Device memory. After an error it allocates nothing more.
 class Memory {
  public:
   Memory() = default;
@@ -40,6 +39,10 @@ class Memory {
     }
     if (memory) memory_.push_back(memory);
     return static_cast<T*>(memory);
+  }
+  void* Scratch(const LaunchPlan& plan) {
+    Note(plan.error);
+    return Of<char>(plan.scratch_bytes);
   }
   void Note(int error) {
     if (error_ == cudaSuccess) error_ = error;
@@ -62,7 +65,7 @@ struct DeviceDistribution {
   const AliasColumn* columns = nullptr;
   LearnedCounts learned = {};
 
-  // use(source), for what returns an int or a plan.
+  // Returns use(view).
   template <typename Use>
   auto With(Use use) const {
     switch (kind) {
@@ -90,7 +93,7 @@ void MakeFixed(DeviceDistribution& made, const float* weights) {
   made.columns = columns;
 }
 
-// A table for any number of counts.
+// Makes slots for counts of any sum.
 void MakeLearned(DeviceDistribution& made, const int64_t* counts) {
   Memory& memory = made.memory;
   const int64_t range = made.range;
@@ -100,9 +103,8 @@ void MakeLearned(DeviceDistribution& made, const int64_t* counts) {
                   memory.Of<uint16_t>(blocks.count + 1)};
   int64_t total = range;
   for (int64_t k = 0; k < range; ++k) total += counts[k];
-  const LaunchPlan plan = PlanCount(range, 0);
-  memory.Note(plan.error);
-  void* const scratch = memory.Of<char>(plan.scratch_bytes);
+  const LaunchPlan plan = PlanAdd(range, 0);
+  void* const scratch = memory.Scratch(plan);
   if (memory.error() != cudaSuccess) return;
   memory.Note(
       cudaMemcpy(made.learned.counts, counts, range * sizeof(int64_t), cudaMemcpyHostToDevice));
@@ -110,7 +112,7 @@ void MakeLearned(DeviceDistribution& made, const int64_t* counts) {
   memory.Note(cudaDeviceSynchronize());
 }
 
-// Something that can be launched again and again.
+// Launches that can be run again and again.
 struct Call {
   Memory memory;
   std::function<int(CudaStream)> run;
@@ -120,7 +122,7 @@ struct Graph {
   cudaGraphExec_t graph = nullptr;
 };
 
-// The object, if there was no error so far.
+// The object, or null after an error.
 template <typename T>
 T* Finished(std::unique_ptr<T> made, int* error) {
   *error = made->memory.error();
@@ -129,7 +131,7 @@ T* Finished(std::unique_ptr<T> made, int* error) {
 
 }  // namespace
 
-// At which position of which random stream each call begins: a new one each time.
+// A new Philox stream for each run of a call.
 struct NextStream {
   uint64_t next = 0;
   PhiloxStream operator()() { return {0x5eed, ++next, 0}; }
@@ -148,8 +150,8 @@ CANDSAMP_EXPORT int candsamp_versions(int* driver, int* runtime) {
   return error != cudaSuccess ? error : cudaRuntimeGetVersion(runtime);
 }
 
-// kind: 0 uniform, 1 log-uniform, 2 fixed unigram of `weights`, 3 learned unigram of `counts`, both
-// [range] in the host's memory.
+// kind: 0 uniform, 1 log-uniform, 2 fixed unigram of `weights`, 3 learned unigram of `counts`. Both
+// are [range], in the host's memory.
 CANDSAMP_EXPORT void* candsamp_distribution_new(int kind, int64_t range, const float* weights,
                                                 const int64_t* counts, int* error) {
   auto made = std::make_unique<DeviceDistribution>();
@@ -163,38 +165,36 @@ CANDSAMP_EXPORT void candsamp_distribution_free(void* distribution) {
   delete static_cast<DeviceDistribution*>(distribution);
 }
 
-// Draws of num_sampled. candidates and sampled_count: so many `sets` one after the other, which are
-// written in turn. true_class and true_count: one class.
+// Draws num_sampled candidates. The runs of the call write the `sets` parts of candidates and
+// sampled_expected_count in turn, each num_sampled long. There is one true class.
 CANDSAMP_EXPORT void* candsamp_batch_new(const void* distribution, int64_t num_sampled, int unique,
                                          int exact, const int64_t* true_class, int64_t sets,
-                                         int64_t* candidates, float* sampled_count,
-                                         float* true_count, int* error) {
+                                         int64_t* candidates, float* sampled_expected_count,
+                                         float* true_expected_count, int* error) {
   const auto* from = static_cast<const DeviceDistribution*>(distribution);
   auto call = std::make_unique<Call>();
-  BatchDraw draw = {};
-  draw.stream = StreamOrigin::Of({1, 2, 3});
-  draw.num_sampled = num_sampled;
-  draw.unique = unique;
-  draw.exact = exact;
-  draw.num_true = 1;
-  draw.true_classes = true_class;
-  draw.true_count = true_count;
-  const LaunchPlan plan = from->With([&](const auto& view) { return PlanBatch(view, draw); });
-  call->memory.Note(plan.error);
-  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
-  call->run = [=, next = NextStream()](CudaStream stream) mutable {
-    BatchDraw mine = draw;
+  DeviceBatchRequest request = {};
+  request.num_sampled = num_sampled;
+  request.unique = unique;
+  request.exact_counts = exact;
+  request.true_total = 1;
+  request.true_classes = true_class;
+  request.true_expected_count = true_expected_count;
+  const LaunchPlan plan = from->With([&](const auto& view) { return PlanBatch(view, request); });
+  void* const scratch = call->memory.Scratch(plan);
+  call->run = [=, next = NextStream()](CudaStream cuda_stream) mutable {
+    DeviceBatchRequest mine = request;
     mine.stream = StreamOrigin::Of(next());
     const int64_t set = static_cast<int64_t>(next.next) % sets;
     mine.candidates = candidates + set * num_sampled;
-    mine.sampled_count = sampled_count + set * num_sampled;
+    mine.sampled_expected_count = sampled_expected_count + set * num_sampled;
     return from->With(
-        [&](const auto& view) { return LaunchBatch(stream, plan, view, mine, scratch); });
+        [&](const auto& view) { return LaunchBatch(cuda_stream, plan, view, mine, scratch); });
   };
   return Finished(std::move(call), error);
 }
 
-// Draws of each_sampled for each row, without the row's one true class if exclude_true.
+// Draws each_sampled candidates for each row, without the row's one true class if exclude_true.
 CANDSAMP_EXPORT void* candsamp_rows_new(const void* distribution, int64_t rows,
                                         int64_t each_sampled, int unique, int exclude_true,
                                         const int64_t* splits, const int64_t* true_classes,
@@ -202,62 +202,58 @@ CANDSAMP_EXPORT void* candsamp_rows_new(const void* distribution, int64_t rows,
                                         float* expected_count, int* error) {
   const auto* from = static_cast<const DeviceDistribution*>(distribution);
   auto call = std::make_unique<Call>();
-  RowsDraw draw = {};
-  draw.stream = StreamOrigin::Of({1, 2, 3});
-  draw.rows = rows;
-  draw.splits = splits;
-  draw.unique = unique;
-  draw.exclude_true = exclude_true;
-  draw.num_true = rows;
-  draw.true_classes = true_classes;
-  draw.true_splits = true_splits;
-  draw.candidates = candidates;
-  draw.expected_count = expected_count;
+  DeviceRowsRequest request = {};
+  request.rows = rows;
+  request.splits = splits;
+  request.unique = unique;
+  request.exclude_true = exclude_true;
+  request.true_total = rows;
+  request.true_classes = true_classes;
+  request.true_splits = true_splits;
+  request.candidates = candidates;
+  request.expected_count = expected_count;
   const int64_t total = rows * each_sampled;
   const LaunchPlan plan =
-      from->With([&](const auto& view) { return PlanRows(view, draw, each_sampled, total); });
-  call->memory.Note(plan.error);
-  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
-  call->run = [=, next = NextStream()](CudaStream stream) mutable {
-    RowsDraw mine = draw;
+      from->With([&](const auto& view) { return PlanRows(view, request, each_sampled, total); });
+  void* const scratch = call->memory.Scratch(plan);
+  call->run = [=, next = NextStream()](CudaStream cuda_stream) mutable {
+    DeviceRowsRequest mine = request;
     mine.stream = StreamOrigin::Of(next());
     return from->With([&](const auto& view) {
-      return LaunchRows(stream, plan, view, mine, each_sampled, total, scratch);
+      return LaunchRows(cuda_stream, plan, view, mine, each_sampled, total, scratch);
     });
   };
   return Finished(std::move(call), error);
 }
 
-// Counts classes for a learned-unigram distribution.
+// Adds one to the count of each class of a learned-unigram distribution.
 CANDSAMP_EXPORT void* candsamp_count_new(const void* distribution, const int64_t* classes,
                                          int64_t count, int* error) {
   const auto* from = static_cast<const DeviceDistribution*>(distribution);
   auto call = std::make_unique<Call>();
-  const LaunchPlan plan = PlanCount(from->range, count);
-  call->memory.Note(plan.error);
-  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
-  call->run = [=](CudaStream stream) {
-    return LaunchCount(stream, plan, from->learned, classes, count, scratch);
+  const LaunchPlan plan = PlanAdd(from->range, count);
+  void* const scratch = call->memory.Scratch(plan);
+  call->run = [=](CudaStream cuda_stream) {
+    return LaunchAdd(cuda_stream, plan, from->learned, classes, count, scratch);
   };
   return Finished(std::move(call), error);
 }
 
-// Accidental hits; rows, positions and weights have room for `most`. Waits for their number.
-CANDSAMP_EXPORT void* candsamp_hits_new(const int64_t* true_classes, int64_t num_true,
+// Finds accidental hits. Rows, positions and weights have room for `most`. Runs wait for the number
+// of hits.
+CANDSAMP_EXPORT void* candsamp_hits_new(const int64_t* true_classes, int64_t true_total,
                                         int64_t row_size, const int64_t* candidates,
                                         int64_t num_candidates, int64_t most, int32_t* rows,
                                         int64_t* positions, float* weights, int* error) {
   auto call = std::make_unique<Call>();
-  const HitsInput input = {true_classes, num_true, row_size, candidates, num_candidates};
-  const LaunchPlan plan = PlanHits(input);
-  call->memory.Note(plan.error);
-  void* const scratch = call->memory.Of<char>(plan.scratch_bytes);
-  call->run = [=](CudaStream stream) {
+  const HitsInput input = {true_classes, true_total, row_size, candidates, num_candidates};
+  void* const scratch = call->memory.Scratch(PlanHits(input));
+  call->run = [=](CudaStream cuda_stream) {
     int64_t found = 0;
-    const int failed = LaunchFindHits(stream, input, scratch, &found);
+    const int failed = LaunchFindHits(cuda_stream, input, scratch, &found);
     if (failed != cudaSuccess) return failed;
     if (found > most) return static_cast<int>(cudaErrorInvalidValue);
-    return LaunchWriteHits(stream, input, scratch, {rows, positions, weights});
+    return LaunchWriteHits(cuda_stream, input, scratch, {rows, positions, weights});
   };
   return Finished(std::move(call), error);
 }
@@ -265,48 +261,49 @@ CANDSAMP_EXPORT void* candsamp_hits_new(const int64_t* true_classes, int64_t num
 // A kernel that does nothing.
 CANDSAMP_EXPORT void* candsamp_empty_new(int together, int* error) {
   auto call = std::make_unique<Call>();
-  call->run = [=](CudaStream stream) { return LaunchEmpty(stream, together); };
+  call->run = [=](CudaStream cuda_stream) { return LaunchEmpty(cuda_stream, together); };
   return Finished(std::move(call), error);
 }
 
-// The arithmetic of so many draws.
+// Runs the arithmetic of `draws` draws.
 CANDSAMP_EXPORT void* candsamp_arithmetic_new(const void* distribution, int64_t draws, int* error) {
   const auto* from = static_cast<const DeviceDistribution*>(distribution);
   auto call = std::make_unique<Call>();
   uint64_t* const sink = call->memory.Of<uint64_t>(1);
-  call->run = [=](CudaStream stream) {
+  call->run = [=](CudaStream cuda_stream) {
     return from->With(
-        [&](const auto& view) { return LaunchArithmetic(stream, view, draws, sink); });
+        [&](const auto& view) { return LaunchArithmetic(cuda_stream, view, draws, sink); });
   };
   return Finished(std::move(call), error);
 }
 
-CANDSAMP_EXPORT int candsamp_run(void* call, void* stream) {
-  return static_cast<Call*>(call)->run(stream);
+CANDSAMP_EXPORT int candsamp_run(void* call, void* cuda_stream) {
+  return static_cast<Call*>(call)->run(cuda_stream);
 }
 CANDSAMP_EXPORT void candsamp_call_free(void* call) { delete static_cast<Call*>(call); }
 
-// So many runs of a call as one graph. REQUIRES: it does not wait.
+// `runs` runs of a call as one CUDA graph. REQUIRES: the call does not wait.
 CANDSAMP_EXPORT void* candsamp_graph_new(void* call, int runs, int* error) {
   auto made = std::make_unique<Graph>();
-  cudaStream_t stream = nullptr;
-  *error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+  cudaStream_t cuda_stream = nullptr;
+  *error = cudaStreamCreateWithFlags(&cuda_stream, cudaStreamNonBlocking);
   if (*error != cudaSuccess) return nullptr;
-  *error = cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed);
+  *error = cudaStreamBeginCapture(cuda_stream, cudaStreamCaptureModeRelaxed);
   if (*error == cudaSuccess) {
-    for (int k = 0; k < runs && *error == cudaSuccess; ++k) *error = candsamp_run(call, stream);
+    for (int k = 0; k < runs && *error == cudaSuccess; ++k)
+      *error = candsamp_run(call, cuda_stream);
     cudaGraph_t graph = nullptr;
-    const int ended = cudaStreamEndCapture(stream, &graph);
+    const int ended = cudaStreamEndCapture(cuda_stream, &graph);
     if (*error == cudaSuccess) *error = ended;
     if (*error == cudaSuccess) *error = cudaGraphInstantiate(&made->graph, graph, 0);
     if (graph) cudaGraphDestroy(graph);
   }
-  cudaStreamDestroy(stream);
-  cudaGetLastError();  // what is returned is not to be found again by others
+  cudaStreamDestroy(cuda_stream);
+  cudaGetLastError();  // clears the error that is returned: the next call must not find it again
   return *error == cudaSuccess ? made.release() : nullptr;
 }
-CANDSAMP_EXPORT int candsamp_graph_run(void* graph, void* stream) {
-  return cudaGraphLaunch(static_cast<Graph*>(graph)->graph, static_cast<cudaStream_t>(stream));
+CANDSAMP_EXPORT int candsamp_graph_run(void* graph, void* cuda_stream) {
+  return cudaGraphLaunch(static_cast<Graph*>(graph)->graph, static_cast<cudaStream_t>(cuda_stream));
 }
 CANDSAMP_EXPORT void candsamp_graph_free(void* graph) {
   cudaGraphExecDestroy(static_cast<Graph*>(graph)->graph);

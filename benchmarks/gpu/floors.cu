@@ -1,39 +1,41 @@
+// The floors on a CUDA device.
 #include "benchmarks/gpu/floors.h"
-#include "cc/cuda/core/cuda_block.cu.h"
+#include "cc/cuda/core/cuda_launcher.cu.h"
 
 namespace candsamp {
 namespace {
 
-CANDSAMP_DEVICE uint64_t Formulas(const UniformView& view, const RandomDraw& random) {
-  return static_cast<uint64_t>(view.Class({}, random));
+CANDSAMP_DEVICE uint64_t Formulas(const UniformView& view, const RandomDraw& draw) {
+  return static_cast<uint64_t>(view.Class({}, draw));
 }
-CANDSAMP_DEVICE uint64_t Formulas(const LogUniformView& view, const RandomDraw& random) {
-  const int64_t id = view.Class({}, random);
-  return static_cast<uint64_t>(id) + __float_as_uint(view.Count(id, 1000));
+CANDSAMP_DEVICE uint64_t Formulas(const LogUniformView& view, const RandomDraw& draw) {
+  const int64_t id = view.Class({}, draw);
+  return static_cast<uint64_t>(id) + __float_as_uint(view.ExpectedCount(id, 1000));
 }
-CANDSAMP_DEVICE uint64_t Formulas(const FixedUnigramView& view, const RandomDraw& random) {
-  return ColumnDraw(static_cast<uint32_t>(random.bits), view.column_range) + random.more;
+CANDSAMP_DEVICE uint64_t Formulas(const FixedUnigramView& view, const RandomDraw& draw) {
+  return ColumnDraw(static_cast<uint32_t>(draw.bits), view.column_range) + draw.more;
 }
-CANDSAMP_DEVICE uint64_t Formulas(const LearnedUnigramView& view, const RandomDraw& random) {
-  return HighProduct(random.bits, 2 * static_cast<uint64_t>(view.range));
+CANDSAMP_DEVICE uint64_t Formulas(const LearnedUnigramView& view, const RandomDraw& draw) {
+  return HighProduct(draw.bits, 2 * static_cast<uint64_t>(view.range));
 }
 
 template <typename View>
 struct Arithmetic {
   View view;
-  int64_t blocks;  // of the stream
+  int64_t counters;  // of the stream
   uint64_t* sink;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     const PhiloxStream stream = {1, 2, 3};
     uint64_t sum = 0;
-    for (int64_t b = GridRank(block); b < blocks; b += GridSize(block)) {
+    for (int64_t c = GridRank(block); c < counters; c += GridSize(block)) {
+      const uint64_t counter = static_cast<uint64_t>(c);
       Carry carry = {0, 0};
-      view.Feed(static_cast<uint64_t>(b), BlockOf(stream, static_cast<uint64_t>(b)), &carry,
-                [&](const RandomDraw& random) { sum += Formulas(view, random); });
+      view.Feed(counter, BlockOf(stream, counter), &carry,
+                [&](const RandomDraw& draw) { sum += Formulas(view, draw); });
     }
-    // Not so, but the compiler cannot know.
+    // Never true, but the compiler cannot know that and drop the sum.
     if (sum == 0x123456789abcdef) *sink = sum;
   }
 };
@@ -45,8 +47,8 @@ struct Nothing {
 
 }  // namespace
 
-int LaunchEmpty(CudaStream stream, bool together) {
-  CudaLauncher launcher(stream);
+int LaunchEmpty(CudaStream cuda_stream, bool together) {
+  CudaLauncher launcher(cuda_stream);
   if (together) {
     launcher.Together(128, Nothing());
   } else {
@@ -56,8 +58,8 @@ int LaunchEmpty(CudaStream stream, bool together) {
 }
 
 template <typename View>
-int LaunchArithmetic(CudaStream stream, const View& view, int64_t draws, uint64_t* sink) {
-  CudaLauncher launcher(stream);
+int LaunchArithmetic(CudaStream cuda_stream, const View& view, int64_t draws, uint64_t* sink) {
+  CudaLauncher launcher(cuda_stream);
   launcher.ForEach((draws + 1) / 2, Arithmetic<View>{view, (draws + 1) / 2, sink});
   return launcher.error();
 }

@@ -1,4 +1,4 @@
-// Kernels that say what a draw cannot be faster than. See samplers.h for what returns what.
+// Kernels whose time is a lower bound on that of a draw. See launch.h for launches.
 #ifndef TF_CANDSAMP_BENCHMARKS_GPU_FLOORS_H_
 #define TF_CANDSAMP_BENCHMARKS_GPU_FLOORS_H_
 
@@ -6,13 +6,13 @@
 
 namespace candsamp {
 
-// A kernel that does nothing: in the usual way, and on blocks that can wait for each other.
-int LaunchEmpty(CudaStream stream, bool together);
+// A kernel that does nothing, launched with ForEach or Together.
+int LaunchEmpty(CudaStream cuda_stream, bool together);
 
-// So many draws, of which nothing is kept: random bits and formulas, no memory. A draw from a table
-// is the random bits and which place of it they say. `sink` is a word that is not written.
+// The random bits and the formulas of `draws` draws, without memory accesses: of a draw from an
+// alias table or from slots, only the position that is read. `sink` is a word that is not written.
 template <typename View>
-int LaunchArithmetic(CudaStream stream, const View& view, int64_t draws, uint64_t* sink);
+int LaunchArithmetic(CudaStream cuda_stream, const View& view, int64_t draws, uint64_t* sink);
 
 }  // namespace candsamp
 

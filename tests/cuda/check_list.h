@@ -1,5 +1,10 @@
-// Every check of the kernels, to be run on fresh random input: a check is added here, and then runs
-// on a GPU (gpu_checker.cc), under compute-sanitizer, and on threads (host_checker.cc).
+// All checks of the kernels, on random input. Each one runs on a GPU (gpu_checker.cc), there under
+// compute-sanitizer too, and on threads of the host (host_checker.cc).
+//
+// A check compares a device with the CPU, bit by bit, and returns the first difference, or nothing.
+// It is free of test frameworks. Its backend is the device: CudaBackend or HostBackend. That has
+// Upload(vector) and Download(pointer, count), with memory that lives until Free(); and Batch,
+// Rows, Probabilities, Build, Add, FindHits, WriteHits and All, which launch what cc/cuda launches.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CHECK_LIST_H_
 #define TF_CANDSAMP_TESTS_CUDA_CHECK_LIST_H_
 
@@ -8,11 +13,15 @@
 #include <utility>
 #include <vector>
 
-#include "tests/cuda/sampler_checks.h"
+#include "tests/cuda/checks/batch_checks.h"
+#include "tests/cuda/checks/classes_checks.h"
+#include "tests/cuda/checks/learned_unigram_checks.h"
+#include "tests/cuda/checks/random_cases.h"
+#include "tests/cuda/checks/rows_checks.h"
 
 namespace candsamp {
 
-// How many random cases each check has, and how large they are at most.
+// How many random cases each check has, and their largest sizes.
 struct CheckSizes {
   int cases;
   int64_t range;           // classes
@@ -21,14 +30,14 @@ struct CheckSizes {
   int64_t rows;
 };
 
-// Runs case number k; returns what is wrong, or nothing.
+// Runs case number k; returns the first difference, or nothing.
 template <typename Backend>
 struct Check {
   const char* name;
   std::string (*run)(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k);
 };
 
-// All kinds in turn.
+// Takes all kinds in turn.
 inline CheckedDistribution::Kind KindOf(int64_t k) {
   constexpr CheckedDistribution::Kind kKinds[] = {
       CheckedDistribution::kUniform, CheckedDistribution::kLogUniform,
@@ -44,7 +53,7 @@ std::string RandomBatch(Backend& backend, RandomCases& cases, const CheckSizes& 
 
 template <typename Backend>
 std::string LargestBatch(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
-  // Distinct ones among so many classes that the CPU does not take long for them either.
+  // Distinct candidates get so many classes that the CPU is fast enough too.
   const CheckedDistribution checked =
       cases.Distribution(KindOf(k), k % 4 < 2 ? 8 * sizes.range : sizes.range);
   BatchCase batch = cases.Batch(checked, sizes.candidates);
@@ -55,13 +64,13 @@ std::string LargestBatch(Backend& backend, RandomCases& cases, const CheckSizes&
 }
 
 template <typename Backend>
-std::string AllThereAre(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
+std::string WholeSupport(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
   const CheckedDistribution checked = cases.Distribution(KindOf(k), cases.Size(sizes.range / 16));
   return CheckBatch(backend, checked,
                     {cases.Stream(), checked.cpu->support(), true, cases.Coin(), {0}});
 }
 
-// Ranges beyond what memory could hold.
+// No memory could hold a value for each class of these ranges.
 template <typename Backend>
 std::string HugeRange(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
   const CheckedDistribution::Kind kind = KindOf(k % 2);
@@ -74,7 +83,7 @@ std::string HugeRange(Backend& backend, RandomCases& cases, const CheckSizes& si
       {cases.Stream(), cases.Size(sizes.candidates), cases.Coin(), cases.Coin(), {0, range - 1}});
 }
 
-// One column in 2,000 is rejected, so that what follows it comes from other words.
+// One column in 2,000 is rejected, so that the draws after it are made of other words.
 template <typename Backend>
 std::string Rejections(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t) {
   const CheckedDistribution checked =
@@ -84,7 +93,7 @@ std::string Rejections(Backend& backend, RandomCases& cases, const CheckSizes& s
       {cases.Stream(), std::min<int64_t>(20000, sizes.candidates), cases.Coin(), false, {5}});
 }
 
-// Nearly all mass is on a few classes, so that distinct ones are found by clocks.
+// Nearly all mass is on a few classes, so that clocks find the distinct candidates.
 template <typename Backend>
 std::string Clocks(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t) {
   const int64_t range = 100 + cases.Size(sizes.range), count = 10 + cases.Size(range / 4);
@@ -100,7 +109,7 @@ std::string Clocks(Backend& backend, RandomCases& cases, const CheckSizes& sizes
       {cases.Stream(), {few, 1, 9}, true, cases.Coin(), cases.Coin(), {{3}, {}, {7, 9}}});
 }
 
-// Nearly all mass is on a class that is not to be drawn, so that draws are found by sums.
+// Nearly all mass is on an excluded class, so that sums find the candidates.
 template <typename Backend>
 std::string Sums(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t) {
   const int64_t range = 100 + cases.Size(sizes.range), heavy = cases.Below(range);
@@ -148,8 +157,8 @@ std::string Probabilities(Backend& backend, RandomCases& cases, const CheckSizes
 }
 
 template <typename Backend>
-std::string WhatIsNoClass(Backend& backend, RandomCases& cases, const CheckSizes&, int64_t k) {
-  return CheckWhatIsNoClass(backend, cases.Distribution(KindOf(k), cases.Size(100)));
+std::string IdsOutOfRange(Backend& backend, RandomCases& cases, const CheckSizes&, int64_t k) {
+  return CheckIdsOutOfRange(backend, cases.Distribution(KindOf(k), cases.Size(100)));
 }
 
 template <typename Backend>
@@ -168,24 +177,24 @@ std::string RandomUpdates(Backend& backend, RandomCases& cases, const CheckSizes
     update.resize(cases.Size(std::min(3 * range, sizes.candidates)));
     for (int64_t& id : update) id = cases.Coin() ? cases.Below(range) : cases.Size(range) - 1;
   }
-  return CheckCounting(backend, std::move(counts), updates);
+  return CheckUpdates(backend, std::move(counts), updates);
 }
 
-// Classes of so many slots that a whole block of threads puts them, and an update of one class.
+// Classes of so many slots that a whole block inserts them, and a long update of one class.
 template <typename Backend>
 std::string HeavyUpdates(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t) {
   const int64_t range = 5000, heavy = cases.Below(range);
   std::vector<int64_t> counts(range);
   counts[heavy] = 9000;
   counts[cases.Below(range)] = 700;
-  return CheckCounting(backend, std::move(counts),
-                       {{heavy, heavy, 3}, std::vector<int64_t>(4 * sizes.candidates, heavy)});
+  return CheckUpdates(backend, std::move(counts),
+                      {{heavy, heavy, 3}, std::vector<int64_t>(4 * sizes.candidates, heavy)});
 }
 
 template <typename Backend>
 std::string RandomHits(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
   const int64_t range = cases.Size(sizes.range), row_size = 1 + cases.Below(3);
-  // A candidate may be hit by all true classes: so many of both that they fit in memory.
+  // Every true class may hit every candidate: so few of both that the hits fit in memory.
   const int64_t most = std::min(sizes.candidates, int64_t{1} << 14);
   std::vector<int64_t> true_classes(row_size * cases.Below(most / 16)),
       candidates(cases.Size(most));
@@ -210,7 +219,7 @@ std::vector<Check<Backend>> AllChecks() {
   return {
       {"batches", RandomBatch<Backend>},
       {"largest_batches", LargestBatch<Backend>},
-      {"all_there_are", AllThereAre<Backend>},
+      {"whole_support", WholeSupport<Backend>},
       {"huge_ranges", HugeRange<Backend>},
       {"rejections", Rejections<Backend>},
       {"clocks", Clocks<Backend>},
@@ -218,10 +227,10 @@ std::vector<Check<Backend>> AllChecks() {
       {"rows", RandomRows<Backend>},
       {"many_rows", ManyRows<Backend>},
       {"probabilities", Probabilities<Backend>},
-      {"what_is_no_class", WhatIsNoClass<Backend>},
+      {"ids_out_of_range", IdsOutOfRange<Backend>},
       {"too_few_classes", TooFewClasses<Backend>},
-      {"counting", RandomUpdates<Backend>},
-      {"heavy_counting", HeavyUpdates<Backend>},
+      {"updates", RandomUpdates<Backend>},
+      {"heavy_updates", HeavyUpdates<Backend>},
       {"hits", RandomHits<Backend>},
       {"all_classes", AllClasses<Backend>},
   };

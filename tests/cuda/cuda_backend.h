@@ -1,4 +1,4 @@
-// A backend for sampler_checks.h: the device itself, through the launchers of cc/cuda.
+// A backend for the checks (tests/cuda/checks): a CUDA device, through the launchers of cc/cuda.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CUDA_BACKEND_H_
 #define TF_CANDSAMP_TESTS_CUDA_CUDA_BACKEND_H_
 
@@ -10,15 +10,14 @@
 #include <vector>
 
 #include "cc/cuda/classes/accidental_hits.h"
+#include "cc/cuda/classes/all_candidates.h"
 #include "cc/cuda/core/copies.h"
 #include "cc/cuda/core/errors.h"
-#include "cc/cuda/samplers/all_candidates.h"
 #include "cc/cuda/samplers/launchers.h"
-#include "cc/cuda/samplers/learned_unigram_launchers.h"
 
 namespace candsamp {
 
-// What the device refuses is an exception: nothing can be checked after it.
+// An exception, since nothing can be checked after a CUDA error.
 class DeviceError : public std::runtime_error {
  public:
   DeviceError(const char* what, int error)
@@ -31,8 +30,7 @@ inline void Need(int error, const char* what) {
 
 class CudaBackend {
  public:
-  // Without poison, scratch is left as it is: for initcheck, which then sees what is read before it
-  // is written.
+  // `poison` fills scratch with NaNs. Without it, initcheck sees reads before the first write.
   explicit CudaBackend(bool poison) : poison_(poison) {
     Need(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
   }
@@ -43,7 +41,7 @@ class CudaBackend {
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
 
-  // Not a byte more than asked for: what reads or writes beyond shows under memcheck.
+  // Not a byte more than asked for: memcheck sees what reads or writes beyond.
   template <typename T>
   T* Upload(const std::vector<T>& values) {
     const size_t bytes = values.size() * sizeof(T);
@@ -65,40 +63,37 @@ class CudaBackend {
   void Free() { Need(Release(), "cudaFree"); }
 
   template <typename View>
-  void Batch(const View& view, const BatchDraw& draw) {
-    const LaunchPlan plan = Planned(PlanBatch(view, draw));
-    Done(LaunchBatch(stream_, plan, view, draw, Scratch(plan)), "LaunchBatch");
+  void Batch(const View& view, const DeviceBatchRequest& request) {
+    const LaunchPlan plan = PlanBatch(view, request);
+    Done(LaunchBatch(stream_, plan, view, request, Scratch(plan)), "LaunchBatch");
   }
   template <typename View>
-  void Rows(const View& view, const RowsDraw& draw, int64_t most_sampled, int64_t total) {
-    const LaunchPlan plan = Planned(PlanRows(view, draw, most_sampled, total));
-    Done(LaunchRows(stream_, plan, view, draw, most_sampled, total, Scratch(plan)), "LaunchRows");
+  void Rows(const View& view, const DeviceRowsRequest& request, int64_t most_sampled,
+            int64_t total) {
+    const LaunchPlan plan = PlanRows(view, request, most_sampled, total);
+    Done(LaunchRows(stream_, plan, view, request, most_sampled, total, Scratch(plan)),
+         "LaunchRows");
   }
   template <typename View>
   void Probabilities(const View& view, const int64_t* ids, int64_t count, float* out) {
     Done(LaunchProbabilities(stream_, view, ids, count, out), "LaunchProbabilities");
   }
   void Build(const LearnedCounts& learned, int64_t total) {
-    const LaunchPlan plan = Planned(PlanCount(learned.range, 0));
+    const LaunchPlan plan = PlanAdd(learned.range, 0);
     Done(LaunchBuild(stream_, plan, learned, total, Scratch(plan)), "LaunchBuild");
   }
-  void Count(const LearnedCounts& learned, const int64_t* classes, int64_t count) {
-    const LaunchPlan plan = Planned(PlanCount(learned.range, count));
-    Done(LaunchCount(stream_, plan, learned, classes, count, Scratch(plan)), "LaunchCount");
+  void Add(const LearnedCounts& learned, const int64_t* classes, int64_t count) {
+    const LaunchPlan plan = PlanAdd(learned.range, count);
+    Done(LaunchAdd(stream_, plan, learned, classes, count, Scratch(plan)), "LaunchAdd");
   }
-  void Hits(const HitsInput& input, std::vector<int32_t>* rows, std::vector<int64_t>* positions,
-            std::vector<float>* weights) {
-    const LaunchPlan plan = Planned(PlanHits(input));
-    void* const scratch = Scratch(plan);
+  int64_t FindHits(const HitsInput& input, void** scratch) {
+    *scratch = Scratch(PlanHits(input));
     int64_t found = -1;
-    Done(LaunchFindHits(stream_, input, scratch, &found), "LaunchFindHits");
-    const HitsOutput output = {Upload(std::vector<int32_t>(found, -7)),
-                               Upload(std::vector<int64_t>(found, -7)),
-                               Upload(std::vector<float>(found, -7))};
+    Done(LaunchFindHits(stream_, input, *scratch, &found), "LaunchFindHits");
+    return found;
+  }
+  void WriteHits(const HitsInput& input, void* scratch, const HitsOutput& output) {
     Done(LaunchWriteHits(stream_, input, scratch, output), "LaunchWriteHits");
-    *rows = Download(output.rows, found);
-    *positions = Download(output.positions, found);
-    *weights = Download(output.weights, found);
   }
   void All(const AllCandidates& all) {
     Done(LaunchAllCandidates(stream_, all), "LaunchAllCandidates");
@@ -121,12 +116,8 @@ class CudaBackend {
     memory_.clear();
     return error;
   }
-  static LaunchPlan Planned(const LaunchPlan& plan) {
-    Need(plan.error, "planning a launch");
-    return plan;
-  }
-  // Filled with bits that are NaNs.
   void* Scratch(const LaunchPlan& plan) {
+    Need(plan.error, "planning a launch");
     void* const memory = Allocate(plan.scratch_bytes);
     if (poison_ && memory) {
       Need(cudaMemsetAsync(memory, 0xff, plan.scratch_bytes, stream_), "cudaMemset");

@@ -1,8 +1,12 @@
-// The samplers' kernels on threads that stand for a device, against the CPU's samplers.
+// The kernels of cc/cuda, on threads that stand for a device, against the CPU's samplers.
 #include <gtest/gtest.h>
 
-#include "tests/cuda/host_backend.h"
-#include "tests/cuda/sampler_checks.h"
+#include "tests/cuda/checks/batch_checks.h"
+#include "tests/cuda/checks/classes_checks.h"
+#include "tests/cuda/checks/learned_unigram_checks.h"
+#include "tests/cuda/checks/random_cases.h"
+#include "tests/cuda/checks/rows_checks.h"
+#include "tests/cuda/host/host_backend.h"
 
 namespace candsamp {
 namespace {
@@ -60,16 +64,10 @@ TEST_P(SamplersTest, HasTheCpusProbabilities) {
   EXPECT_EQ("", CheckProbabilities(backend, checked, ids));
 }
 
-TEST_P(SamplersTest, CountsOfWhatIsNoClassAreNan) {
+TEST_P(SamplersTest, ProbabilitiesOfIdsOutOfRangeAreNan) {
   RandomCases cases(5);
   HostBackend backend({2, 4});
-  const CheckedDistribution checked = cases.Distribution(GetParam(), 10);
-  const std::vector<int64_t> ids = {-1, 10, INT64_MIN, INT64_MAX};
-  float* const out = backend.Upload(std::vector<float>(ids.size()));
-  WithView(backend, checked, [&](const auto& view) {
-    backend.Probabilities(view, backend.Upload(ids), ids.size(), out);
-  });
-  for (const float p : backend.Download(out, ids.size())) EXPECT_TRUE(std::isnan(p));
+  EXPECT_EQ("", CheckIdsOutOfRange(backend, cases.Distribution(GetParam(), 10)));
 }
 
 // More rows than threads, some of them without candidates.
@@ -85,7 +83,7 @@ TEST_P(SamplersTest, DrawsManyRows) {
   EXPECT_EQ("", CheckRows(backend, checked, rows));
 }
 
-// Ranges beyond what memory could hold.
+// No memory could hold a value for each class of these ranges.
 TEST(LargeRangeTest, DrawsUniformly) {
   RandomCases cases(7);
   for (const int64_t range : {int64_t{1} << 40, (int64_t{3} << 61) - 1, (int64_t{1} << 62) + 5}) {
@@ -109,7 +107,7 @@ TEST(LargeRangeTest, DrawsLogUniformly) {
   }
 }
 
-// One column in 2,000 is rejected, so that what follows it comes from other words.
+// One column in 2,000 is rejected, so that the draws after it are made of other words.
 TEST(FixedUnigramTest, DrawsWhatFollowsARejection) {
   RandomCases cases(9);
   const CheckedDistribution checked =
@@ -120,7 +118,7 @@ TEST(FixedUnigramTest, DrawsWhatFollowsARejection) {
   }
 }
 
-// Nearly all mass is on a few classes, so that distinct ones are found by clocks.
+// Nearly all mass is on a few classes, so that clocks find the distinct candidates.
 TEST(FixedUnigramTest, FinishesByClocks) {
   for (const bool exact : {false, true}) {
     std::vector<float> weights(40000, 1);
@@ -131,7 +129,7 @@ TEST(FixedUnigramTest, FinishesByClocks) {
   }
 }
 
-// All mass but a little is on a class that is not to be drawn.
+// Nearly all mass is on an excluded class, so that sums find the candidates.
 TEST(FixedUnigramTest, FinishesBySums) {
   for (const bool unique : {false, true}) {
     std::vector<float> weights(40000, 1);
@@ -143,33 +141,18 @@ TEST(FixedUnigramTest, FinishesBySums) {
   }
 }
 
-TEST(RowsTest, WhatIsMissingIsMinusOne) {
-  for (const bool unique : {false, true}) {
-    HostBackend backend({2, 4});
-    RowsDraw draw = {};
-    draw.stream = StreamOrigin::Of({1, 2, 3});
-    draw.rows = 2;
-    draw.splits = backend.Upload(std::vector<int64_t>{0, 3, 5});
-    draw.unique = unique;
-    draw.exclude_true = true;
-    draw.num_true = 5;
-    draw.true_classes = backend.Upload(std::vector<int64_t>{0, 1, 2, 0, 99});
-    draw.true_splits = backend.Upload(std::vector<int64_t>{0, 3, 5});
-    draw.candidates = backend.Upload(std::vector<int64_t>(5));
-    draw.expected_count = backend.Upload(std::vector<float>(5));
-    backend.Rows(UniformView(unique ? 5 : 3), draw, 3, 5);
-    const std::vector<int64_t> ids = backend.Download(draw.candidates, 5);
-    const std::vector<float> counts = backend.Download(draw.expected_count, 5);
-    for (int k = 0; k < 5; ++k) {
-      // Of row 0's three candidates two are left, or none.
-      const bool missing = unique ? k == 2 : k < 3;
-      EXPECT_EQ(ids[k] == -1, missing) << k;
-      EXPECT_EQ(std::isnan(counts[k]), missing) << k;
+TEST(RowsTest, MissingCandidatesAreMinusOne) {
+  for (const int64_t range : {4, 5, 60}) {
+    for (const bool unique : {false, true}) {
+      for (const bool exact_counts : {false, true}) {
+        HostBackend backend({2, 4});
+        EXPECT_EQ("", CheckTooFewClasses(backend, range, unique, exact_counts));
+      }
     }
   }
 }
 
-TEST(CountingTest, KeepsTheCpusTable) {
+TEST(UpdateTest, KeepsTheCpusSlots) {
   RandomCases cases(10);
   for (int k = 0; k < 12; ++k) {
     const int64_t range = cases.Size(k % 2 ? 30 : 3000);
@@ -183,20 +166,20 @@ TEST(CountingTest, KeepsTheCpusTable) {
       }
     }
     HostBackend backend(ShapeOf(k));
-    ASSERT_EQ("", CheckCounting(backend, counts, updates)) << range;
+    ASSERT_EQ("", CheckUpdates(backend, counts, updates)) << range;
   }
 }
 
-// A class of so many slots that a whole block of threads puts them.
-TEST(CountingTest, SpreadsHeavyClasses) {
+// A class of so many slots that a whole block of threads inserts them.
+TEST(UpdateTest, SpreadsHeavyClasses) {
   HostBackend backend({3, 16});
   std::vector<int64_t> counts(5000);
   counts[17] = 9000;
   counts[4999] = 700;
-  EXPECT_EQ("", CheckCounting(backend, counts, {{17, 17, 3}, std::vector<int64_t>(12000, 17)}));
+  EXPECT_EQ("", CheckUpdates(backend, counts, {{17, 17, 3}, std::vector<int64_t>(12000, 17)}));
 }
 
-TEST(HitsTest, FindsThoseOfTheCpu) {
+TEST(HitsTest, FindsTheCpusHits) {
   RandomCases cases(11);
   for (int k = 0; k < 30; ++k) {
     const int64_t range = cases.Size(200), row_size = 1 + cases.Below(3);
@@ -208,6 +191,13 @@ TEST(HitsTest, FindsThoseOfTheCpu) {
     }
     HostBackend backend(ShapeOf(k));
     ASSERT_EQ("", CheckHits(backend, true_classes, row_size, candidates));
+  }
+}
+
+TEST(AllCandidatesTest, WritesEveryClass) {
+  for (const int64_t count : {1, 5, 100}) {
+    HostBackend backend(ShapeOf(count));
+    EXPECT_EQ("", CheckAllCandidates(backend, count, {0, count - 1, count, -1, INT64_MAX}));
   }
 }
 

@@ -1,9 +1,10 @@
-// Finds the candidates that are true classes, on a device. Free of TensorFlow, and of CUDA's
-// headers. See samplers.h for what returns what.
+// Finds the accidental hits: candidates that are true classes of an example. See launch.h for
+// launches, and team.h for kernels.
 #ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ACCIDENTAL_HITS_H_
 #define TF_CANDSAMP_CC_CUDA_CLASSES_ACCIDENTAL_HITS_H_
 
 #include <float.h>
+#include <stddef.h>
 
 #include "cc/cuda/core/launch.h"
 #include "cc/cuda/core/team.h"
@@ -11,59 +12,58 @@
 namespace candsamp {
 
 struct HitsInput {
-  const int64_t* true_classes;  // [num_rows * row_size]
-  int64_t num_true;             // altogether
-  int64_t row_size;
-  const int64_t* candidates;  // [num_candidates]
+  const int64_t* true_classes;  // [true_total / row_size, row_size]
+  int64_t true_total;           // the length of true_classes, of all rows
+  int64_t row_size;             // true classes of each row: TensorFlow's num_true
+  const int64_t* candidates;    // [num_candidates]
   int64_t num_candidates;
 };
 
+// Hits in the order of rows, then of the row's true classes, then of positions.
 struct HitsOutput {
   int32_t* rows;
-  int64_t* positions;
-  float* weights;
+  int64_t* positions;  // of the candidates
+  float* weights;      // -FLT_MAX, as in TensorFlow
 };
 
-// Finds how many hits there are, and waits for the number.
+// 1. LaunchFindHits writes the number of hits to `found`, in the host's memory, and waits for it.
+// 2. The caller allocates outputs of that length.
+// 3. LaunchWriteHits writes them. REQUIRES: the scratch of LaunchFindHits, as that left it.
 LaunchPlan PlanHits(const HitsInput& input);
-int LaunchFindHits(CudaStream stream, const HitsInput& input, void* scratch, int64_t* found);
-// Writes them, by rows, true classes and positions. REQUIRES: the scratch of LaunchFindHits.
-int LaunchWriteHits(CudaStream stream, const HitsInput& input, void* scratch,
+int LaunchFindHits(CudaStream cuda_stream, const HitsInput& input, void* scratch, int64_t* found);
+int LaunchWriteHits(CudaStream cuda_stream, const HitsInput& input, void* scratch,
                     const HitsOutput& output);
 
-// How the scratch is laid out, in words of 8 bytes.
+// The layout of the scratch, in words of 8 bytes.
 struct HitsScratch {
   int64_t sorted, order, positions, firsts, offsets, library, words;
 
-  static HitsScratch For(const HitsInput& input, int64_t library_bytes) {
+  static HitsScratch For(const HitsInput& input, size_t library_bytes) {
     HitsScratch at;
     at.sorted = 0;                                    // [num_candidates] candidates in order
     at.positions = at.sorted + input.num_candidates;  // [num_candidates] 0, 1, 2 ...
-    at.order = at.positions + input.num_candidates;   // [num_candidates] their positions
-    at.firsts = at.order + input.num_candidates;      // [num_true] where each true class begins
-    at.offsets = at.firsts + input.num_true;          // [num_true + 1] of its hits in the output
-    at.library = at.offsets + input.num_true + 1;
-    at.words = at.library + (library_bytes + 7) / 8;
+    at.order = at.positions + input.num_candidates;   // [num_candidates] sorted ones' positions
+    at.firsts = at.order + input.num_candidates;  // [true_total] each true class's first in order
+    at.offsets = at.firsts + input.true_total;    // [true_total + 1] of its hits in the output
+    at.library = at.offsets + input.true_total + 1;  // for SortPairs and ExclusiveSum
+    at.words = at.library + static_cast<int64_t>((library_bytes + 7) / 8);
     return at;
   }
 };
 
-// The first of the sorted values that is not less than `value`.
-CANDSAMP_FORMULA int64_t LowerBound(const int64_t* sorted, int64_t count, int64_t value) {
-  int64_t low = 0, high = count;
-  while (low < high) {
-    const int64_t middle = (low + high) / 2;
-    if (sorted[middle] < value) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
-}
+// Numbers the candidates, before they are sorted.
+struct NumberCandidatesKernel {
+  int64_t count;
+  int64_t* positions;
 
-// For each true class: where it begins among the sorted candidates, and how often it is there.
-struct CountHits {
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t k = GridRank(block); k < count; k += GridSize(block)) positions[k] = k;
+  }
+};
+
+// Finds where each true class begins among the sorted candidates, and how often it is there.
+struct CountHitsKernel {
   HitsInput input;
   HitsScratch at;
   int64_t* scratch;
@@ -71,7 +71,7 @@ struct CountHits {
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     const int64_t* const sorted = scratch + at.sorted;
-    for (int64_t k = GridRank(block); k < input.num_true; k += GridSize(block)) {
+    for (int64_t k = GridRank(block); k < input.true_total; k += GridSize(block)) {
       const int64_t id = input.true_classes[k];
       const int64_t first = LowerBound(sorted, input.num_candidates, id);
       const int64_t rest = input.num_candidates - first;
@@ -81,7 +81,7 @@ struct CountHits {
   }
 };
 
-struct WriteHits {
+struct WriteHitsKernel {
   HitsInput input;
   HitsScratch at;
   const int64_t* scratch;
@@ -89,7 +89,7 @@ struct WriteHits {
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    for (int64_t k = GridRank(block); k < input.num_true; k += GridSize(block)) {
+    for (int64_t k = GridRank(block); k < input.true_total; k += GridSize(block)) {
       const int64_t* order = scratch + at.order + scratch[at.firsts + k];
       for (int64_t to = scratch[at.offsets + k]; to < scratch[at.offsets + k + 1]; ++to) {
         output.rows[to] = static_cast<int32_t>(k / input.row_size);
@@ -100,16 +100,52 @@ struct WriteHits {
   }
 };
 
-// The order of the candidates, before they are sorted.
-struct NumberCandidates {
-  int64_t count;
-  int64_t* positions;
+// Besides what team.h says of launchers, one for hits has three methods. Where `memory` is null,
+// the first two only write how many bytes of it they need.
+// - SortPairs(memory, bytes, keys, sorted_keys, values, sorted_values, count) is a stable sort.
+// - ExclusiveSum(memory, bytes, values, count) works in place.
+// - CopyToHostAndWait(to, from, bytes).
 
-  template <typename Block>
-  CANDSAMP_DEVICE void operator()(Block& block) const {
-    for (int64_t k = GridRank(block); k < count; k += GridSize(block)) positions[k] = k;
-  }
-};
+// The memory that SortPairs and ExclusiveSum share: they run one after the other.
+template <typename Launcher>
+size_t HitsLibraryBytes(Launcher& launcher, const HitsInput& input) {
+  size_t sort = 0, sum = 0;
+  launcher.SortPairs(nullptr, &sort, nullptr, nullptr, nullptr, nullptr, input.num_candidates);
+  launcher.ExclusiveSum(nullptr, &sum, nullptr, input.true_total + 1);
+  return sort > sum ? sort : sum;
+}
+
+template <typename Launcher>
+LaunchPlan PlanHitsOn(Launcher launcher, const HitsInput& input) {
+  const HitsScratch at = HitsScratch::For(input, HitsLibraryBytes(launcher, input));
+  return {launcher.error(), 0, at.words * 8};
+}
+
+template <typename Launcher>
+int LaunchFindHitsOn(Launcher launcher, const HitsInput& input, void* scratch, int64_t* found) {
+  size_t bytes = HitsLibraryBytes(launcher, input);
+  const HitsScratch at = HitsScratch::For(input, bytes);
+  int64_t* const words = static_cast<int64_t*>(scratch);
+  void* const memory = words + at.library;
+  int64_t* const offsets = words + at.offsets;
+  launcher.ForEach(input.num_candidates,
+                   NumberCandidatesKernel{input.num_candidates, words + at.positions});
+  launcher.SortPairs(memory, &bytes, input.candidates, words + at.sorted, words + at.positions,
+                     words + at.order, input.num_candidates);
+  launcher.Clear(offsets + input.true_total, sizeof *offsets);
+  launcher.ForEach(input.true_total, CountHitsKernel{input, at, words});
+  launcher.ExclusiveSum(memory, &bytes, offsets, input.true_total + 1);
+  launcher.CopyToHostAndWait(found, offsets + input.true_total, sizeof *found);
+  return launcher.error();
+}
+
+template <typename Launcher>
+int LaunchWriteHitsOn(Launcher launcher, const HitsInput& input, void* scratch,
+                      const HitsOutput& output) {
+  launcher.ForEach(input.true_total, WriteHitsKernel{input, HitsScratch::For(input, 0),
+                                                     static_cast<const int64_t*>(scratch), output});
+  return launcher.error();
+}
 
 }  // namespace candsamp
 

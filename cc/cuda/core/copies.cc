@@ -5,29 +5,30 @@
 namespace candsamp {
 namespace {
 
-cudaStream_t StreamOf(CudaStream stream) { return static_cast<cudaStream_t>(stream); }
+cudaStream_t StreamOf(CudaStream cuda_stream) { return static_cast<cudaStream_t>(cuda_stream); }
 
-int CopyAndWait(CudaStream stream, void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-  const cudaError_t error = cudaMemcpyAsync(to, from, bytes, kind, StreamOf(stream));
-  return error != cudaSuccess ? error : cudaStreamSynchronize(StreamOf(stream));
+int CopyAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes,
+                cudaMemcpyKind kind) {
+  const cudaError_t error = cudaMemcpyAsync(to, from, bytes, kind, StreamOf(cuda_stream));
+  return error != cudaSuccess ? error : cudaStreamSynchronize(StreamOf(cuda_stream));
 }
 
 }  // namespace
 
-int CopyToDevice(CudaStream stream, void* to, const void* page_locked, size_t bytes) {
-  return cudaMemcpyAsync(to, page_locked, bytes, cudaMemcpyHostToDevice, StreamOf(stream));
+int CopyToDevice(CudaStream cuda_stream, void* to, const void* page_locked, size_t bytes) {
+  return cudaMemcpyAsync(to, page_locked, bytes, cudaMemcpyHostToDevice, StreamOf(cuda_stream));
 }
 
-int CopyOnDevice(CudaStream stream, void* to, const void* from, size_t bytes) {
-  return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, StreamOf(stream));
+int CopyOnDevice(CudaStream cuda_stream, void* to, const void* from, size_t bytes) {
+  return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, StreamOf(cuda_stream));
 }
 
-int CopyToDeviceAndWait(CudaStream stream, void* to, const void* from, size_t bytes) {
-  return CopyAndWait(stream, to, from, bytes, cudaMemcpyHostToDevice);
+int CopyToDeviceAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes) {
+  return CopyAndWait(cuda_stream, to, from, bytes, cudaMemcpyHostToDevice);
 }
 
-int CopyToHostAndWait(CudaStream stream, void* to, const void* from, size_t bytes) {
-  return CopyAndWait(stream, to, from, bytes, cudaMemcpyDeviceToHost);
+int CopyToHostAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes) {
+  return CopyAndWait(cuda_stream, to, from, bytes, cudaMemcpyDeviceToHost);
 }
 
 }  // namespace candsamp

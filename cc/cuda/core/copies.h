@@ -1,5 +1,4 @@
-// Copies between the host and a device. Free of CUDA's headers. What returns an int returns a
-// cudaError_t, of which 0 is success.
+// Copies between the host's memory and a device's. See launch.h for streams and errors.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_COPIES_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_COPIES_H_
 
@@ -9,15 +8,15 @@
 
 namespace candsamp {
 
-// From page-locked memory, without waiting: that must stay as it is until the copy was made.
-int CopyToDevice(CudaStream stream, void* to, const void* page_locked, size_t bytes);
+// Does not wait: the page-locked memory must stay as it is until the copy is made.
+int CopyToDevice(CudaStream cuda_stream, void* to, const void* page_locked, size_t bytes);
 
-// Within the device, without waiting.
-int CopyOnDevice(CudaStream stream, void* to, const void* from, size_t bytes);
+// Copies within the device. Does not wait.
+int CopyOnDevice(CudaStream cuda_stream, void* to, const void* from, size_t bytes);
 
-// These wait until the copy is there.
-int CopyToDeviceAndWait(CudaStream stream, void* to, const void* from, size_t bytes);
-int CopyToHostAndWait(CudaStream stream, void* to, const void* from, size_t bytes);
+// These wait until the copy is made.
+int CopyToDeviceAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes);
+int CopyToHostAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes);
 
 }  // namespace candsamp
 

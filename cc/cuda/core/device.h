@@ -1,5 +1,5 @@
-// What device code needs of its compiler. All of it also compiles for the host, where tests run it
-// on threads.
+// Atomic operations and small functions of device code. They also compile for the host, where tests
+// run device code on threads.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_DEVICE_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_DEVICE_H_
 
@@ -15,8 +15,8 @@
 
 namespace candsamp {
 
-// Atomic operations on memory that several threads use between two barriers. They order nothing
-// else: that is what barriers are for.
+// Atomic operations on memory that several threads use between two barriers. They order no other
+// memory access: barriers do that.
 CANDSAMP_DEVICE inline uint64_t AtomicAdd(uint64_t* at, uint64_t value) {
 #ifdef __CUDA_ARCH__
   return atomicAdd(reinterpret_cast<unsigned long long*>(at), value);
@@ -25,35 +25,13 @@ CANDSAMP_DEVICE inline uint64_t AtomicAdd(uint64_t* at, uint64_t value) {
 #endif
 }
 
-// Puts `value` there if it finds `expected`; returns what it finds.
+// Writes `value` if it finds `expected`; returns what it finds.
 CANDSAMP_DEVICE inline uint64_t AtomicReplace(uint64_t* at, uint64_t expected, uint64_t value) {
 #ifdef __CUDA_ARCH__
   return atomicCAS(reinterpret_cast<unsigned long long*>(at), expected, value);
 #else
   __atomic_compare_exchange_n(at, &expected, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
   return expected;
-#endif
-}
-
-CANDSAMP_DEVICE inline void AtomicMin(uint64_t* at, uint64_t value) {
-#ifdef __CUDA_ARCH__
-  atomicMin(reinterpret_cast<unsigned long long*>(at), value);
-#else
-  uint64_t found = __atomic_load_n(at, __ATOMIC_RELAXED);
-  while (value < found && !__atomic_compare_exchange_n(at, &found, value, false, __ATOMIC_RELAXED,
-                                                       __ATOMIC_RELAXED)) {
-  }
-#endif
-}
-
-CANDSAMP_DEVICE inline void AtomicMax(uint64_t* at, uint64_t value) {
-#ifdef __CUDA_ARCH__
-  atomicMax(reinterpret_cast<unsigned long long*>(at), value);
-#else
-  uint64_t found = __atomic_load_n(at, __ATOMIC_RELAXED);
-  while (value > found && !__atomic_compare_exchange_n(at, &found, value, false, __ATOMIC_RELAXED,
-                                                       __ATOMIC_RELAXED)) {
-  }
 #endif
 }
 
@@ -65,8 +43,51 @@ CANDSAMP_DEVICE inline uint64_t AtomicLoad(const uint64_t* at) {
 #endif
 }
 
+#ifndef __CUDA_ARCH__
+// Writes `value` if replaces(value, what is there).
+template <typename Replaces>
+CANDSAMP_DEVICE void AtomicReplaceIf(uint64_t* at, uint64_t value, Replaces replaces) {
+  uint64_t expected = AtomicLoad(at);
+  while (replaces(value, expected)) {
+    const uint64_t found = AtomicReplace(at, expected, value);
+    if (found == expected) return;
+    expected = found;
+  }
+}
+#endif
+
+CANDSAMP_DEVICE inline void AtomicMin(uint64_t* at, uint64_t value) {
+#ifdef __CUDA_ARCH__
+  atomicMin(reinterpret_cast<unsigned long long*>(at), value);
+#else
+  AtomicReplaceIf(at, value, [](uint64_t a, uint64_t b) { return a < b; });
+#endif
+}
+
+CANDSAMP_DEVICE inline void AtomicMax(uint64_t* at, uint64_t value) {
+#ifdef __CUDA_ARCH__
+  atomicMax(reinterpret_cast<unsigned long long*>(at), value);
+#else
+  AtomicReplaceIf(at, value, [](uint64_t a, uint64_t b) { return a > b; });
+#endif
+}
+
 CANDSAMP_FORMULA int64_t Least(int64_t a, int64_t b) { return a < b ? a : b; }
 CANDSAMP_FORMULA int64_t Most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// The position of the first sorted value that is not less than `value`.
+CANDSAMP_FORMULA int64_t LowerBound(const int64_t* sorted, int64_t count, int64_t value) {
+  int64_t low = 0, high = count;
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (sorted[middle] < value) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
 
 }  // namespace candsamp
 

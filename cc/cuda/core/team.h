@@ -1,15 +1,28 @@
-// Teams of threads that work together: a block, or all blocks of a grid.
+// Teams of threads that work together, and the kernels and launchers around them.
 //
-// A kernel is a value with operator()(Block&), which each thread calls. A launcher has
-// ForEach(items, kernel), for kernels whose threads work alone, each on its share of the items, and
-// Together(blocks, kernel), for those that use SyncGrid. It runs one after the other. So what is
-// launched, too, is written once for the device and the tests.
+// From small to large:
+// - A kernel is a value with operator()(Block&). Each thread of a launch calls it once.
+// - A block is threads() threads that share words(), which are kSharedWords of memory. Sync() waits
+//   for all threads of the block.
+// - The grid is the blocks() blocks of one launch. SyncGrid() waits for all threads of the grid.
+//   Only kernels that Together launched may call it: the device then runs all blocks at once. The
+//   blocks of ForEach may run one after another, so none of them may wait for another.
+// - A team is a block (BlockTeam) or the grid (GridTeam). It has rank() and size(), a barrier
+//   Sync(), and ExclusiveScan. All threads of the team make the same calls of the last two.
+// Plain writes are visible to the other threads of a team after its Sync(). Between two barriers,
+// threads share memory by the atomic operations of device.h alone.
 //
-// A team has rank() and size(), a barrier Sync(), and ExclusiveScan, which all its threads call.
-// Both kinds are made of a block, of which there are two: CudaBlock on a device, and the tests'
-// HostBlock of real threads. A block has thread(), threads(), block(), blocks(); the barriers
-// Sync() and, for all blocks, SyncGrid(); ExclusiveScan over its threads; and words(), kSharedWords
-// of memory that its threads share.
+// A launcher runs kernels one after the other:
+// - ForEach(items, kernel) is for kernels whose threads work alone, each on its share of the items.
+// - Together(blocks, kernel) is for kernels that use SyncGrid.
+// - Plan<Kernel>(wanted_blocks, scratch_words) returns the LaunchPlan of as many blocks as are
+//   wanted and run at once; scratch_words(blocks) is the scratch they need, in words of 8 bytes.
+// - threads() is the number of threads of a block, Clear(memory, bytes) writes zeros, and error()
+//   is the first error, or 0.
+//
+// There are two kinds of block and of launcher: CudaBlock and CudaLauncher for a device, and the
+// tests' HostBlock and HostLauncher for real threads of the host. So kernels and their launches are
+// written once for the device and the tests.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_TEAM_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_TEAM_H_
 
@@ -19,7 +32,7 @@ namespace candsamp {
 
 constexpr int kSharedWords = 1024;
 
-// What a grid's scan keeps for each block: two partial results.
+// GridTeam's scans keep two partial results for each block.
 constexpr int64_t kPartialBytes = 64;
 constexpr int64_t kPartialWords = 2 * kPartialBytes / 8;
 
@@ -53,7 +66,7 @@ class BlockTeam {
 template <typename Block>
 class GridTeam {
  public:
-  // REQUIRES: kPartialWords of memory for each block.
+  // REQUIRES: `partials` are kPartialWords words for each block.
   CANDSAMP_DEVICE GridTeam(Block& block, uint64_t* partials)
       : block_(block), partials_(reinterpret_cast<char*>(partials)) {}
 
@@ -61,12 +74,14 @@ class GridTeam {
   CANDSAMP_DEVICE int64_t size() const { return GridSize(block_); }
   CANDSAMP_DEVICE void Sync() { block_.SyncGrid(); }
 
-  // Scans within blocks; every block then scans the totals of all.
+  // 1. Each block scans its values, and publishes its total.
+  // 2. Each block scans the totals of all blocks: each thread those of a few blocks.
+  // 3. The thread whose share holds its own block's total tells its block what came before.
   template <typename T, typename Op>
   CANDSAMP_DEVICE T ExclusiveScan(T value, T identity, Op op, T* total) {
     static_assert(sizeof(T) <= kPartialBytes && sizeof(T) <= kSharedWords * sizeof(uint32_t), "");
     T* const partials = reinterpret_cast<T*>(partials_ + flip_ * kPartialBytes * block_.blocks());
-    flip_ = 1 - flip_;  // the next scan may begin while others still read this one's
+    flip_ = 1 - flip_;  // the next scan may begin while other blocks still read these partials
     T of_block;
     const T within = block_.ExclusiveScan(value, identity, op, &of_block);
     if (block_.thread() == 0) partials[block_.block()] = of_block;
@@ -94,8 +109,8 @@ class GridTeam {
   int flip_ = 0;
 };
 
-// Sorts in ascending order: a bitonic sort in which every comparison puts the smaller value first,
-// so that values beyond the end need not be there.
+// Sorts in ascending order. It is a bitonic sort in which every comparison puts the smaller value
+// first, so that any count will do: values beyond the end would stay there.
 template <typename Team, typename T, typename Less>
 CANDSAMP_DEVICE void TeamSort(Team& team, T* values, int64_t count, Less less) {
   const auto order = [&](int64_t low, int64_t high) {

@@ -1,4 +1,4 @@
-// The kernels that draw a batch, as functions of a block of threads, and how they are launched.
+// The kernels that draw the candidates of a batch and compute probabilities, and their launches.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_BATCH_H_
 #define TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_BATCH_H_
 
@@ -7,14 +7,14 @@
 
 namespace candsamp {
 
-// How a batch's scratch is laid out, in words of 8 bytes.
+// The layout of a batch's scratch, in words of 8 bytes.
 struct BatchScratch {
   int64_t draw, team, partials, words;
 
-  static BatchScratch For(int64_t count, bool unique, int64_t blocks, int64_t threads) {
+  static BatchScratch For(const DeviceBatchRequest& request, int64_t blocks, int64_t threads) {
     BatchScratch at;
     at.draw = 0;
-    at.team = DrawScratch::WordsOfDraw(count, unique);
+    at.team = DrawScratch::WordsOfDraw(request.num_sampled, request.unique);
     // Aligned for pairs of words.
     at.partials = (at.team + DrawScratch::WordsOfTeam(blocks * threads) + 1) / 2 * 2;
     at.words = at.partials + kPartialWords * blocks;
@@ -28,96 +28,89 @@ struct alignas(2 * sizeof(T)) Pair {
   T first, second;
 };
 
-// Independent draws, all at once. Returns whether one was rejected on this thread: then those
-// behind it are wrong, on any thread.
+// Draws with replacement: the two draws at each counter of the stream are two candidates. Returns
+// whether a draw of this thread was rejected. Then all threads' draws are wrong from there on.
 template <typename Block, typename View>
 CANDSAMP_DEVICE bool DrawIndependently(const Block& block, const View& view,
-                                       const BatchDraw& draw) {
-  const PhiloxStream own = view.Start(draw.stream.Read());
-  const double factor = static_cast<double>(draw.num_sampled);
-  const int64_t blocks = (draw.num_sampled + 1) / 2;  // of the stream
+                                       const DeviceBatchRequest& request) {
+  const PhiloxStream own = view.Start(request.stream.Read());
+  const double factor = static_cast<double>(request.num_sampled);
+  const int64_t counters = (request.num_sampled + 1) / 2;
   bool rejected = false;
-  for (int64_t b = GridRank(block); b < blocks; b += GridSize(block)) {
-    ClassAndCount drawn[2];
+  for (int64_t c = GridRank(block); c < counters; c += GridSize(block)) {
+    const uint64_t counter = static_cast<uint64_t>(c);
+    DrawnClass drawn[2];
     int size = 0;
     Carry carry = {0, 0};
-    view.Feed(static_cast<uint64_t>(b), BlockOf(own, static_cast<uint64_t>(b)), &carry,
-              [&](const RandomDraw& random) { drawn[size++] = view.Sample(own, random, factor); });
+    view.Feed(counter, BlockOf(own, counter), &carry,
+              [&](const RandomDraw& draw) { drawn[size++] = view.Draw(own, draw, factor); });
     rejected |= size < 2;
-    if (size == 2 && 2 * b + 1 < draw.num_sampled) {
-      reinterpret_cast<Pair<int64_t>*>(draw.candidates)[b] = {drawn[0].id, drawn[1].id};
-      reinterpret_cast<Pair<float>*>(draw.sampled_count)[b] = {drawn[0].count, drawn[1].count};
+    if (size == 2 && 2 * c + 1 < request.num_sampled) {
+      reinterpret_cast<Pair<int64_t>*>(request.candidates)[c] = {drawn[0].id, drawn[1].id};
+      reinterpret_cast<Pair<float>*>(request.sampled_expected_count)[c] = {drawn[0].expected_count,
+                                                                           drawn[1].expected_count};
     } else if (size > 0) {
-      draw.candidates[2 * b] = drawn[0].id;
-      draw.sampled_count[2 * b] = drawn[0].count;
+      request.candidates[2 * c] = drawn[0].id;
+      request.sampled_expected_count[2 * c] = drawn[0].expected_count;
     }
   }
-  for (int64_t k = GridRank(block); k < draw.num_true; k += GridSize(block)) {
-    draw.true_count[k] = CountOf(view, {CountRule::kProportional, factor}, draw.true_classes[k]);
+  for (int64_t k = GridRank(block); k < request.true_total; k += GridSize(block)) {
+    request.true_expected_count[k] =
+        ExpectedCountOf(view, {CountRule::kProportional, factor}, request.true_classes[k]);
   }
   return rejected;
 }
 
-// With replacement, of a source that rejects nothing.
+// Draws with replacement from a view that rejects nothing.
 template <typename View>
-struct SampleIndependently {
+struct DrawIndependentlyKernel {
   View view;
-  BatchDraw draw;
+  DeviceBatchRequest request;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    DrawIndependently(block, view, draw);
+    DrawIndependently(block, view, request);
   }
 };
 
-// Distinct candidates, or with replacement of a source that may reject draws: if it does, all are
-// drawn anew, one after the other.
+// Draws distinct candidates, or with replacement from a view that may reject draws. In the second
+// case it draws independently first, and in order only where that met a rejection.
 template <typename View>
-struct SampleInOrder {
+struct DrawInOrderKernel {
   View view;
-  BatchDraw draw;
+  DeviceBatchRequest request;
   BatchScratch at;
   uint64_t* scratch;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     GridTeam<Block> team(block, scratch + at.partials);
-    if (!draw.unique) {
+    if (!request.unique) {
       int rejections;
       team.ExclusiveScan(
-          static_cast<int>(DrawIndependently(block, view, draw)), 0,
+          static_cast<int>(DrawIndependently(block, view, request)), 0,
           [](int a, int b) { return a + b; }, &rejections);
       if (rejections == 0) return;
     }
-    const TeamDraws draws = {draw.num_sampled, draw.unique, draw.exact, nullptr, 0};
     const CountRule rule =
-        TeamDrawing<GridTeam<Block>, View>(
-            team, view, draw.stream.Read(), draws,
-            DrawScratch::In(scratch + at.draw, scratch + at.team, draw.num_sampled),
-            draw.candidates)
+        Drawing<GridTeam<Block>, View>(
+            team, view, request.stream.Read(),
+            {request.num_sampled, request.unique, request.exact_counts, nullptr, 0},
+            DrawScratch::In(scratch + at.draw, scratch + at.team, request.num_sampled),
+            request.candidates)
             .Run();
     team.Sync();
-    for (int64_t k = team.rank(); k < draw.num_sampled; k += team.size()) {
-      draw.sampled_count[k] = CountOf(view, rule, draw.candidates[k]);
+    for (int64_t k = team.rank(); k < request.num_sampled; k += team.size()) {
+      request.sampled_expected_count[k] = ExpectedCountOf(view, rule, request.candidates[k]);
     }
-    for (int64_t k = team.rank(); k < draw.num_true; k += team.size()) {
-      draw.true_count[k] = CountOf(view, rule, draw.true_classes[k]);
+    for (int64_t k = team.rank(); k < request.true_total; k += team.size()) {
+      request.true_expected_count[k] = ExpectedCountOf(view, rule, request.true_classes[k]);
     }
   }
 };
 
-template <typename Launcher, typename View>
-void SampleBatch(Launcher& launcher, int blocks, const View& view, const BatchDraw& draw,
-                 const BatchScratch& at, uint64_t* scratch) {
-  if (draw.unique || View::kRejects) {
-    launcher.Together(blocks, SampleInOrder<View>{view, draw, at, scratch});
-  } else {
-    launcher.ForEach((draw.num_sampled + 1) / 2, SampleIndependently<View>{view, draw});
-  }
-}
-
 template <typename View>
-struct ProbabilitiesOf {
+struct ProbabilitiesKernel {
   View view;
   const int64_t* ids;
   int64_t count;
@@ -126,10 +119,40 @@ struct ProbabilitiesOf {
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     for (int64_t k = GridRank(block); k < count; k += GridSize(block)) {
-      out[k] = CountOf(view, {CountRule::kProportional, 1.0}, ids[k]);
+      out[k] = ExpectedCountOf(view, {CountRule::kProportional, 1.0}, ids[k]);
     }
   }
 };
+
+template <typename Launcher, typename View>
+LaunchPlan PlanBatchOn(Launcher launcher, const View& view, const DeviceBatchRequest& request) {
+  // As many blocks as a round of draws keeps busy, or, up to 16, sums over all classes.
+  const int64_t wanted = Most(request.num_sampled / (2 * launcher.threads()),
+                              Least(view.range / (64 * launcher.threads()), 16));
+  return launcher.template Plan<DrawInOrderKernel<View>>(wanted, [&](int blocks) {
+    return BatchScratch::For(request, blocks, launcher.threads()).words;
+  });
+}
+
+template <typename Launcher, typename View>
+int LaunchBatchOn(Launcher launcher, const LaunchPlan& plan, const View& view,
+                  const DeviceBatchRequest& request, void* scratch) {
+  if (request.unique || View::kRejects) {
+    const BatchScratch at = BatchScratch::For(request, plan.blocks, launcher.threads());
+    launcher.Together(plan.blocks,
+                      DrawInOrderKernel<View>{view, request, at, static_cast<uint64_t*>(scratch)});
+  } else {
+    launcher.ForEach((request.num_sampled + 1) / 2, DrawIndependentlyKernel<View>{view, request});
+  }
+  return launcher.error();
+}
+
+template <typename Launcher, typename View>
+int LaunchProbabilitiesOn(Launcher launcher, const View& view, const int64_t* ids, int64_t count,
+                          float* out) {
+  launcher.ForEach(count, ProbabilitiesKernel<View>{view, ids, count, out});
+  return launcher.error();
+}
 
 }  // namespace candsamp
 

@@ -1,44 +1,47 @@
-// Draws candidates with a team of threads: what DrawCandidates (cc/lib/draw_candidates.h) draws, id
-// by id.
+// Draws candidates with a team of threads: the ids that DrawCandidates
+// (cc/lib/samplers/draw_candidates.h) draws, in the same order.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_CANDIDATES_H_
 #define TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_CANDIDATES_H_
 
 #include <float.h>
 #include <math.h>
 
-#include "cc/cuda/classes/id_table.h"
+#include "cc/cuda/classes/id_set.h"
 #include "cc/cuda/core/team.h"
-#include "cc/cuda/samplers/distributions.h"
+#include "cc/cuda/samplers/distribution.h"
 #include "cc/lib/sampler_math/draw_rules.h"
 
 namespace candsamp {
 
-struct TeamDraws {
+// The candidates of a batch or of a row.
+struct DeviceDrawRequest {
   int64_t count;
   bool unique;
   bool exact_counts;
-  // Classes that are not drawn, in ascending order. Those that are no classes do not matter.
+  // Classes that are not drawn, in ascending order. Repeated ones and those out of range do not
+  // matter.
   const int64_t* excluded;
   int64_t num_excluded;
 };
 
-// When a class's clock rings, as the bits of a positive double, which have its order.
+// When a class's clock rings, as the bits of a positive double: their order is that of the doubles.
 struct Clock {
   uint64_t time;
   uint64_t id;
 };
 
-// Memory for the draws of one team.
+// The memory in which one team draws.
 struct DrawScratch {
   static constexpr int64_t kBins = 256;
 
-  uint64_t* seen;    // for a IdTable of IdTable::Slots(count + 1) slots, if unique
+  uint64_t* seen;    // for a DeviceIdSet of Slots(count + 1) slots, if unique
   Clock* clocks;     // [count + 1], if unique
   uint64_t* bins;    // [kBins]
   uint64_t* shared;  // [2]
   double* sums;      // [Sums(team size)]
 
-  // Class blocks that a team sums at a time, and for each its lanes and their sum.
+  // How many class blocks a team sums at a time. For each there are the sums of its lanes, and
+  // their total.
   static CANDSAMP_METHOD int64_t Wave(int64_t team_size) {
     return team_size / kMassLanes > 1 ? team_size / kMassLanes : 1;
   }
@@ -46,9 +49,9 @@ struct DrawScratch {
     return Wave(team_size) * (kMassLanes + 1);
   }
 
-  // In words of 8 bytes: what each draw of so many candidates needs, and each team.
+  // The words of 8 bytes that each draw of `count` candidates needs, and those of each team.
   static CANDSAMP_METHOD int64_t WordsOfDraw(int64_t count, bool unique) {
-    return unique ? 2 * IdTable::Slots(count + 1) + 2 * (count + 1) : 0;
+    return unique ? 2 * DeviceIdSet::Slots(count + 1) + 2 * (count + 1) : 0;
   }
   static CANDSAMP_METHOD int64_t WordsOfTeam(int64_t team_size) {
     return kBins + 2 + Sums(team_size);
@@ -56,7 +59,7 @@ struct DrawScratch {
   CANDSAMP_DEVICE static DrawScratch In(uint64_t* of_draw, uint64_t* of_team, int64_t count) {
     DrawScratch scratch;
     scratch.seen = of_draw;
-    scratch.clocks = reinterpret_cast<Clock*>(of_draw + 2 * IdTable::Slots(count + 1));
+    scratch.clocks = reinterpret_cast<Clock*>(of_draw + 2 * DeviceIdSet::Slots(count + 1));
     scratch.bins = of_team;
     scratch.shared = of_team + kBins;
     scratch.sums = reinterpret_cast<double*>(of_team + kBins + 2);
@@ -65,56 +68,55 @@ struct DrawScratch {
 };
 
 template <typename Team, typename View>
-class TeamDrawing {
+class Drawing {
  public:
-  CANDSAMP_DEVICE TeamDrawing(Team& team, const View& view, const PhiloxStream& stream,
-                              const TeamDraws& draws, const DrawScratch& scratch, int64_t* out)
+  CANDSAMP_DEVICE Drawing(Team& team, const View& view, const PhiloxStream& stream,
+                          const DeviceDrawRequest& request, const DrawScratch& scratch,
+                          int64_t* out)
       : team_(team),
         view_(view),
         stream_(stream),
-        draws_(draws),
+        request_(request),
         scratch_(scratch),
-        seen_(scratch.seen, IdTable::Slots(draws.count + 1)),
+        seen_(scratch.seen, DeviceIdSet::Slots(request.count + 1)),
         out_(out) {}
 
-  // All threads of the team call it. Where there are too few classes, the ids that are missing are
-  // -1. The candidates can be read after a barrier.
+  // All threads of the team call it. Where too few classes can be drawn, the missing ids are -1.
+  // The candidates can be read after a barrier.
   CANDSAMP_DEVICE CountRule Run() {
     int64_t available = view_.support();
-    for (int64_t k = 0; k < draws_.num_excluded; ++k) {
-      const int64_t id = draws_.excluded[k];
-      if ((k > 0 && id == draws_.excluded[k - 1]) || id < 0 || id >= view_.range) continue;
+    for (int64_t k = 0; k < request_.num_excluded; ++k) {
+      const int64_t id = request_.excluded[k];
+      if ((k > 0 && id == request_.excluded[k - 1]) || id < 0 || id >= view_.range) continue;
       const double p = view_.Probability(id);
       mass_ -= p;
       available -= p > 0;
     }
-    if (draws_.unique) {
+    if (request_.unique) {
       seen_.Clear(team_);
       team_.Sync();
     }
     if (mass_ < kLeastDifference) mass_ = UnseenMass();
-    const bool all_drawn = draws_.unique && draws_.count >= available;
-    wanted_ = draws_.count + (draws_.unique && draws_.exact_counts && !all_drawn);
-    if (draws_.unique ? all_drawn : available <= 0) wanted_ = Most(available, 0);
+    const bool all_drawn = request_.unique && request_.count >= available;
+    wanted_ = request_.count + (request_.unique && request_.exact_counts && !all_drawn);
+    if (request_.unique ? all_drawn : available <= 0) wanted_ = Most(available, 0);
     Reject();
     if (picked_ < wanted_) {
-      if (draws_.unique) {
+      if (request_.unique) {
         FinishByClocks();
       } else {
         FinishBySums();
       }
     }
-    for (int64_t k = picked_ + team_.rank(); k < draws_.count; k += team_.size()) out_[k] = -1;
-    const double count = static_cast<double>(draws_.count);
-    if (!draws_.unique) return {CountRule::kProportional, count, mass_};
-    if (draws_.exact_counts) return {CountRule::kClock, all_drawn ? DBL_MAX : TimeSpent(), mass_};
-    if (tries_ == count) return {CountRule::kProportional, count, mass_};
-    return {CountRule::kWithinTries, tries_, mass_};
+    for (int64_t k = picked_ + team_.rank(); k < request_.count; k += team_.size()) out_[k] = -1;
+    const bool is_timed = request_.unique && request_.exact_counts && !all_drawn;
+    return CountRuleOf(request_.unique, request_.exact_counts, request_.count, tries_,
+                       is_timed ? TimeSpent() : DBL_MAX, mass_);
   }
 
  private:
-  static constexpr int kBlocksPerThread = 2;
-  static constexpr int kDrawsPerThread = 2 * kBlocksPerThread;
+  static constexpr int kCountersPerThread = 2;
+  static constexpr int kDrawsPerThread = 2 * kCountersPerThread;
 
   struct Tally {
     int64_t tries, picked;
@@ -131,45 +133,44 @@ class TeamDrawing {
   };
 
   CANDSAMP_DEVICE bool IsExcluded(int64_t id) const {
-    int64_t low = 0, high = draws_.num_excluded;
-    while (low < high) {
-      const int64_t middle = (low + high) / 2;
-      if (draws_.excluded[middle] < id) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low < draws_.num_excluded && draws_.excluded[low] == id;
+    const int64_t at = LowerBound(request_.excluded, request_.num_excluded, id);
+    return at < request_.num_excluded && request_.excluded[at] == id;
   }
   CANDSAMP_DEVICE bool CanBePicked(int64_t id, double p) const {
     return p > 0 && !IsExcluded(id) &&
-           !(draws_.unique && seen_.Contains(static_cast<uint64_t>(id)));
+           !(request_.unique && seen_.Contains(static_cast<uint64_t>(id)));
   }
 
-  // Draws until there are enough, or until it gets tedious: each round as many as are expected to
-  // do.
+  // Rejection sampling; gives up after MostDraws(count) draws. It goes in rounds:
+  // 1. A round takes as many counters of the stream as are expected to yield the missing
+  //    candidates. Each thread takes a share of them.
+  // 2. Each thread learns the number of its first draw. Where the view rejects draws, a scan over
+  //    the threads' transitions says it.
+  // 3. Each thread inserts the classes of its draws into the set, with the draws' numbers.
+  // 4. After a barrier, a draw is picked if it is the first one of its class. A scan over the
+  //    threads' tallies gives picked draws their positions among the candidates.
+  // 5. The thread that picks the last candidate says how many tries that took.
   CANDSAMP_DEVICE void Reject() {
     const PhiloxStream own = view_.Start(stream_);
-    const int64_t most = MostDraws(draws_.count);
+    const int64_t most = MostDraws(request_.count);
     int64_t drawn = 0, tries = 0;
-    uint64_t next = 0;  // block of the stream
+    uint64_t next = 0;  // counter of the stream
     Carry carry = {0, 0};
-    double rate = 1;  // of the latest draws that were picked
+    double rate = 1;  // of the latest round's draws, how many were picked
     while (drawn < most && picked_ < wanted_) {
-      int64_t limit = team_.size() * kBlocksPerThread;
-      if (draws_.unique) limit = Least(limit, seen_.Room(picked_) / 2);
+      int64_t limit = team_.size() * kCountersPerThread;
+      if (request_.unique) limit = Least(limit, seen_.Room(picked_) / 2);
       const double expected = static_cast<double>(wanted_ - picked_) / rate / 2;
-      const int64_t blocks =
+      const int64_t counters =
           expected < static_cast<double>(limit) ? static_cast<int64_t>(expected) + 1 : limit;
-      const int64_t each = (blocks + team_.size() - 1) / team_.size();
-      const int64_t first = Least(team_.rank() * each, blocks);
-      const int64_t mine = Least(each, blocks - first);
+      const int64_t each = (counters + team_.size() - 1) / team_.size();
+      const int64_t first = Least(team_.rank() * each, counters);
+      const int64_t mine = Least(each, counters - first);
 
-      PhiloxBlock random[kBlocksPerThread];
+      PhiloxBlock random[kCountersPerThread];
       for (int64_t j = 0; j < mine; ++j) random[j] = BlockOf(own, next + first + j);
       int64_t number = drawn + 2 * first;  // of this thread's first draw
-      int64_t emitted = 2 * blocks;
+      int64_t emitted = 2 * counters;
       Carry begin = carry;
       if (View::kRejects) {
         Transition all;
@@ -188,20 +189,20 @@ class TeamDrawing {
           if (number + draws < most) id = view_.Class(own, draw);
           if (IsExcluded(id)) id = -1;
           ids[draws] = id;
-          if (draws_.unique && id >= 0) {
+          if (request_.unique && id >= 0) {
             slots[draws] =
                 seen_.Insert(static_cast<uint64_t>(id), static_cast<uint64_t>(number + draws));
           }
           ++draws;
         });
       }
-      if (draws_.unique) team_.Sync();
+      if (request_.unique) team_.Sync();
       Tally tally = {0, 0};
       unsigned is_new = 0;
       for (int k = 0; k < draws; ++k) {
         if (ids[k] < 0) continue;
         const bool picks =
-            !draws_.unique || seen_.IsFirst(slots[k], static_cast<uint64_t>(number + k));
+            !request_.unique || seen_.IsFirst(slots[k], static_cast<uint64_t>(number + k));
         is_new |= static_cast<unsigned>(picks) << k;
         tally.picked += picks;
         ++tally.tries;
@@ -212,11 +213,11 @@ class TeamDrawing {
       for (int k = 0; k < draws; ++k) {
         tried += ids[k] >= 0;
         if (!(is_new >> k & 1)) continue;
-        if (position < draws_.count) out_[position] = ids[k];
+        if (position < request_.count) out_[position] = ids[k];
         if (++position == wanted_) scratch_.shared[0] = static_cast<uint64_t>(tried);
       }
       drawn += emitted;
-      next += blocks;
+      next += counters;
       if (picked_ + all.picked >= wanted_) {
         team_.Sync();
         picked_ = wanted_;
@@ -225,13 +226,13 @@ class TeamDrawing {
       } else {
         picked_ += all.picked;
         tries += all.tries;
-        rate = (all.picked > 0 ? static_cast<double>(all.picked) : 0.5) / (2.0 * blocks);
+        rate = (all.picked > 0 ? static_cast<double>(all.picked) : 0.5) / (2.0 * counters);
       }
     }
     tries_ = static_cast<double>(tries);
   }
 
-  // Calls use(clock) for each class that can be picked, some on each thread.
+  // Calls use(clock) for each class that can be picked: each thread for its share of them.
   template <typename Use>
   CANDSAMP_DEVICE void ForEachClock(const PhiloxStream& stream, Use use) const {
     for (int64_t id = team_.rank(); id < view_.range; id += team_.size()) {
@@ -242,12 +243,14 @@ class TeamDrawing {
     }
   }
 
-  // Takes the clocks that ring first. Which they are is narrowed down digit by digit, of the time
-  // and then of the class, by counting: no memory for all classes is needed.
+  // Picks the classes whose clocks ring first, without memory for all classes:
+  // 1. Radix selection finds the last clock to be picked, 8 bits at a time: those of the time, then
+  //    those of the class. Bins count the clocks that agree with the bits known so far.
+  // 2. The clocks up to that one are collected, and sorted.
   CANDSAMP_DEVICE void FinishByClocks() {
     const PhiloxStream stream = StreamFor(stream_, Purpose::kClocks);
     const int64_t missing = wanted_ - picked_;
-    Clock last = {0, 0}, mask = {0, 0};  // of those taken; its digits that are known
+    Clock last = {0, 0}, mask = {0, 0};  // the last clock to be picked; its bits that are known
     int64_t needed = missing;
     for (int digit = 0; digit < 16; ++digit) {
       const int shift = 56 - 8 * (digit % 8);
@@ -269,7 +272,7 @@ class TeamDrawing {
       (of_time ? last.time : last.id) |= bin << shift;
       (of_time ? mask.time : mask.id) |= uint64_t{0xff} << shift;
       team_.Sync();
-      if (in_bin <= needed) break;  // all of them
+      if (in_bin <= needed) break;  // all clocks of the bin are picked
     }
     ForEachClock(stream, [&](const Clock& clock) {
       const uint64_t time = clock.time & mask.time;
@@ -283,23 +286,23 @@ class TeamDrawing {
     for (int64_t k = team_.rank(); k < found; k += team_.size()) {
       const uint64_t id = scratch_.clocks[k].id;
       seen_.Insert(id, ~uint64_t{1});
-      if (picked_ + k < draws_.count) out_[picked_ + k] = static_cast<int64_t>(id);
+      if (picked_ + k < request_.count) out_[picked_ + k] = static_cast<int64_t>(id);
     }
     if (found > 0) clock_time_ = DoubleOf(scratch_.clocks[found - 1].time) * mass_;
     team_.Sync();
     const int64_t picked_before = picked_;
     picked_ += found;
-    if (!draws_.exact_counts) CountGeometricTries(picked_before);
+    if (!request_.exact_counts) CountGeometricTries(picked_before);
   }
 
-  // Adds the tries it would have taken to draw the candidates from number `from` on.
+  // Adds the tries that drawing the candidates from position `from` on would have taken.
   CANDSAMP_DEVICE void CountGeometricTries(int64_t from) {
     double unseen = UnseenMass();
     if (team_.rank() == 0) {
-      // In order: sums depend on it.
+      // One thread adds them up in the CPU's order: the bits of the sums depend on it.
       const PhiloxStream stream = StreamFor(stream_, Purpose::kWaiting);
       double tries = tries_;
-      for (int64_t k = Least(picked_, draws_.count) - 1; k >= from; --k) {
+      for (int64_t k = Least(picked_, request_.count) - 1; k >= from; --k) {
         unseen += view_.Probability(out_[k]);
         tries += GeometricDraw(BlockOf(stream, static_cast<uint64_t>(k)).bits[0], unseen / mass_);
       }
@@ -310,7 +313,8 @@ class TeamDrawing {
     team_.Sync();
   }
 
-  // Draws with replacement by the cumulated sums of all classes that are not excluded.
+  // Draws with replacement by cumulated sums of the probabilities of classes that are not excluded.
+  // Each draw has a target between 0 and their total: its class is where the sum exceeds that.
   CANDSAMP_DEVICE void FinishBySums() {
     const PhiloxStream stream = StreamFor(stream_, Purpose::kRest);
     const double all = UnseenMass();
@@ -319,10 +323,10 @@ class TeamDrawing {
       return OpenUnit(BlockOf(stream, static_cast<uint64_t>(k)).bits[0]) * all;
     };
     double sum = 0;
-    ForEachWave([&](int64_t first, int64_t blocks, const double* sums) {
+    ForEachWave([&](int64_t first, int64_t class_blocks, const double* sums) {
       for (int64_t k = team_.rank(); k < missing; k += team_.size()) {
         double before = sum;
-        for (int64_t b = 0; b < blocks; ++b) {
+        for (int64_t b = 0; b < class_blocks; ++b) {
           const double after = before + sums[b];
           if (before != after && before <= target(k) && target(k) < after) {
             out_[picked_ + k] = ClassAt(first + b, before, target(k));
@@ -331,8 +335,9 @@ class TeamDrawing {
           before = after;
         }
       }
-      for (int64_t b = 0; b < blocks; ++b) sum += sums[b];
+      for (int64_t b = 0; b < class_blocks; ++b) sum += sums[b];
     });
+    // The rounding of sums may leave targets beyond all of them: they get the last class.
     for (int64_t k = team_.rank(); k < missing; k += team_.size()) {
       if (target(k) < sum) continue;
       int64_t id = view_.range - 1;
@@ -342,7 +347,7 @@ class TeamDrawing {
     picked_ = wanted_;
   }
 
-  // The class of a block with which the sum, `before` in front of the block, exceeds the target.
+  // The class of a class block with which the sum, `before` at its beginning, exceeds the target.
   CANDSAMP_DEVICE int64_t ClassAt(int64_t class_block, double before, double target) const {
     const int64_t begin = class_block * kClassBlock;
     const int64_t end = Least(begin + kClassBlock, view_.range);
@@ -360,21 +365,23 @@ class TeamDrawing {
   // The sum of the probabilities of all classes that can be picked.
   CANDSAMP_DEVICE double UnseenMass() {
     double sum = 0;
-    ForEachWave([&](int64_t, int64_t blocks, const double* sums) {
-      for (int64_t b = 0; b < blocks; ++b) sum += sums[b];
+    ForEachWave([&](int64_t, int64_t class_blocks, const double* sums) {
+      for (int64_t b = 0; b < class_blocks; ++b) sum += sums[b];
     });
     return sum;
   }
 
-  // Calls use(first, n, sums) with the sums of the class blocks [first, first + n), on all threads.
+  // Calls use(first, n, sums) on all threads, where sums[k] is the sum of the probabilities of the
+  // classes in class block first + k that can be picked, for 0 <= k < n. Lanes are added as the CPU
+  // adds them.
   template <typename Use>
   CANDSAMP_DEVICE void ForEachWave(Use use) {
     const int64_t wave = DrawScratch::Wave(team_.size());
     double* const sums = scratch_.sums + wave * kMassLanes;
-    const int64_t class_blocks = (view_.range + kClassBlock - 1) / kClassBlock;
-    for (int64_t first = 0; first < class_blocks; first += wave) {
-      const int64_t blocks = Least(wave, class_blocks - first);
-      for (int64_t at = team_.rank(); at < blocks * kMassLanes; at += team_.size()) {
+    const int64_t all = (view_.range + kClassBlock - 1) / kClassBlock;
+    for (int64_t first = 0; first < all; first += wave) {
+      const int64_t class_blocks = Least(wave, all - first);
+      for (int64_t at = team_.rank(); at < class_blocks * kMassLanes; at += team_.size()) {
         const int64_t begin = (first + at / kMassLanes) * kClassBlock;
         const int64_t end = Least(begin + kClassBlock, view_.range);
         double lane = 0;
@@ -385,20 +392,20 @@ class TeamDrawing {
         scratch_.sums[at] = lane;
       }
       team_.Sync();
-      for (int64_t b = team_.rank(); b < blocks; b += team_.size()) {
-        double block = 0;
+      for (int64_t b = team_.rank(); b < class_blocks; b += team_.size()) {
+        double sum = 0;
         for (int64_t lane = 0; lane < kMassLanes; ++lane) {
-          block += scratch_.sums[b * kMassLanes + lane];
+          sum += scratch_.sums[b * kMassLanes + lane];
         }
-        sums[b] = block;
+        sums[b] = sum;
       }
       team_.Sync();
-      use(first, blocks, sums);
+      use(first, class_blocks, sums);
       team_.Sync();
     }
   }
 
-  // When the clock of the last candidate wanted rang: that of the last draw, and what came after.
+  // When the last wanted candidate came: the time of the draws, plus that of the clocks after them.
   CANDSAMP_DEVICE double TimeSpent() const {
     if (tries_ == 0) return clock_time_;
     return GammaDraw(StreamFor(stream_, Purpose::kWaiting), tries_) + clock_time_;
@@ -407,9 +414,9 @@ class TeamDrawing {
   Team& team_;
   const View& view_;
   const PhiloxStream stream_;
-  const TeamDraws draws_;
+  const DeviceDrawRequest request_;
   const DrawScratch scratch_;
-  IdTable seen_;
+  DeviceIdSet seen_;
   int64_t* out_;
   double mass_ = 1;
   int64_t wanted_ = 0, picked_ = 0;
@@ -417,12 +424,12 @@ class TeamDrawing {
   double clock_time_ = 0;
 };
 
-// The expected count of a class; NaN where it is no class.
+// The expected count of a class; NaN where it is out of range.
 template <typename View>
-CANDSAMP_DEVICE float CountOf(const View& view, const CountRule& rule, int64_t id) {
+CANDSAMP_DEVICE float ExpectedCountOf(const View& view, const CountRule& rule, int64_t id) {
   if (id < 0 || id >= view.range) return NAN;
   if (rule.kind == CountRule::kProportional && rule.mass == 1) {
-    return view.Count(id, rule.parameter);
+    return view.ExpectedCount(id, rule.parameter);
   }
   return ExpectedCount(rule, view.Probability(id));
 }

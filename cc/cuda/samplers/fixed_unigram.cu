@@ -1,8 +1,10 @@
-// Draws from FixedUnigramView on a device.
-#include "cc/cuda/samplers/launchers.cu.h"
+// Draws from a FixedUnigramView on a CUDA device.
+#include "cc/cuda/core/cuda_launcher.cu.h"
+#include "cc/cuda/samplers/define_launchers.h"
+#include "cc/cuda/samplers/fixed_unigram.h"
 
 namespace candsamp {
 
-CANDSAMP_INSTANTIATE(FixedUnigramView);
+CANDSAMP_DEFINE_LAUNCHERS(CudaLauncher, FixedUnigramView)
 
 }  // namespace candsamp

@@ -1,8 +1,10 @@
-// Draws from LogUniformView on a device.
-#include "cc/cuda/samplers/launchers.cu.h"
+// Draws from a LogUniformView on a CUDA device.
+#include "cc/cuda/core/cuda_launcher.cu.h"
+#include "cc/cuda/samplers/define_launchers.h"
+#include "cc/cuda/samplers/log_uniform.h"
 
 namespace candsamp {
 
-CANDSAMP_INSTANTIATE(LogUniformView);
+CANDSAMP_DEFINE_LAUNCHERS(CudaLauncher, LogUniformView)
 
 }  // namespace candsamp

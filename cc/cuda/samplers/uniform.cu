@@ -1,8 +1,10 @@
-// Draws from UniformView on a device.
-#include "cc/cuda/samplers/launchers.cu.h"
+// Draws from a UniformView on a CUDA device.
+#include "cc/cuda/core/cuda_launcher.cu.h"
+#include "cc/cuda/samplers/define_launchers.h"
+#include "cc/cuda/samplers/uniform.h"
 
 namespace candsamp {
 
-CANDSAMP_INSTANTIATE(UniformView);
+CANDSAMP_DEFINE_LAUNCHERS(CudaLauncher, UniformView)
 
 }  // namespace candsamp

@@ -3,7 +3,7 @@
 namespace candsamp {
 
 absl::Status Draw<GpuDevice>::PrepareRows(OpKernelContext* context, int64_t support,
-                                          const RowsInputs& inputs, RowsDraw* draw,
+                                          const RowsInputs& inputs, DeviceRowsRequest* draw,
                                           RowSizes* sizes) {
   const int64_t rows = inputs.rows;
   Tensor splits;
@@ -61,7 +61,7 @@ absl::Status GpuAccidentalHits::Find(OpKernelContext* context, OpRuntime&, const
                                      int64_t* number) {
   *number = 0;
   const HitsInput input = DeviceInput(inputs);
-  if (input.num_true == 0 || input.num_candidates == 0) return absl::OkStatus();
+  if (input.true_total == 0 || input.num_candidates == 0) return absl::OkStatus();
   const LaunchPlan plan = PlanHits(input);
   TF_RETURN_IF_ERROR(CudaStatus(plan.error));
   TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch_));

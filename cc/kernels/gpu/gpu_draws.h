@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cc/cuda/classes/accidental_hits.h"
-#include "cc/cuda/samplers/all_candidates.h"
+#include "cc/cuda/classes/all_candidates.h"
 #include "cc/cuda/samplers/launchers.h"
 #include "cc/kernels/framework/tensor_data.h"
 #include "cc/kernels/gpu/cuda_stream.h"
@@ -50,16 +50,16 @@ struct Draw<GpuDevice> {
   static absl::Status Batch(OpKernelContext* context, OpRuntime&, const View& view,
                             const Stream& stream, const BatchRequest& request,
                             const Tensor& true_classes, const BatchOutputs& outputs) {
-    BatchDraw draw;
+    DeviceBatchRequest draw;
     draw.stream = stream;
     draw.num_sampled = request.num_sampled;
     draw.unique = request.unique;
-    draw.exact = request.exact;
-    draw.num_true = true_classes.NumElements();
+    draw.exact_counts = request.exact;
+    draw.true_total = true_classes.NumElements();
     draw.true_classes = Data<int64_t>(true_classes);
     draw.candidates = MutableData<int64_t>(outputs.candidates);
-    draw.sampled_count = MutableData<float>(outputs.sampled_expected_count);
-    draw.true_count = MutableData<float>(outputs.true_expected_count);
+    draw.sampled_expected_count = MutableData<float>(outputs.sampled_expected_count);
+    draw.true_expected_count = MutableData<float>(outputs.true_expected_count);
     const LaunchPlan plan = PlanBatch(view, draw);
     TF_RETURN_IF_ERROR(CudaStatus(plan.error));
     Tensor scratch;
@@ -72,13 +72,13 @@ struct Draw<GpuDevice> {
   static absl::Status Rows(OpKernelContext* context, OpRuntime&, const View& view,
                            const Stream& stream, const RowsRequest& request,
                            const RowsInputs& inputs) {
-    RowsDraw draw;
+    DeviceRowsRequest draw;
     draw.stream = stream;
     draw.rows = inputs.rows;
     draw.unique = request.unique;
-    draw.exact = request.exact;
+    draw.exact_counts = request.exact;
     draw.exclude_true = request.exclude_true;
-    draw.num_true = inputs.true_classes->NumElements();
+    draw.true_total = inputs.true_classes->NumElements();
     draw.true_classes = Data<int64_t>(*inputs.true_classes);
     draw.true_splits = nullptr;
     RowSizes sizes;
@@ -115,7 +115,7 @@ struct Draw<GpuDevice> {
 
   // Checks the rows' sizes, allocates the outputs and uploads the candidates' row splits.
   static absl::Status PrepareRows(OpKernelContext* context, int64_t support,
-                                  const RowsInputs& inputs, RowsDraw* draw, RowSizes* sizes);
+                                  const RowsInputs& inputs, DeviceRowsRequest* draw, RowSizes* sizes);
   static absl::Status UploadTrueSplits(OpKernelContext* context, const RowsInputs& inputs,
                                        Tensor* true_splits);
 };

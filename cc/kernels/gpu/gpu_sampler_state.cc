@@ -80,7 +80,7 @@ absl::Status GpuLearnedUnigramState::Allocate(OpKernelContext* context, int64_t 
 
 absl::Status GpuLearnedUnigramState::Build(OpKernelContext* context, Var* counts, int64_t total) {
   const LearnedCounts learned = Learned(counts);
-  const LaunchPlan plan = PlanCount(learned.range, 0);
+  const LaunchPlan plan = PlanAdd(learned.range, 0);
   TF_RETURN_IF_ERROR(CudaStatus(plan.error));
   Tensor scratch;
   TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
@@ -148,12 +148,12 @@ absl::Status GpuLearnedUnigramState::Increment(OpKernelContext* context, Var* co
   from_.Clear();
   TF_RETURN_IF_ERROR(Unshare(context, counts));
   TF_RETURN_IF_ERROR(Reserve(context, counts, counted_ + added));
-  const LaunchPlan plan = PlanCount(range, added);
+  const LaunchPlan plan = PlanAdd(range, added);
   TF_RETURN_IF_ERROR(CudaStatus(plan.error));
   Tensor scratch;
   TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
   TF_RETURN_IF_ERROR(
-      CudaStatus(LaunchCount(CudaStreamOf(context), plan, Learned(counts), Data<int64_t>(classes),
+      CudaStatus(LaunchAdd(CudaStreamOf(context), plan, Learned(counts), Data<int64_t>(classes),
                              added, MutableData<uint8_t>(&scratch))));
   counted_ += added;
   is_built_ = true;

@@ -7,7 +7,6 @@
 #include <mutex>
 
 #include "cc/cuda/samplers/launchers.h"
-#include "cc/cuda/samplers/learned_unigram_launchers.h"
 #include "cc/kernels/framework/tensor_data.h"
 #include "cc/kernels/framework/tf_names.h"
 #include "cc/kernels/framework/variable_snapshot.h"

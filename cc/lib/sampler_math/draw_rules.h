@@ -49,6 +49,16 @@ CANDSAMP_FORMULA float ExpectedCount(const CountRule& rule, double p) {
   }
 }
 
+// The rule for `count` candidates that `tries` draws found. With exact_counts, the first class
+// beyond distinct candidates came at `time`.
+CANDSAMP_FORMULA CountRule CountRuleOf(bool unique, bool exact_counts, int64_t count, double tries,
+                                       double time, double mass) {
+  const double wanted = static_cast<double>(count);
+  if (unique && exact_counts) return {CountRule::kClock, time, mass};
+  if (unique && tries != wanted) return {CountRule::kWithinTries, tries, mass};
+  return {CountRule::kProportional, wanted, mass};
+}
+
 // Sums over all classes are taken in one order, whoever takes them: classes in blocks, of which
 // each lane adds up every kMassLanes-th one; then lanes are added, then blocks.
 constexpr int64_t kClassBlock = 1 << 14;

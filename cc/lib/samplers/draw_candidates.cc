@@ -89,18 +89,12 @@ class Drawing {
         FinishBySums();
       }
     }
-    if (!draws_.unique) return {CountRule::kProportional, Count(), mass_};
-    if (draws_.exact_counts) {
-      return {CountRule::kClock, all_drawn_ ? std::numeric_limits<double>::max() : TimeSpent(),
-              mass_};
-    }
-    if (tries_ == Count()) return {CountRule::kProportional, Count(), mass_};
-    return {CountRule::kWithinTries, tries_, mass_};
+    const bool is_timed = draws_.unique && draws_.exact_counts && !all_drawn_;
+    return CountRuleOf(draws_.unique, draws_.exact_counts, draws_.count, tries_,
+                       is_timed ? TimeSpent() : std::numeric_limits<double>::max(), mass_);
   }
 
  private:
-  double Count() const { return static_cast<double>(draws_.count); }
-
   IdSet MakeSet(int64_t capacity) {
     if (capacity == 0) return IdSet();
     return IdSet(runtime_.Allocate<uint64_t>(IdSet::Words(capacity, distribution_.range())),

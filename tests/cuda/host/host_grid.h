@@ -1,7 +1,7 @@
-// A grid of blocks of real threads, on which device code runs without a device: barriers are
-// barriers, atomic operations are atomic, and a race is a race that ThreadSanitizer sees.
-#ifndef TF_CANDSAMP_TESTS_CUDA_HOST_GRID_H_
-#define TF_CANDSAMP_TESTS_CUDA_HOST_GRID_H_
+// A grid of blocks whose threads are threads of the host, so that device code runs without a
+// device. Barriers and atomic operations are real ones, and ThreadSanitizer sees every race.
+#ifndef TF_CANDSAMP_TESTS_CUDA_HOST_HOST_GRID_H_
+#define TF_CANDSAMP_TESTS_CUDA_HOST_HOST_GRID_H_
 
 #include <pthread.h>
 
@@ -23,7 +23,7 @@ class Barrier {
   pthread_barrier_t barrier_;
 };
 
-// What the threads of a block share.
+// The memory and the barrier that the threads of a block share.
 struct HostBlockMemory {
   explicit HostBlockMemory(int threads)
       : barrier(threads), partials(threads * kPartialBytes), words(kSharedWords) {}
@@ -32,7 +32,7 @@ struct HostBlockMemory {
   std::vector<uint32_t> words;
 };
 
-// What one thread sees of its block.
+// A block, as one of its threads sees it. See cc/cuda/core/team.h.
 class HostBlock {
  public:
   HostBlock(int thread, int threads, int block, int blocks, HostBlockMemory* memory, Barrier* grid)
@@ -97,4 +97,4 @@ void RunOnGrid(GridShape shape, Kernel kernel) {
 
 }  // namespace candsamp
 
-#endif  // TF_CANDSAMP_TESTS_CUDA_HOST_GRID_H_
+#endif  // TF_CANDSAMP_TESTS_CUDA_HOST_HOST_GRID_H_

@@ -1,29 +1,32 @@
-// A hash table of the classes that were drawn, each with its first draw.
-#ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ID_TABLE_H_
-#define TF_CANDSAMP_CC_CUDA_CLASSES_ID_TABLE_H_
+// A set of classes that the threads of a team fill together. It knows the first draw of each class.
+// It is a hash table with open addressing.
+#ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ID_SET_H_
+#define TF_CANDSAMP_CC_CUDA_CLASSES_ID_SET_H_
 
 #include "cc/cuda/core/device.h"
 #include "cc/lib/sampler_math/sampler_formulas.h"
 
 namespace candsamp {
 
-class IdTable {
+class DeviceIdSet {
  public:
-  // A table that can hold `wanted` classes and, while there is Room, those of draws beyond.
+  // Slots for `wanted` classes, and for those of the draws beyond them that Room allows.
   static CANDSAMP_METHOD int64_t Slots(int64_t wanted) { return 4 * wanted + 16; }
   // REQUIRES: memory of 2 * slots words.
-  CANDSAMP_DEVICE IdTable(uint64_t* memory, int64_t slots)
+  CANDSAMP_DEVICE DeviceIdSet(uint64_t* memory, int64_t slots)
       : classes_(memory), firsts_(memory + slots), slots_(slots) {}
 
-  // How many more may be inserted.
+  // How many classes may still be inserted when the set holds `held`: three quarters of the slots
+  // are taken at most.
   CANDSAMP_DEVICE int64_t Room(int64_t held) const { return slots_ / 4 * 3 - held; }
 
+  // All threads of the team call it. Insert needs a barrier after it.
   template <typename Team>
   CANDSAMP_DEVICE void Clear(const Team& team) {
     for (int64_t k = team.rank(); k < slots_; k += team.size()) classes_[k] = firsts_[k] = kEmpty;
   }
 
-  // Notes the draw of a class; returns the class's slot.
+  // Inserts the class of a draw; returns the class's slot.
   CANDSAMP_DEVICE int64_t Insert(uint64_t id, uint64_t draw) {
     int64_t at = First(id);
     for (;; at = Next(at)) {
@@ -62,4 +65,4 @@ class IdTable {
 
 }  // namespace candsamp
 
-#endif  // TF_CANDSAMP_CC_CUDA_CLASSES_ID_TABLE_H_
+#endif  // TF_CANDSAMP_CC_CUDA_CLASSES_ID_SET_H_

@@ -1,6 +1,6 @@
-// What this project calls of the CUDA runtime, on the host: with host_launchers.cc, programs for a
-// GPU run where there is none, which tests all of them but the kernels' launches. Memory is the
-// host's, not a byte more than asked for; everything is done when its call returns.
+// The functions of the CUDA runtime that this project calls, on the host. With host_launchers.cc,
+// programs for a GPU run without one, which tests everything in them but the launches of kernels.
+// Memory is the host's, not a byte more than asked for. Each call has finished when it returns.
 #include <cuda_runtime_api.h>
 
 #include <cstdlib>
@@ -9,7 +9,7 @@
 
 namespace {
 
-// A graph is empty: what was captured has run.
+// Streams and graphs are all this: a captured call has run by the time its graph is launched.
 int dummy;
 template <typename T>
 cudaError_t Make(T* handle) {

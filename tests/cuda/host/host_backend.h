@@ -1,0 +1,86 @@
+// A backend for the checks (tests/cuda/checks): threads of the host that stand for a device.
+#ifndef TF_CANDSAMP_TESTS_CUDA_HOST_HOST_BACKEND_H_
+#define TF_CANDSAMP_TESTS_CUDA_HOST_HOST_BACKEND_H_
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "cc/cuda/classes/accidental_hits.h"
+#include "cc/cuda/classes/all_candidates.h"
+#include "cc/cuda/samplers/draw_batch.h"
+#include "cc/cuda/samplers/draw_rows.h"
+#include "cc/cuda/samplers/learned_unigram_kernel.h"
+#include "tests/cuda/host/host_launcher.h"
+
+namespace candsamp {
+
+class HostBackend {
+ public:
+  explicit HostBackend(GridShape shape) : launcher_(shape) {}
+
+  // Not a byte more than asked for: AddressSanitizer sees what reads or writes beyond.
+  template <typename T>
+  T* Upload(const std::vector<T>& values) {
+    T* const memory = static_cast<T*>(Allocate(values.size() * sizeof(T)));
+    std::copy(values.begin(), values.end(), memory);
+    return memory;
+  }
+  template <typename T>
+  std::vector<T> Download(const T* from, int64_t count) {
+    return std::vector<T>(from, from + count);
+  }
+  void Free() { memory_.clear(); }
+
+  template <typename View>
+  void Batch(const View& view, const DeviceBatchRequest& request) {
+    const LaunchPlan plan = PlanBatchOn(launcher_, view, request);
+    LaunchBatchOn(launcher_, plan, view, request, Scratch(plan));
+  }
+  template <typename View>
+  void Rows(const View& view, const DeviceRowsRequest& request, int64_t most_sampled,
+            int64_t total) {
+    const LaunchPlan plan = PlanRowsOn(launcher_, view, request, most_sampled, total);
+    LaunchRowsOn(launcher_, plan, view, request, most_sampled, total, Scratch(plan));
+  }
+  template <typename View>
+  void Probabilities(const View& view, const int64_t* ids, int64_t count, float* out) {
+    LaunchProbabilitiesOn(launcher_, view, ids, count, out);
+  }
+  void Build(const LearnedCounts& learned, int64_t total) {
+    const LaunchPlan plan = PlanAddOn(launcher_, learned.range, 0);
+    LaunchBuildOn(launcher_, plan, learned, total, Scratch(plan));
+  }
+  void Add(const LearnedCounts& learned, const int64_t* classes, int64_t count) {
+    const LaunchPlan plan = PlanAddOn(launcher_, learned.range, count);
+    LaunchAddOn(launcher_, plan, learned, classes, count, Scratch(plan));
+  }
+  int64_t FindHits(const HitsInput& input, void** scratch) {
+    *scratch = Scratch(PlanHitsOn(launcher_, input));
+    int64_t found = -1;
+    LaunchFindHitsOn(launcher_, input, *scratch, &found);
+    return found;
+  }
+  void WriteHits(const HitsInput& input, void* scratch, const HitsOutput& output) {
+    LaunchWriteHitsOn(launcher_, input, scratch, output);
+  }
+  void All(const AllCandidates& all) { LaunchAllCandidatesOn(launcher_, all); }
+
+ private:
+  void* Allocate(size_t bytes) {
+    memory_.emplace_back(std::aligned_alloc(64, (bytes + 64) / 64 * 64), std::free);
+    return memory_.back().get();
+  }
+  // Filled with bits that are NaNs.
+  void* Scratch(const LaunchPlan& plan) {
+    return Upload(std::vector<uint64_t>(plan.scratch_bytes / 8, ~uint64_t{0}));
+  }
+
+  HostLauncher launcher_;
+  std::vector<std::unique_ptr<void, void (*)(void*)>> memory_;
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_TESTS_CUDA_HOST_HOST_BACKEND_H_

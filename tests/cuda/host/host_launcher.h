@@ -1,0 +1,76 @@
+// The launcher that runs kernels on threads of the host. See cc/cuda/core/team.h for what a
+// launcher is.
+#ifndef TF_CANDSAMP_TESTS_CUDA_HOST_HOST_LAUNCHER_H_
+#define TF_CANDSAMP_TESTS_CUDA_HOST_HOST_LAUNCHER_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "cc/cuda/core/launch.h"
+#include "tests/cuda/host/host_grid.h"
+
+namespace candsamp {
+
+class HostLauncher {
+ public:
+  explicit HostLauncher(GridShape shape) : shape_(shape) {}
+  // As launchers for a CUDA device are made: no stream is needed, since each call waits.
+  explicit HostLauncher(CudaStream) : HostLauncher(GridShape{3, 5}) {}
+
+  int threads() const { return shape_.threads; }
+  int error() const { return 0; }
+
+  template <typename Kernel, typename ScratchWords>
+  LaunchPlan Plan(int64_t, ScratchWords scratch_words) const {
+    return {0, shape_.blocks, scratch_words(shape_.blocks) * 8};
+  }
+  void Clear(void* memory, size_t bytes) { std::memset(memory, 0, bytes); }
+  template <typename Kernel>
+  void ForEach(int64_t, const Kernel& kernel) {
+    RunOnGrid(shape_, kernel);
+  }
+  template <typename Kernel>
+  void Together(int blocks, const Kernel& kernel) {
+    RunOnGrid({blocks, shape_.threads}, kernel);
+  }
+
+  // For accidental hits.
+  void SortPairs(void* memory, size_t* bytes, const int64_t* keys, int64_t* sorted_keys,
+                 const int64_t* values, int64_t* sorted_values, int64_t count) {
+    if (!Use(memory, bytes)) return;
+    std::vector<int64_t> order(count);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return keys[a] < keys[b]; });
+    for (int64_t k = 0; k < count; ++k) {
+      sorted_keys[k] = keys[order[k]];
+      sorted_values[k] = values[order[k]];
+    }
+  }
+  void ExclusiveSum(void* memory, size_t* bytes, int64_t* values, int64_t count) {
+    if (!Use(memory, bytes)) return;
+    std::exclusive_scan(values, values + count, values, int64_t{0});
+  }
+  void CopyToHostAndWait(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+
+ private:
+  // Overwrites memory that the caller hands out, or says how much that must be.
+  static bool Use(void* memory, size_t* bytes) {
+    if (memory) {
+      std::memset(memory, 0xff, *bytes);
+    } else {
+      *bytes = 24;
+    }
+    return memory != nullptr;
+  }
+
+  GridShape shape_;
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_TESTS_CUDA_HOST_HOST_LAUNCHER_H_
