@@ -4,6 +4,7 @@
 #define TF_CANDSAMP_CC_CUDA_CLASSES_ID_SET_H_
 
 #include "cc/cuda/core/device.h"
+#include "cc/lib/core/golden_ratio.h"
 #include "cc/lib/sampler_math/sampler_formulas.h"
 
 namespace candsamp {
@@ -53,8 +54,7 @@ class DeviceIdSet {
   static constexpr uint64_t kEmpty = ~uint64_t{0};
 
   CANDSAMP_DEVICE int64_t First(uint64_t id) const {
-    return static_cast<int64_t>(
-        HighProduct(id * 0x9e3779b97f4a7c15, static_cast<uint64_t>(slots_)));
+    return static_cast<int64_t>(HighProduct(id * kGoldenRatio, static_cast<uint64_t>(slots_)));
   }
   CANDSAMP_DEVICE int64_t Next(int64_t at) const { return at + 1 == slots_ ? 0 : at + 1; }
 

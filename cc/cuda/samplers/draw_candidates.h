@@ -9,7 +9,9 @@
 #include "cc/cuda/classes/id_set.h"
 #include "cc/cuda/core/team.h"
 #include "cc/cuda/samplers/distribution.h"
-#include "cc/lib/sampler_math/draw_rules.h"
+#include "cc/lib/sampler_math/draw_limits.h"
+#include "cc/lib/sampler_math/expected_count.h"
+#include "cc/lib/sampler_math/variates.h"
 
 namespace candsamp {
 
@@ -239,7 +241,7 @@ class Drawing {
       const double p = view_.Probability(id);
       if (!CanBePicked(id, p)) continue;
       const double time = ClockOf(BlockOf(stream, static_cast<uint64_t>(id) / 2).bits[id % 2], p);
-      if (time < HUGE_VAL) use(Clock{BitsOfDouble(time), static_cast<uint64_t>(id)});
+      if (time < HUGE_VAL) use(Clock{BitCast<uint64_t>(time), static_cast<uint64_t>(id)});
     }
   }
 
@@ -288,7 +290,7 @@ class Drawing {
       seen_.Insert(id, ~uint64_t{1});
       if (picked_ + k < request_.count) out_[picked_ + k] = static_cast<int64_t>(id);
     }
-    if (found > 0) clock_time_ = DoubleOf(scratch_.clocks[found - 1].time) * mass_;
+    if (found > 0) clock_time_ = BitCast<double>(scratch_.clocks[found - 1].time) * mass_;
     team_.Sync();
     const int64_t picked_before = picked_;
     picked_ += found;
@@ -306,10 +308,10 @@ class Drawing {
         unseen += view_.Probability(out_[k]);
         tries += GeometricDraw(BlockOf(stream, static_cast<uint64_t>(k)).bits[0], unseen / mass_);
       }
-      scratch_.shared[0] = BitsOfDouble(tries);
+      scratch_.shared[0] = BitCast<uint64_t>(tries);
     }
     team_.Sync();
-    tries_ = DoubleOf(scratch_.shared[0]);
+    tries_ = BitCast<double>(scratch_.shared[0]);
     team_.Sync();
   }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cc/kernels/framework/tf_names.h"
+#include "cc/lib/core/golden_ratio.h"
 
 namespace candsamp {
 
@@ -66,7 +67,7 @@ class VariableSnapshot {
 
   // A checksum is the sum of a slice's words, each multiplied by its own odd number.
   static uint64_t Weight(uint64_t index) {
-    const uint64_t x = (index + 1) * 0x9e3779b97f4a7c15;
+    const uint64_t x = (index + 1) * kGoldenRatio;
     return (x ^ (x >> 32)) | 1;
   }
   static int64_t Slices(const Tensor& tensor);

@@ -48,7 +48,7 @@ struct Draw<GpuDevice> {
 
   template <typename View>
   static absl::Status Batch(OpKernelContext* context, OpRuntime&, const View& view,
-                            const Stream& stream, const BatchRequest& request,
+                            const Stream& stream, const BatchOptions& request,
                             const Tensor& true_classes, const BatchOutputs& outputs) {
     DeviceBatchRequest draw;
     draw.stream = stream;
@@ -70,7 +70,7 @@ struct Draw<GpuDevice> {
 
   template <typename View>
   static absl::Status Rows(OpKernelContext* context, OpRuntime&, const View& view,
-                           const Stream& stream, const RowsRequest& request,
+                           const Stream& stream, const RowsOptions& request,
                            const RowsInputs& inputs) {
     DeviceRowsRequest draw;
     draw.stream = stream;

@@ -13,7 +13,7 @@ namespace candsamp {
 template <typename T, typename A>
 const MatrixLoops<A>& MatrixLoopsFor() {
   if constexpr (std::is_same_v<T, Bfloat16>) {
-    return ChosenBfloat16MatrixKernels();
+    return ChosenBfloat16MatrixLoops();
   } else {
     return ChosenMatrixLoops<A>();
   }

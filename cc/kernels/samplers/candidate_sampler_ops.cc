@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "cc/kernels/framework/tensor_data.h"
-#include "cc/lib/sampler_math/draw_rules.h"
+#include "cc/lib/sampler_math/draw_limits.h"
 
 namespace candsamp {
 

@@ -40,7 +40,7 @@ class CandidateSamplerOp : public StatusKernel {
 
   Origin origin_;
   int64_t num_true_;
-  BatchRequest request_;
+  BatchOptions request_;
   tensorflow::GuardedPhiloxRandom generator_;
 };
 

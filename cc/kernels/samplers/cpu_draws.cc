@@ -6,7 +6,7 @@
 
 #include "cc/kernels/framework/status_kernel.h"
 #include "cc/kernels/framework/tensor_data.h"
-#include "cc/lib/classes/accidental_hits.h"
+#include "cc/lib/classes/candidate_positions.h"
 #include "cc/lib/samplers/draw_candidates.h"
 #include "cc/lib/samplers/draw_rows.h"
 
@@ -14,7 +14,7 @@ namespace candsamp {
 
 absl::Status Draw<CpuDevice>::Batch(OpKernelContext*, OpRuntime& runtime,
                                     const Distribution& distribution, const Stream& stream,
-                                    const BatchRequest& request, const Tensor& true_classes,
+                                    const BatchOptions& request, const Tensor& true_classes,
                                     const BatchOutputs& outputs) {
   const CountRule rule = DrawCandidates(
       runtime, distribution, stream, {request.num_sampled, request.unique, request.exact},
@@ -26,7 +26,7 @@ absl::Status Draw<CpuDevice>::Batch(OpKernelContext*, OpRuntime& runtime,
 
 absl::Status Draw<CpuDevice>::Rows(OpKernelContext* context, OpRuntime& runtime,
                                    const Distribution& distribution, const Stream& stream,
-                                   const RowsRequest& request, const RowsInputs& inputs) {
+                                   const RowsOptions& request, const RowsInputs& inputs) {
   Tensor *candidates, *row_splits, *expected_count;
   TF_RETURN_IF_ERROR(context->allocate_output(1, TensorShape({inputs.rows + 1}), &row_splits));
   int64_t* const splits = MutableData<int64_t>(row_splits);
@@ -35,7 +35,7 @@ absl::Status Draw<CpuDevice>::Rows(OpKernelContext* context, OpRuntime& runtime,
   TF_RETURN_IF_ERROR(context->allocate_output(0, shape, &candidates));
   TF_RETURN_IF_ERROR(context->allocate_output(2, shape, &expected_count));
   return ToStatus(
-      DrawRaggedCandidates(runtime, distribution, stream,
+      DrawRows(runtime, distribution, stream,
                            {inputs.rows, splits, request.unique, request.exact,
                             request.exclude_true ? Data<int64_t>(*inputs.true_splits) : nullptr,
                             Data<int64_t>(*inputs.true_classes)},

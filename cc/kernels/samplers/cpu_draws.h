@@ -42,11 +42,11 @@ struct Draw<CpuDevice> {
 
   static absl::Status Batch(OpKernelContext* context, OpRuntime& runtime,
                             const Distribution& distribution, const Stream& stream,
-                            const BatchRequest& request, const Tensor& true_classes,
+                            const BatchOptions& request, const Tensor& true_classes,
                             const BatchOutputs& outputs);
   static absl::Status Rows(OpKernelContext* context, OpRuntime& runtime,
                            const Distribution& distribution, const Stream& stream,
-                           const RowsRequest& request, const RowsInputs& inputs);
+                           const RowsOptions& request, const RowsInputs& inputs);
   static absl::Status Probabilities(OpKernelContext* context, OpRuntime& runtime,
                                     const Distribution& distribution, const Tensor& ids,
                                     float* out);

@@ -43,7 +43,7 @@ absl::Status CheckInRange(const char* name, const Tensor& ids, int64_t range) {
   return CheckClassIds(name, ids, {range, "", ", the range of the sampler"});
 }
 
-absl::Status PrepareBatch(OpKernelContext* context, const BatchRequest& request, int64_t support,
+absl::Status PrepareBatch(OpKernelContext* context, const BatchOptions& request, int64_t support,
                           const Tensor& true_classes, BatchOutputs* outputs) {
   const int64_t num_sampled = request.num_sampled;
   if (num_sampled < 1 || num_sampled > kMostSampled) {

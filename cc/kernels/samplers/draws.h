@@ -34,14 +34,14 @@ struct Draw;
 constexpr int64_t kMostSampled = int64_t{1} << 40;
 
 // One set of candidates for the whole batch.
-struct BatchRequest {
+struct BatchOptions {
   int64_t num_sampled;
   bool unique;
   bool exact;
 };
 
 // Candidates of their own for each row.
-struct RowsRequest {
+struct RowsOptions {
   bool unique;
   bool exact;
   bool exclude_true;
@@ -65,7 +65,7 @@ struct BatchOutputs {
 };
 
 // Checks the request against the number of classes that can be drawn, and allocates the outputs.
-absl::Status PrepareBatch(OpKernelContext* context, const BatchRequest& request, int64_t support,
+absl::Status PrepareBatch(OpKernelContext* context, const BatchOptions& request, int64_t support,
                           const Tensor& true_classes, BatchOutputs* outputs);
 
 // The inputs of a draw for rows. num_sampled and true_splits are in the host's memory.
@@ -83,7 +83,7 @@ struct RowsInputs {
 template <typename Device, typename Distribution>
 absl::Status DrawBatch(OpKernelContext* context, OpRuntime& runtime,
                        const Distribution& distribution,
-                       const typename Draw<Device>::Stream& stream, const BatchRequest& request,
+                       const typename Draw<Device>::Stream& stream, const BatchOptions& request,
                        const Tensor& true_classes) {
   TF_RETURN_IF_ERROR(
       Draw<Device>::CheckClassIds("true_classes", true_classes, Draw<Device>::Range(distribution)));

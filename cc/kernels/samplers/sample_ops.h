@@ -28,7 +28,7 @@ class SampleOp : public StatusKernel {
     TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
     TF_RETURN_IF_ERROR(CheckScalar("num_sampled", *num_sampled));
     TF_RETURN_IF_ERROR(CheckTrueClasses(*true_classes, num_true_));
-    const BatchRequest request = {*Data<int64_t>(*num_sampled), unique_, exact_};
+    const BatchOptions request = {*Data<int64_t>(*num_sampled), unique_, exact_};
     return origin_.With(context, true_classes, [&](const auto& distribution) {
       return DrawBatch<Device>(context, runtime, distribution, Draw<Device>::StreamAt(stream),
                                request, *true_classes);
@@ -66,7 +66,7 @@ class RaggedSampleOp : public StatusKernel {
   }
 
   Origin origin_;
-  RowsRequest request_;
+  RowsOptions request_;
 };
 
 template <typename Device, typename Origin>

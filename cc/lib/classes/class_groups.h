@@ -10,28 +10,32 @@
 
 namespace candsamp {
 
-// Buckets and keys can tell this many classes apart.
+// The number of classes that buckets and keys can tell apart.
 constexpr int64_t kMostClasses = int64_t{1} << 43;
 
-// A stable parallel radix sort: entries are dealt into buckets by the high bits of their class,
-// then each bucket is sorted by the low bits in cache. Time O(entries), whatever the number of
-// classes; the result does not depend on the number of threads.
+// A stable parallel radix sort in three steps:
+//  1. Deal the entries into buckets by the high bits of their class.
+//  2. Sort each bucket by the low bits, in cache.
+//  3. Find where each class begins.
+// Not std::stable_sort: that takes O(n log n) time for n entries, on one thread. This sort takes
+// O(n) on the threads of the op, whatever the number of classes, and its result does not depend on
+// how many threads there are.
 //
-// Entry: a trivially copyable struct with a member `uint32_t key`, which is ours to set.
-// Source: `int64_t Id(int64_t position)`, and `ForEach(begin, end, emit)` that calls
-// emit(id, entry) for the positions begin .. end in order.
+// Entry is a trivially copyable struct with a member `uint32_t key`, which ClassGroups sets.
+// Entries gives the entries by position: `int64_t Id(int64_t position)` is the class of one, and
+// `ForEach(begin, end, emit)` calls emit(id, entry) for the positions [begin, end) in order.
 template <typename Entry>
 class ClassGroups {
  public:
   // REQUIRES: every id is in [0, num_classes), num_classes <= kMostClasses.
-  template <typename Source>
-  ClassGroups(Runtime& runtime, int64_t count, int64_t num_classes, const Source& source)
+  template <typename Entries>
+  ClassGroups(Runtime& runtime, int64_t count, int64_t num_classes, const Entries& entries)
       : runtime_(runtime), count_(count) {
     ChooseBuckets(num_classes);
     Entry* dealt = runtime.Allocate<Entry>(count);
     Entry* spare = runtime.Allocate<Entry>(count);
     bucket_start_ = runtime.Allocate<int64_t>(buckets_ + 1);
-    Deal(source, dealt);
+    Deal(entries, dealt);
     first_group_ = runtime.Allocate<int64_t>(buckets_);
     entries_ = SortBuckets(dealt, spare);
     FindGroups();
@@ -39,6 +43,7 @@ class ClassGroups {
 
   int64_t size() const { return groups_; }             // distinct classes
   const int64_t* classes() const { return classes_; }  // [size()], ascending
+  // Group g has the entries [start(g), start(g + 1)).
   int64_t start(int64_t group) const { return starts_[group]; }
   const Entry& entry(int64_t position) const { return entries_[position]; }
 
@@ -47,9 +52,9 @@ class ClassGroups {
   static constexpr int kMaxBucketBits = 11;
   static constexpr int kKeyBits = 32;
   static constexpr int kDigitBits = 8;
-  static constexpr int64_t kEntriesPerBlock = 4096;
-  static constexpr int64_t kMaxBlocks = 64;
-  static constexpr int64_t kSortCost = 12;  // cycles an entry and pass
+  static constexpr int64_t kEntriesPerPart = 4096;
+  static constexpr int64_t kMaxParts = 64;
+  static constexpr int64_t kSortCost = 12;  // cycles for an entry and pass
 
   static int BitsFor(int64_t values) {
     int bits = 0;
@@ -67,34 +72,35 @@ class ClassGroups {
 
   int64_t BucketOf(int64_t id) const { return id >> shift_; }
 
-  // Counts by block and bucket, turns the counts into first positions, then moves the entries.
-  template <typename Source>
-  void Deal(const Source& source, Entry* out) {
-    const int64_t blocks = std::clamp<int64_t>(count_ / kEntriesPerBlock, 1, kMaxBlocks);
-    int64_t* next = runtime_.Allocate<int64_t>(blocks * buckets_);
-    const auto for_each_block = [&](auto work) {
-      runtime_.ParallelFor(blocks, count_ / blocks * kSortCost, [&](int64_t first, int64_t last) {
-        for (int64_t b = first; b < last; ++b) {
-          work(next + b * buckets_, count_ * b / blocks, count_ * (b + 1) / blocks);
+  // Step 1. Counts by part and bucket, turns the counts into first positions, and moves the
+  // entries.
+  template <typename Entries>
+  void Deal(const Entries& entries, Entry* out) {
+    const int64_t parts = std::clamp<int64_t>(count_ / kEntriesPerPart, 1, kMaxParts);
+    int64_t* next = runtime_.Allocate<int64_t>(parts * buckets_);
+    const auto for_each_part = [&](auto work) {
+      runtime_.ParallelFor(parts, count_ / parts * kSortCost, [&](int64_t first, int64_t last) {
+        for (int64_t part = first; part < last; ++part) {
+          work(next + part * buckets_, count_ * part / parts, count_ * (part + 1) / parts);
         }
       });
     };
-    for_each_block([&](int64_t* counts, int64_t begin, int64_t end) {
+    for_each_part([&](int64_t* counts, int64_t begin, int64_t end) {
       std::fill_n(counts, buckets_, 0);
-      for (int64_t k = begin; k < end; ++k) ++counts[BucketOf(source.Id(k))];
+      for (int64_t k = begin; k < end; ++k) ++counts[BucketOf(entries.Id(k))];
     });
     int64_t position = 0;
     for (int64_t bucket = 0; bucket < buckets_; ++bucket) {
       bucket_start_[bucket] = position;
-      for (int64_t b = 0; b < blocks; ++b) {
-        position += std::exchange(next[b * buckets_ + bucket], position);
+      for (int64_t part = 0; part < parts; ++part) {
+        position += std::exchange(next[part * buckets_ + bucket], position);
       }
     }
     bucket_start_[buckets_] = position;
     const int64_t mask = (int64_t{1} << shift_) - 1;
-    for_each_block([&](int64_t* positions, int64_t begin, int64_t end) {
-      source.ForEach(begin, end, [&](int64_t id, Entry entry) {
-        entry.key = static_cast<uint32_t>(id & mask);  // the low bits; the bucket has the high ones
+    for_each_part([&](int64_t* positions, int64_t begin, int64_t end) {
+      entries.ForEach(begin, end, [&](int64_t id, Entry entry) {
+        entry.key = static_cast<uint32_t>(id & mask);  // the bucket has the high bits
         out[positions[BucketOf(id)]++] = entry;
       });
     });
@@ -110,9 +116,9 @@ class ClassGroups {
                          });
   }
 
-  // Sorts every bucket by key, least significant digit first, between two buffers, and counts its
-  // classes; all buckets take the same number of passes and so end in the same buffer, which is
-  // returned.
+  // Step 2. Sorts each bucket by key, least significant digit first, back and forth between two
+  // buffers, and counts its classes. All buckets take the same number of passes. Returns the buffer
+  // in which they end.
   Entry* SortBuckets(Entry* in, Entry* out) const {
     const int passes = (shift_ + kDigitBits - 1) / kDigitBits;
     const int digit_bits = passes == 0 ? 0 : (shift_ + passes - 1) / passes;
@@ -145,7 +151,7 @@ class ClassGroups {
     for (int64_t k = 0; k < count; ++k) out[next[(in[k].key >> shift) & mask]++] = in[k];
   }
 
-  // Turns the counts of classes into first groups, then notes each group's class and start.
+  // Step 3. Turns the counts of classes into first groups, then notes each group's class and start.
   void FindGroups() {
     for (int64_t bucket = 0; bucket < buckets_; ++bucket) {
       groups_ += std::exchange(first_group_[bucket], groups_);

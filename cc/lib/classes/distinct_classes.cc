@@ -5,13 +5,11 @@
 namespace candsamp {
 
 DistinctClasses::DistinctClasses(Runtime& runtime, int64_t most) {
-  int64_t slots = 16;
-  shift_ = 60;
-  for (; slots < 2 * most; slots *= 2) --shift_;
-  mask_ = slots - 1;
-  slots_ = runtime.Allocate<int64_t>(slots);
+  const int64_t slots = LinearProbing::SlotsFor(most);
+  probing_ = LinearProbing(slots);
+  numbers_ = runtime.Allocate<int64_t>(slots);
   ids_ = runtime.Allocate<int64_t>(most);
-  std::fill_n(slots_, slots, -1);
+  std::fill_n(numbers_, slots, -1);
 }
 
 }  // namespace candsamp

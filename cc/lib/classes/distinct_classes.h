@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cc/lib/classes/linear_probing.h"
 #include "cc/lib/core/runtime.h"
 
 namespace candsamp {
@@ -11,38 +12,36 @@ namespace candsamp {
 // A hash table from ids to their numbers. O(1) expected an operation.
 class DistinctClasses {
  public:
-  // Room for `most` different ids.
+  // Makes room for `most` different ids.
   DistinctClasses(Runtime& runtime, int64_t most);
 
-  // The number of `id`, which becomes the next one if it had none.
+  // The number of `id`. A new id gets the next number.
   int64_t Insert(int64_t id) {
-    int64_t& slot = slots_[SlotOf(id)];
-    if (slot < 0) {
-      slot = size_;
+    int64_t& number = numbers_[SlotOf(id)];
+    if (number < 0) {
+      number = size_;
       ids_[size_++] = id;
     }
-    return slot;
+    return number;
   }
 
   // The number of `id`, or -1.
-  int64_t Find(int64_t id) const { return slots_[SlotOf(id)]; }
+  int64_t Find(int64_t id) const { return numbers_[SlotOf(id)]; }
 
   int64_t size() const { return size_; }
   const int64_t* ids() const { return ids_; }  // [size()], by number
 
  private:
-  // Where `id` is, or else where it is to go.
-  int64_t SlotOf(int64_t id) const {
-    int64_t at = static_cast<int64_t>((static_cast<uint64_t>(id) * 0x9e3779b97f4a7c15) >> shift_);
-    while (slots_[at] >= 0 && ids_[slots_[at]] != id) at = (at + 1) & mask_;
-    return at;
+  // The slot of `id`, or the empty one where it belongs.
+  uint64_t SlotOf(int64_t id) const {
+    return probing_.Find(id,
+                         [&](uint64_t at) { return numbers_[at] < 0 || ids_[numbers_[at]] == id; });
   }
 
-  int64_t* slots_;  // [mask_ + 1]: the number of the id that is there, or -1
+  LinearProbing probing_;
+  int64_t* numbers_;  // of the id in each slot, -1 in an empty one
   int64_t* ids_;
   int64_t size_ = 0;
-  int64_t mask_;
-  int shift_;
 };
 
 }  // namespace candsamp

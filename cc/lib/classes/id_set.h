@@ -1,37 +1,38 @@
-// A set of classes that grows: a bit for each class, or a hash table, whichever is smaller.
+// A growing set of class ids: a bitmap or a hash table, whichever is smaller.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_ID_SET_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_ID_SET_H_
 
 #include <algorithm>
 #include <cstdint>
 
+#include "cc/lib/classes/linear_probing.h"
+
 namespace candsamp {
 
 class IdSet {
  public:
-  // How many words of memory a set of up to `capacity` classes out of `range` needs.
+  // The words of memory that a set of up to `capacity` classes out of `range` needs.
   static int64_t Words(int64_t capacity, int64_t range) {
-    return std::min(BitmapWords(range), TableWords(capacity));
+    return std::min(BitmapWords(range), LinearProbing::SlotsFor(capacity));
   }
 
-  // A set that nothing is asked of.
+  // A set without memory, which no member may be called of.
   IdSet() : words_(nullptr) {}
 
-  // An empty set in the given memory.
+  // An empty set in the given memory of Words(capacity, range).
   IdSet(uint64_t* words, int64_t capacity, int64_t range) : words_(words) {
-    const int64_t table = TableWords(capacity);
-    if (BitmapWords(range) <= table) {
+    const int64_t slots = LinearProbing::SlotsFor(capacity);
+    if (BitmapWords(range) <= slots) {
       std::fill_n(words_, BitmapWords(range), 0);
     } else {
-      shift_ = 64 - __builtin_ctzll(table);
-      mask_ = table - 1;
-      std::fill_n(words_, table, kEmpty);
+      probing_ = LinearProbing(slots);
+      std::fill_n(words_, slots, kEmpty);
     }
   }
 
-  bool is_bitmap() const { return mask_ == 0; }
+  bool is_bitmap() const { return !probing_.has_slots(); }
 
-  // True if `id` was not in the set.
+  // Adds `id`. True if it was not in the set before.
   bool Insert(int64_t id) {
     if (is_bitmap()) {
       uint64_t& word = words_[id >> 6];
@@ -52,7 +53,8 @@ class IdSet {
   }
 
   void Prefetch(int64_t id) const {
-    __builtin_prefetch(&words_[is_bitmap() ? static_cast<uint64_t>(id >> 6) : Slot(id)], 1);
+    __builtin_prefetch(&words_[is_bitmap() ? static_cast<uint64_t>(id >> 6) : probing_.First(id)],
+                       1);
   }
 
  private:
@@ -60,25 +62,14 @@ class IdSet {
 
   static int64_t BitmapWords(int64_t range) { return (range >> 6) + 1; }
 
-  // A power of two, at most half of it taken.
-  static int64_t TableWords(int64_t capacity) {
-    int64_t words = 16;
-    while (words < 2 * capacity) words *= 2;
-    return words;
-  }
-
-  uint64_t Slot(int64_t id) const {
-    return (static_cast<uint64_t>(id) * 0x9e3779b97f4a7c15) >> shift_;
-  }
   uint64_t* Find(int64_t id) const {
-    uint64_t at = Slot(id);
-    while (words_[at] != kEmpty && words_[at] != static_cast<uint64_t>(id)) at = (at + 1) & mask_;
-    return &words_[at];
+    return &words_[probing_.Find(id, [&](uint64_t at) {
+      return words_[at] == kEmpty || words_[at] == static_cast<uint64_t>(id);
+    })];
   }
 
   uint64_t* words_;
-  int shift_ = 0;
-  uint64_t mask_ = 0;  // 0: a bit for each class
+  LinearProbing probing_;  // without slots: words_ is a bitmap
 };
 
 }  // namespace candsamp

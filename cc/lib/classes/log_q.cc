@@ -9,7 +9,7 @@ namespace candsamp {
 
 template <typename A>
 int64_t FindNotFinite(const A* values, int64_t count) {
-  // As wide as the values, so that the loop vectorises. NaN compares false.
+  // An integer as wide as the values, so that the loop vectorises. A comparison with NaN is false.
   std::conditional_t<sizeof(A) == 4, int32_t, int64_t> found = 0;
   for (int64_t k = 0; k < count; ++k) {
     found |= !(std::abs(values[k]) <= std::numeric_limits<A>::max());

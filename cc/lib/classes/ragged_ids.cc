@@ -15,7 +15,8 @@ int64_t RowOf(const RaggedIds& ids, int64_t rows, int64_t position) {
   return std::upper_bound(ids.splits, ids.splits + rows + 1, position) - ids.splits - 1;
 }
 
-// The cures are for minus infinity, the log of an expected count of 0, and for infinity.
+// `if_never_drawn` is the cure for minus infinity, the log of an expected count of 0, `if_infinite`
+// the one for infinity.
 std::string CheckLogQ(const std::string& name, const float* log_q, const RaggedIds& ids,
                       int64_t rows, const char* if_never_drawn, const char* if_infinite) {
   const int64_t count = ids.splits[rows];

@@ -1,4 +1,4 @@
-// The classes of each row of a batch: its labels and its candidates, both ragged.
+// A ragged batch: the labels and the candidates of each row, and checks of them.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_RAGGED_IDS_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_RAGGED_IDS_H_
 
@@ -7,7 +7,7 @@
 
 namespace candsamp {
 
-// Row i has the ids values[splits[i]] .. values[splits[i + 1]].
+// Row i has the ids [splits[i], splits[i + 1]) of values.
 struct RaggedIds {
   const int64_t* values;
   const int64_t* splits;  // [rows + 1]
@@ -21,8 +21,8 @@ struct RaggedBatch {
   int64_t rows;
   RaggedIds labels;
   RaggedIds candidates;
-  const float* label_log_q;      // one for each label, or nullptr: nothing to subtract
-  const float* candidate_log_q;  // one for each candidate, or nullptr
+  const float* label_log_q;      // one for each label; nullptr: all zero
+  const float* candidate_log_q;  // one for each candidate; nullptr: all zero
 
   int64_t num_labels() const { return labels.splits[rows]; }
   int64_t num_candidates() const { return candidates.splits[rows]; }
@@ -44,7 +44,7 @@ std::string CheckSameRowSplits(const std::string& name, const int64_t* splits, i
 std::string CheckClassIds(const std::string& name, const RaggedIds& ids, int64_t rows,
                           int64_t num_classes);
 
-// The log_q of labels or of candidates, one for each of `ids`, must be finite; nullptr is fine.
+// The log_q of labels or of candidates, one for each of `ids`, must be finite. nullptr passes.
 // REQUIRES: valid splits.
 std::string CheckLabelLogQ(const float* log_q, const RaggedIds& ids, int64_t rows);
 std::string CheckCandidateLogQ(const float* log_q, const RaggedIds& ids, int64_t rows);

@@ -1,46 +1,39 @@
-// Exponentials and logarithms in double precision: branch-free, so that loops over them vectorise,
-// and, where nothing else is said, without fused operations, so that every machine gets the same
-// bits. The longer ones come in two steps, of which loops are made: a processor has many more short
-// chains of operations under way than long ones.
+// Exponentials and logarithms in double precision.
+//
+// They are branch-free, so that loops over them vectorise. They use no fused operations unless
+// their comment says so: g++ for every instruction set and nvcc must give the same bits. SLEEF,
+// Highway's math and libm do not promise that, so none of them can stand in.
+//
+// The longer formulas come in two steps, a reduction and a series, and loops run one step at a
+// time: a processor overlaps many short chains of operations, but few long ones.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_DOUBLE_MATH_H_
 #define TF_CANDSAMP_CC_LIB_CORE_DOUBLE_MATH_H_
 
 #include <math.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "cc/lib/core/bit_cast.h"
 #include "cc/lib/core/host_device.h"
 
 namespace candsamp {
 
-CANDSAMP_FORMULA uint64_t BitsOfDouble(double x) {
-  uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-CANDSAMP_FORMULA double DoubleOf(uint64_t bits) {
-  double x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
 constexpr double kTwo52 = 4503599627370496.0;
-constexpr uint64_t kTwo52Bits = 0x4330000000000000;  // the bits of 2^52: integers go in below
+constexpr uint64_t kTwo52Bits = 0x4330000000000000;  // of 2^52: an integer goes into the low ones
 constexpr double kRoundingShift = 1.5 * kTwo52;      // adding it rounds to an integer
 
 // An integer of [0, 2^52) as a double.
 CANDSAMP_FORMULA double DoubleOfShortInteger(int64_t k) {
-  return DoubleOf(static_cast<uint64_t>(k) | kTwo52Bits) - kTwo52;
+  return BitCast<double>(static_cast<uint64_t>(k) | kTwo52Bits) - kTwo52;
 }
 
-// An integer of [0, 2^63) as the nearest double. Not every instruction set can convert 64 bits.
+// An integer of [0, 2^63) as the nearest double. Some instruction sets cannot convert 64 bits.
 CANDSAMP_FORMULA double DoubleOfInteger(int64_t k) {
   const uint64_t bits = static_cast<uint64_t>(k);
-  return (DoubleOf((bits >> 32) | kTwo52Bits) - kTwo52) * 4294967296.0 +
-         (DoubleOf((bits & 0xffffffff) | kTwo52Bits) - kTwo52);
+  return (BitCast<double>((bits >> 32) | kTwo52Bits) - kTwo52) * 4294967296.0 +
+         (BitCast<double>((bits & 0xffffffff) | kTwo52Bits) - kTwo52);
 }
 
-// a b + c, rounded once where the machine can do that fast.
+// a b + c, rounded once on machines that fuse the operations, else twice.
 CANDSAMP_FORMULA double FastMultiplyAdd(double a, double b, double c) {
 #if defined(__FMA__) || defined(__CUDA_ARCH__)
   return fma(a, b, c);
@@ -61,7 +54,7 @@ CANDSAMP_FORMULA ExpReduction ReduceExp(double x) {
   const double n = shifted - kRoundingShift;
   // n * (the upper 32 bits of ln 2) is exact.
   const double high = MultiplyAdd(n, -6.93147180369123816490e-1, x);
-  return {MultiplyAdd(n, -1.90821492927058770002e-10, high), BitsOfDouble(shifted) << 52};
+  return {MultiplyAdd(n, -1.90821492927058770002e-10, high), BitCast<uint64_t>(shifted) << 52};
 }
 
 // exp(r) - 1 on |r| <= ln(2) / 2: Taylor to r^13 (remainder 5e-18).
@@ -81,13 +74,13 @@ CANDSAMP_FORMULA double ReducedExpm1(double r) {
   return MultiplyAdd(MultiplyAdd(MultiplyAdd(high, r4, middle), r4, low), r2, r);
 }
 
-// exp(x) of a reduced x with |x| < 700, with a relative error below `error`, not the same bits
-// everywhere.
+// exp(x) of a reduced x with |x| < 700, with a relative error below `error`. It uses fused
+// operations, so the bits differ between machines.
 struct PreciseExp {
   static constexpr double error = 0x1p-51;
   static CANDSAMP_METHOD double Of(const ExpReduction& reduced) {
     const double power = ReducedExpm1<FastMultiplyAdd>(reduced.r) + 1.0;
-    return DoubleOf(BitsOfDouble(power) + reduced.exponent);
+    return BitCast<double>(BitCast<uint64_t>(power) + reduced.exponent);
   }
 };
 // The same with Taylor's series to r^10 (remainder 2.2e-13).
@@ -105,7 +98,7 @@ struct ShortExp {
     const double middle = FastMultiplyAdd(c67, r2, c45);
     const double high = FastMultiplyAdd(r4, 2.7557319223985890653e-7, middle);
     const double power = FastMultiplyAdd(FastMultiplyAdd(high, r4, low), r2, r) + 1.0;
-    return DoubleOf(BitsOfDouble(power) + reduced.exponent);
+    return BitCast<double>(BitCast<uint64_t>(power) + reduced.exponent);
   }
 };
 
@@ -114,7 +107,7 @@ CANDSAMP_FORMULA ExpReduction ReduceExpm1NonPositive(double x) {
   return ReduceExp<PlainMultiplyAdd>(x < -60.0 ? -60.0 : x);
 }
 CANDSAMP_FORMULA double Expm1NonPositiveOf(const ExpReduction& reduced, double x) {
-  const double power = DoubleOf(BitsOfDouble(1.0) + reduced.exponent);
+  const double power = BitCast<double>(BitCast<uint64_t>(1.0) + reduced.exponent);
   const double value = ReducedExpm1<PlainMultiplyAdd>(reduced.r) * power + (power - 1.0);
   return x < -60.0 ? -1.0 : value;
 }
@@ -122,8 +115,8 @@ CANDSAMP_FORMULA double Expm1NonPositive(double x) {
   return Expm1NonPositiveOf(ReduceExpm1NonPositive(x), x);
 }
 
-// (atanh(s) - s) / s^3 as a series in q = s^2, to q^8. Short chains of operations (Estrin's scheme)
-// keep the machine busy, here and above.
+// (atanh(s) - s) / s^3 as a series in q = s^2, to q^8. Estrin's scheme, here and above, makes short
+// chains of operations, which the processor overlaps.
 CANDSAMP_FORMULA double AtanhSeries(double q) {
   const double q2 = q * q;
   const double q4 = q2 * q2;
@@ -141,9 +134,10 @@ struct LogReduction {
 };
 CANDSAMP_FORMULA LogReduction ReduceLog(double x) {
   const uint64_t below_one = 0x00095f619980c433;  // 2 - sqrt(2), in units of the last place
-  const uint64_t shifted = BitsOfDouble(x) + below_one;
-  const double e = DoubleOf((shifted >> 52) | kTwo52Bits) - (kTwo52 + 1023.0);
-  const double m = DoubleOf((shifted & 0x000fffffffffffff) + (0x3ff0000000000000 - below_one));
+  const uint64_t shifted = BitCast<uint64_t>(x) + below_one;
+  const double e = BitCast<double>((shifted >> 52) | kTwo52Bits) - (kTwo52 + 1023.0);
+  const double m =
+      BitCast<double>((shifted & 0x000fffffffffffff) + (0x3ff0000000000000 - below_one));
   const double f = m - 1.0;
   return {e, f, f / (m + 1.0)};
 }
@@ -159,7 +153,8 @@ CANDSAMP_FORMULA double LogOf(const LogReduction& reduced) {
 }
 CANDSAMP_FORMULA double Log(double x) { return LogOf(ReduceLog(x)); }
 
-// log(1 + x) for -1 < x <= 0, within 4 ulp: what rounding 1 + x lost is added to first order.
+// log(1 + x) for -1 < x <= 0, within 4 ulp. Rounding 1 + x loses a part, which `correction` adds
+// back to first order.
 struct Log1pReduction {
   LogReduction rounded;
   double correction;
@@ -167,7 +162,7 @@ struct Log1pReduction {
 CANDSAMP_FORMULA Log1pReduction ReduceLog1p(double x) {
   const double y = 1.0 + x;
   const double lost = x - (y - 1.0);
-  // lost / y to first order: where y is below 1/2, nothing is lost.
+  // lost / y to first order. Below y = 1/2 the sum is exact.
   return {ReduceLog(y), lost * (2.0 - y)};
 }
 CANDSAMP_FORMULA double Log1pOf(const Log1pReduction& reduced) {
@@ -220,7 +215,7 @@ CANDSAMP_FORMULA DoubleDouble Over(DoubleDouble a, double b) {
 }
 
 // exp(x) to the nearest double, for 0 <= x < 64: Taylor's series in double-double arithmetic, with
-// an error near 2^-100. For the few arguments where the last bit decides.
+// an error near 2^-100. It is slow, and serves the few arguments where the last bit decides.
 CANDSAMP_FORMULA double ExpToNearest(double x) {
   const double n = (x * 1.44269504088896340736 + kRoundingShift) - kRoundingShift;
   // ln 2 in three parts; products of the first two with n are exact.
@@ -229,7 +224,7 @@ CANDSAMP_FORMULA double ExpToNearest(double x) {
   r = Plus(r, -n * 0x1.d9cc01f97b57ap-79);
   DoubleDouble sum = {1.0, 0.0};
   for (int k = 25; k > 0; --k) sum = Plus(Over(Times(sum, r), k), 1.0);
-  return (sum.high + sum.low) * DoubleOf(static_cast<uint64_t>(n + 1023.0) << 52);
+  return (sum.high + sum.low) * BitCast<double>(static_cast<uint64_t>(n + 1023.0) << 52);
 }
 
 }  // namespace candsamp

@@ -1,10 +1,14 @@
-// The transcendental formulas of the losses: branch-free, so that loops over them vectorise.
+// The exponentials, logarithms and sigmoids of the losses.
+//
+// They are branch-free, so that loops over them vectorise, and written here rather than taken from
+// SLEEF or Highway, so that each instruction set runs the same formula. The double overloads call
+// libm: no loop over them is hot.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_FLOAT_MATH_H_
 #define TF_CANDSAMP_CC_LIB_CORE_FLOAT_MATH_H_
 
 #include <math.h>
 
-#include "cc/lib/core/half.h"
+#include "cc/lib/core/bit_cast.h"
 #include "cc/lib/core/host_device.h"
 
 namespace candsamp {
@@ -23,8 +27,9 @@ CANDSAMP_FORMULA float ExpNonPositive(float x) {
   p = p * r + 1.66666667e-1f;
   p = p * r + 0.5f;
   p = (p * r) * r + r;
-  const float scale = FloatOf((BitsOf(shifted) - BitsOf(shift) + 127u) << 23);
-  // One product: p * scale alone could be subnormal, which TensorFlow's threads flush to zero.
+  const float scale =
+      BitCast<float>((BitCast<uint32_t>(shifted) - BitCast<uint32_t>(shift) + 127u) << 23);
+  // One product: p * scale alone could be subnormal, and TensorFlow's threads flush those to zero.
   const float value = (p + 1.0f) * scale;
   return x < -87.0f ? 0.0f : value;
 }

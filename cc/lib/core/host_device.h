@@ -1,4 +1,5 @@
-// Marks a formula that host compilers and nvcc share: a function, or a method of a class.
+// Marks a formula that host compilers and nvcc share: CANDSAMP_FORMULA a function, CANDSAMP_METHOD
+// a method of a class.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_HOST_DEVICE_H_
 #define TF_CANDSAMP_CC_LIB_CORE_HOST_DEVICE_H_
 

@@ -1,4 +1,4 @@
-// Run-time choice of the instruction set.
+// Chooses the instruction set at run time.
 #include "cc/lib/core/instruction_set.h"
 
 #include <sys/syscall.h>
@@ -11,7 +11,7 @@
 namespace candsamp {
 namespace {
 
-// Linux lets a process use the tiles' registers once it has asked.
+// Linux lets a process use AMX's tile registers once the process has asked.
 bool TilesAllowed() {
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;

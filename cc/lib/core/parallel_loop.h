@@ -1,4 +1,4 @@
-// A loop that several threads run together, one of which waits for its end.
+// A loop that several threads run together. One of them waits for its end.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_PARALLEL_LOOP_H_
 #define TF_CANDSAMP_CC_LIB_CORE_PARALLEL_LOOP_H_
 
@@ -13,16 +13,16 @@
 
 namespace candsamp {
 
-// Cut into parts, which threads take one after the other.
+// A loop cut into parts. Each thread takes the next part until none is left.
 class ParallelLoop {
  public:
-  // `work` must live until Join returns; the loop, as long as a thread may take parts.
+  // `work` must live until Join returns. The loop must live as long as a thread may take parts.
   ParallelLoop(int64_t total, int64_t parts, const std::function<void(int64_t, int64_t)>& work)
       : total_(total), parts_(parts), work_(&work) {}
 
-  // Works until no part is left. A thread that comes after that touches nothing of the caller's. An
-  // exception would end the process where the thread is not the caller's own: it is kept for Join,
-  // and the parts that are left are skipped.
+  // Works until no part is left. A thread that comes later touches nothing of the caller's. An
+  // exception is kept for Join, since it would end the process on a thread of a pool, and the parts
+  // that are left are skipped.
   void TakeParts() noexcept {
     for (;;) {
       const int64_t part = next_.fetch_add(1, std::memory_order_relaxed);
@@ -45,7 +45,7 @@ class ParallelLoop {
   void Join() {
     Wait();
     if (!failed_.load(std::memory_order_relaxed)) return;
-    // Taken out, for a thread that comes late may be the last to hold the loop.
+    // Moved out: a thread that comes late may be the last to hold the loop, and must not free it.
     std::unique_lock<std::mutex> lock(mutex_);
     const std::exception_ptr first = std::exchange(first_, nullptr);
     lock.unlock();
@@ -64,7 +64,7 @@ class ParallelLoop {
   }
 
   void Wait() {
-    // The last parts are short: others finish theirs sooner than this thread could sleep and wake.
+    // The parts are short: the others finish theirs sooner than this thread could sleep and wake.
     for (int spin = 0; spin < 2000; ++spin) {
       if (done_.load(std::memory_order_acquire) == parts_) return;
       __builtin_ia32_pause();
@@ -82,9 +82,9 @@ class ParallelLoop {
   std::exception_ptr first_;
 };
 
-// Calls work(begin, end) on `parts` ranges that cover [0, total), on this thread and on those that
-// run what schedule(task) is given, up to `helpers` tasks. Returns when no thread is working any
-// more, whether tasks have been run or not, and throws what `work` threw first.
+// Calls work(begin, end) on `parts` ranges that cover [0, total): on this thread, and on the
+// threads that run the `helpers` tasks given to schedule(task). Returns when no thread works any
+// more, even if some tasks have not started yet, and rethrows the first exception of `work`.
 template <typename Schedule>
 void RunInParts(int64_t total, int64_t parts, int64_t helpers, Schedule schedule,
                 const std::function<void(int64_t, int64_t)>& work) {
@@ -92,7 +92,7 @@ void RunInParts(int64_t total, int64_t parts, int64_t helpers, Schedule schedule
   try {
     for (int64_t k = 0; k < helpers; ++k) schedule([loop] { loop->TakeParts(); });
   } catch (...) {
-    // Not for want of a helper's memory does a loop fail, and some may be at work already.
+    // A task could not be scheduled. This thread does the work with the helpers that there are.
   }
   loop->TakeParts();
   loop->Join();

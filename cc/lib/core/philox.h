@@ -1,5 +1,5 @@
-// Philox4x32-10 (Salmon et al., 2011), a random number generator without state: block after block
-// of 128 bits, each a function of a key and a counter.
+// Philox4x32-10 (Salmon et al., 2011), a random number generator without state: each block of 128
+// bits is a function of a key and a counter.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_PHILOX_H_
 #define TF_CANDSAMP_CC_LIB_CORE_PHILOX_H_
 
@@ -20,7 +20,7 @@ struct PhiloxBlock {
   uint64_t bits[2];
 };
 
-// Where a sequence of blocks begins: block b has the 128-bit counter (high, low) + b.
+// The start of a sequence of blocks: block b has the 128-bit counter (high, low) + b.
 struct PhiloxStream {
   uint64_t key;
   uint64_t high;
@@ -49,13 +49,14 @@ CANDSAMP_FORMULA PhiloxBlock BlockOf(const PhiloxStream& stream, uint64_t block)
   return Philox(stream.key, stream.high + (low < block), low);
 }
 
-// A stream of its own, keyed by one block of another.
+// A new stream, keyed by one block of another.
 CANDSAMP_FORMULA PhiloxStream Child(const PhiloxStream& stream, uint64_t block) {
   const PhiloxBlock seed = BlockOf(stream, block);
   return {seed.bits[0], seed.bits[1], 0};
 }
 
-// A uniform double in [0, 1) of 52 bits, the first word of the pair giving the upper 20.
+// The 52-bit mantissa of a uniform double in [0, 1), as TensorFlow makes it: the first 32-bit word
+// gives the upper 20 bits.
 CANDSAMP_FORMULA uint64_t UnitMantissa(uint64_t bits) {
   return (bits << 32 | bits >> 32) & 0x000fffffffffffff;
 }

@@ -1,4 +1,4 @@
-// What the algorithms need of the host they run on: threads and scratch memory.
+// Threads and scratch memory: all that the algorithms need of the program that calls them.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_RUNTIME_H_
 #define TF_CANDSAMP_CC_LIB_CORE_RUNTIME_H_
 
@@ -10,7 +10,7 @@
 
 namespace candsamp {
 
-// There is no memory left for scratch space of so many bytes.
+// Thrown when there is no memory for scratch space of that many bytes.
 class OutOfScratch : public std::bad_alloc {
  public:
   explicit OutOfScratch(size_t bytes) : bytes_(bytes) {}
@@ -26,16 +26,15 @@ class Runtime {
   virtual ~Runtime() = default;
 
   // Calls work(begin, end) on disjoint ranges that cover [0, total), perhaps at the same time, and
-  // returns when all are done. `cost` is the work of one unit in cycles. The ranges may be cut
-  // anywhere, so no result may depend on where.
+  // returns when all are done. `cost` is the work of one unit in cycles. A runtime cuts the ranges
+  // where it likes, so no result may depend on the cuts.
   //
-  // What `work` throws is thrown here, once no thread is working any more. Not to be called inside
-  // of `work`.
+  // Rethrows what `work` throws, once no thread works any more. `work` must not call ParallelFor.
   virtual void ParallelFor(int64_t total, int64_t cost,
                            const std::function<void(int64_t, int64_t)>& work) = 0;
 
-  // Memory that lives as long as the host object, 64-byte aligned. Throws std::bad_alloc when there
-  // is none left. Called from the calling thread only, never inside ParallelFor.
+  // Memory that lives as long as this runtime, 64-byte aligned. Throws std::bad_alloc when there is
+  // none left. Only the thread that owns the runtime calls this, never inside ParallelFor.
   virtual void* AllocateBytes(size_t bytes) = 0;
 
   template <typename T>

@@ -1,4 +1,4 @@
-// Losses over the classes that each row brings along, its labels and its candidates.
+// The forward pass of the ragged losses, whose rows have labels and candidates of their own.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_RAGGED_FORWARD_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_RAGGED_FORWARD_H_
 
@@ -12,26 +12,26 @@
 
 namespace candsamp {
 
-// What the forward pass computes, and all that the backward pass needs: the gradients are those of
+// The results of the forward pass, and all that the backward pass needs. The gradients are those of
 // the row's own loss.
 template <typename A>
 struct RaggedLossOutput {
   A* loss;                  // [rows]
   A* label_logit_grad;      // one for each label
-  A* candidate_logit_grad;  // one for each candidate; 0 where it was dropped, or NaN with the loss
+  A* candidate_logit_grad;  // one for each candidate; 0 if it was dropped (NaN if the loss is)
   A* unscaled_inputs_grad;  // [rows, depth]
 };
 
-// Reads the row of each candidate once. With `remove_accidental_hits` a candidate that equals one
-// of its row's labels is dropped. REQUIRES: splits and ids checked; biases empty or of one column
-// and as many rows as weights; for softmax, a label in every row.
+// Reads the class row of each candidate once. With `remove_accidental_hits`, drops a candidate that
+// is one of its row's labels. REQUIRES: splits and ids have been checked. Biases have depth 1 and
+// as many rows as weights, or are empty. For softmax every row has a label.
 template <typename W>
 void RaggedLossForward(Runtime& runtime, LossKind kind, const RaggedBatch& batch,
                        const Accumulator<W>* inputs, const RowTable<W>& weights,
                        const RowTable<W>& biases, bool remove_accidental_hits,
                        const RaggedLossOutput<Accumulator<W>>& output);
 
-// logits[k] = <w_c, x_i> + b_c for each candidate c of each row i. Labels are not looked at.
+// logits[k] = <w_c, x_i> + b_c for each candidate c of each row i. Ignores labels.
 // REQUIRES: as above.
 template <typename W>
 void RaggedLogits(Runtime& runtime, const RaggedBatch& batch, const Accumulator<W>* inputs,

@@ -1,30 +1,33 @@
-// The backward pass of the losses with shared candidates.
+// The backward pass of the dense losses.
 //
-// Panel by panel of columns: the slopes of a block's logits, which were kept or are computed again,
-// are scaled to gradients, multiplied with the candidates' rows into the gradient of the inputs,
-// and packed; then the panel's columns are multiplied with the inputs into gradients of candidates'
-// rows. Those may take the place of the rows, which are not needed any more.
-//
-// A label that is among the candidates adds its gradient to the matrix. The other labels' rows are
-// summed apart.
+//  1. Add up the gradients of labels that are no candidates.
+//  2. Pack the inputs.
+//  3. For each panel of columns, pack the rows of its candidates. Then
+//     a. scale the slopes of each block, kept or computed again, to gradients of logits, and add
+//        those of labels that are columns of the block;
+//     b. multiply them with the candidates' rows: that is added to the gradients of the inputs;
+//     c. multiply their transpose with the inputs: those are the gradients of the candidates' rows.
+//        They may overwrite the rows, which no later panel needs.
 #include "cc/lib/losses/sampled_backward.h"
 
 #include <algorithm>
 #include <type_traits>
 #include <vector>
 
+#include "cc/lib/classes/class_gradients.h"
 #include "cc/lib/losses/packed_blocks.h"
-#include "cc/lib/losses/ragged_backward.h"
+#include "cc/lib/losses/tiling.h"
 #include "cc/lib/rows/row_loops.h"
+#include "cc/lib/rows/widened_rows.h"
 
 namespace candsamp {
 namespace {
 
-// The occurrences of labels that are no candidates.
+// The occurrences of labels that are no candidates, as entries of ClassGroups.
 template <typename A>
-class OtherLabels {
+class OtherLabelEntries {
  public:
-  OtherLabels(const SampledBatch& batch, const A* gradient, const A* row_factor)
+  OtherLabelEntries(const SampledBatch& batch, const A* gradient, const A* row_factor)
       : batch_(batch), gradient_(gradient), row_factor_(row_factor) {
     for (int64_t k = 0; k < batch.num_labels(); ++k) {
       if (batch.label_classes[k] >= batch.columns) labels_.push_back(k);
@@ -33,7 +36,7 @@ class OtherLabels {
 
   int64_t size() const { return static_cast<int64_t>(labels_.size()); }
 
-  // Among the classes that are no candidates.
+  // The class, counted from the first that is no candidate.
   int64_t Id(int64_t position) const {
     return batch_.label_classes[labels_[position]] - batch_.columns;
   }
@@ -121,8 +124,8 @@ class SampledBackward {
 
   const W* ClassRows(int64_t b) const { return kept_.class_rows + columns_.begin(b) * depth_; }
 
-  // What labels that are no candidates add: to the gradient of inputs, which starts with it, and
-  // to the rows and biases of their own.
+  // Step 1: starts the gradients of the inputs with what labels that are no candidates add, and
+  // writes the gradients of their rows and biases.
   void AddOtherLabels() {
     const RowLoops<W>& loops = ChosenRowLoops<W>();
     runtime_.ParallelFor(batch_.rows, depth_, [&](int64_t begin, int64_t end) {
@@ -138,7 +141,7 @@ class SampledBackward {
       }
     });
     const int64_t others = batch_.classes - batch_.columns;
-    const OtherLabels<A> labels(batch_, kept_.label_logit_grad, kept_.grad);
+    const OtherLabelEntries<A> labels(batch_, kept_.label_logit_grad, kept_.grad);
     const ClassGroups<Occurrence<A>> groups(runtime_, labels.size(), std::max<int64_t>(others, 1),
                                             labels);
     SumClassRows(runtime_, groups, 0, groups.size(), kept_.inputs, depth_,
@@ -173,7 +176,8 @@ class SampledBackward {
                       });
   }
 
-  // Gradients of the logits of a block: into those of the inputs, packed, and summed by column.
+  // Steps 3a and 3b for one block. Also packs the transpose for step 3c, and sums it for the
+  // biases.
   void RunBlock(int64_t r, int64_t b, const A* inputs, const A* transposed, const A* candidates,
                 A* packed_gradients, A* column_sums) const {
     const int64_t rows = rows_.length(r), columns = columns_.length(b);
@@ -205,7 +209,7 @@ class SampledBackward {
     matrices_.pack_left(tile, columns, Layout::kTransposed, columns, rows, packed_gradients);
   }
 
-  // `sums` is scratch where the gradients are of another type than their sums.
+  // Step 3c for the columns of one block. `sums` is scratch, used if W is not the type of sums.
   void SumRows(int64_t b, const PackedBlocks<A>& packed, int64_t first,
                const PackedBlocks<A>& inputs, A* sums) const {
     const int64_t columns = columns_.length(b);

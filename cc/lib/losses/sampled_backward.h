@@ -1,4 +1,4 @@
-// The backward pass of the losses with shared candidates.
+// The backward pass of the dense losses.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_BACKWARD_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_BACKWARD_H_
 
@@ -12,7 +12,7 @@
 
 namespace candsamp {
 
-// What the forward pass kept, and the gradient with respect to its losses.
+// The gradient of the losses, and what the forward pass kept: see SampledLossOutput.
 template <typename W>
 struct SampledLossKept {
   using A = Accumulator<W>;
@@ -22,13 +22,13 @@ struct SampledLossKept {
   const W* class_rows;        // [classes, depth]
   const A* label_logit_grad;  // [rows, num_true]
   const A* scales;            // [column blocks, rows]
-  const A* slopes;            // [rows, columns], block by block; nullptr: to be computed again
+  const A* slopes;            // [rows, columns], block by block; nullptr: computed again
 };
 
 template <typename W>
 struct SampledLossGradients {
   Accumulator<W>* inputs;  // [rows, depth]
-  // By number of class. The rows may be in the place of the kept class_rows.
+  // By number of class. class_rows may be the kept class_rows, which are overwritten then.
   W* class_rows;    // [classes, depth]
   W* class_biases;  // [classes], or nullptr
 };

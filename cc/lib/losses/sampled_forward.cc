@@ -1,9 +1,11 @@
-// The forward pass of the losses with shared candidates.
+// The forward pass of the dense losses.
 //
-// Panel by panel of columns, candidates' rows are gathered and packed; then each block of rows and
-// columns is multiplied, and its logits are reduced to a largest one and a sum (the online softmax
-// of Milakov and Gimelshein, arXiv 1805.02867) before they leave the cache. The blocks of a row are
-// merged in order at the end, with the row's labels.
+//  1. Pack the inputs.
+//  2. For each panel of columns, gather and pack the rows of its candidates. Then multiply each
+//     block of rows and columns, and reduce its logits to a largest one and a sum while they are in
+//     the cache (the online softmax, see sampled_logits.h).
+//  3. Gather the rows of labels that are no candidates.
+//  4. For each row, compute the labels' logits, and merge them with its blocks, in order.
 #include "cc/lib/losses/sampled_forward.h"
 
 #include <algorithm>
@@ -12,7 +14,9 @@
 
 #include "cc/lib/core/float_math.h"
 #include "cc/lib/losses/packed_blocks.h"
+#include "cc/lib/losses/tiling.h"
 #include "cc/lib/rows/row_loops.h"
+#include "cc/lib/rows/widened_rows.h"
 
 namespace candsamp {
 namespace {
@@ -74,7 +78,7 @@ class SampledForward {
   }
 
  private:
-  static constexpr int64_t kCostOfRow = 200;  // cycles to find a row in memory
+  static constexpr int64_t kCostOfRow = 200;  // in cycles, to find a row in memory
 
   W* ClassRow(int64_t number) const { return output_.class_rows + number * depth_; }
 
@@ -121,7 +125,7 @@ class SampledForward {
       const int64_t label = row * num_true + t;
       const int64_t number = batch_.label_classes[label];
       const W* class_row = ClassRow(number);
-      row_kernels_.dot(&class_row, 1, 1, inputs_ + row * depth_, depth_, &z[t]);
+      row_loops_.dot(&class_row, 1, 1, inputs_ + row * depth_, depth_, &z[t]);
       z[t] -= label_log_q_[label];
       if (!biases_.empty()) z[t] += Widen(*biases_.Row(class_ids_[number]));
       mean += z[t] / static_cast<A>(num_true);
@@ -147,8 +151,8 @@ class SampledForward {
     }
     A max = *std::max_element(z, z + num_true);
     for_each_block([&](const BlockSum<A>& block, A&) { max = std::max(max, block.max); });
-    // Minus infinity cannot be subtracted from itself: that is the largest logit of a row whose
-    // classes are all masked. Its loss is infinite, what is kept of it is not.
+    // A row whose classes are all masked has no logit above minus infinity, which minus itself
+    // would be NaN. Its loss is infinite, but scales and gradients are finite.
     const bool masked = max == -std::numeric_limits<A>::infinity();
     if (masked) max = A(0);
     A sum = masked ? A(1) : A(0);
@@ -176,7 +180,7 @@ class SampledForward {
   const Blocks columns_ = logits_.columns();
   const Blocks rows_ = RowBlocks(batch_.rows);
   BlockSum<A>* sums_;  // [column blocks, rows]
-  const RowLoops<W>& row_kernels_ = ChosenRowLoops<W>();
+  const RowLoops<W>& row_loops_ = ChosenRowLoops<W>();
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Losses over true classes of each row and candidates that all rows share: sampled softmax and NCE.
+// The forward pass of the dense losses, whose rows share their candidates: sampled softmax and NCE.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_FORWARD_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_FORWARD_H_
 
@@ -13,22 +13,20 @@
 
 namespace candsamp {
 
-// What the forward pass computes, and keeps for the backward pass.
+// The results of the forward pass, and what the backward pass needs of it.
 template <typename W>
 struct SampledLossOutput {
   using A = Accumulator<W>;
   A* loss;              // [rows]
   W* class_rows;        // [classes, depth]
   A* label_logit_grad;  // [rows, num_true]: the derivative of the row's loss
-  // [column blocks, rows]: times these, a block's slopes are the derivatives of the row's loss.
-  A* scales;
-  // [rows, columns], block by block (BlockBegin): see SampledLogits::Reduce. nullptr: not kept.
-  A* slopes;
+  A* scales;            // [column blocks, rows]: the factors of slopes, see SampledLogits::Reduce
+  A* slopes;            // [rows, columns], block by block (BlockBegin); nullptr: not kept
 };
 
-// class_ids: [classes], by number. label_log_q: [rows, num_true]. One matrix product, whose blocks
-// become terms of the loss while they are in the cache. REQUIRES: ids are rows of weights, and of
-// biases, of one column, unless those are empty; for softmax a label in every row.
+// class_ids: [classes], by number. label_log_q: [rows, num_true].
+// REQUIRES: every id is a row of weights and of biases. Biases have depth 1, or are empty. For
+// softmax every row has a label.
 template <typename W>
 void SampledLossForward(Runtime& runtime, const SampledLogits<Accumulator<W>>& logits,
                         const MatrixLoops<Accumulator<W>>& matrices, const int64_t* class_ids,

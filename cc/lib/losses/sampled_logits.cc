@@ -9,7 +9,7 @@
 namespace candsamp {
 namespace {
 
-// log(exp(a) + exp(b)); minus infinity for two of them.
+// log(exp(a) + exp(b)). Also right if both are minus infinity.
 template <typename A>
 A LogAddExp(A a, A b) {
   if (a == b) return a + std::log(A(2));
@@ -25,7 +25,7 @@ SampledLogits<A>::SampledLogits(Runtime& runtime, const SampledBatch& batch,
       offsets_(runtime.Allocate<A>(batch.columns)),
       first_repeat_(runtime.Allocate<int64_t>(columns().count() + 1)) {
   std::fill_n(first_repeat_, columns().count() + 1, 0);
-  // Columns are numbered as they first occur.
+  // Columns have their numbers in the order in which they first occur.
   int64_t seen = 0;
   for (int64_t k = 0; k < batch.num_sampled; ++k) {
     const int64_t column = batch.sample_columns[k];
@@ -50,7 +50,7 @@ void SampledLogits<A>::FindRepeats(Runtime& runtime, const A* sample_offsets) {
       if (column == seen) {
         ++seen;
       } else {
-        // Infinities have no difference.
+        // Equal infinities have no difference.
         const A offset = sample_offsets[k], of_first = offsets_[column];
         use(column, offset == of_first ? A(0) : offset - of_first);
       }
@@ -87,7 +87,7 @@ A SampledLogits<A>::Drop(int64_t row, int64_t block, A* z) const {
     z[column] = -std::numeric_limits<A>::infinity();
     dropped = true;
   });
-  // What is dropped may be larger than the rest by any amount.
+  // A dropped logit may be larger than the rest by any amount.
   return dropped ? ChosenLogitLoops<A>().largest(z, count) : max;
 }
 
@@ -97,7 +97,7 @@ BlockSum<A> SampledLogits<A>::Reduce(int64_t row, int64_t block, A* z) const {
   const int64_t count = columns().length(block);
   const A max = Drop(row, block, z);
   if (batch_.kind == LossKind::kSoftmax) {
-    // Minus infinity cannot be subtracted from itself.
+    // Minus infinity minus itself would be NaN.
     const A reference = max == -std::numeric_limits<A>::infinity() ? A(0) : max;
     return {max, loops.exp_minus(z, count, reference, z)};
   }

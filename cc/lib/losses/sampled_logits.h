@@ -1,4 +1,12 @@
-// From the dot products of a row and a block of columns to terms of the loss and their slopes.
+// From the dot products of a row with a block of columns to that block's part of the loss.
+//
+// The softmax is computed online (Milakov and Gimelshein, arXiv 1805.02867), so that no pass over
+// the whole row is needed:
+//  1. Start fills a block with the offsets, and the product of matrices adds the dot products.
+//  2. Reduce finds the block's largest logit m, replaces each logit z by exp(z - m), and returns m
+//     and the sum of these exponentials.
+//  3. SampledForward takes the largest m of the row's blocks and labels, M, and adds up the blocks'
+//     sums times exp(m - M): that is the denominator.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_LOGITS_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_LOGITS_H_
 
@@ -8,26 +16,28 @@
 
 #include "cc/lib/core/runtime.h"
 #include "cc/lib/losses/sampled_batch.h"
+#include "cc/lib/losses/tiling.h"
 
 namespace candsamp {
 
-// What a block leaves behind of a row.
+// The part of one row in one block.
 template <typename A>
 struct BlockSum {
-  A max;  // softmax: the largest logit, minus infinity if there is none
+  A max;  // softmax: the largest logit, minus infinity if all are dropped or masked
   A sum;  // softmax: sum of exp(z - max); NCE: sum of softplus(z)
 };
 
-// What is added to a candidate's dot products. It is kept for the backward pass and so must be
-// finite: a bias of minus infinity, which masks the class, becomes the lowest number.
+// The offset of a candidate, which its dot products get added. The backward pass gets it again, and
+// kept values must be finite: a bias of minus infinity, which masks the class, becomes the lowest
+// number.
 template <typename A>
 A OffsetOf(A bias, A log_q) {
   return std::max(bias - log_q, std::numeric_limits<A>::lowest());
 }
 
-// What is added to a column's dot products: the offset of its candidate. A candidate that was drawn
-// several times is one column. For softmax the column's offset holds the sum of the candidates'
-// exponentials; for NCE the first candidate's, and the others are repeats of it.
+// The logits of the candidates. A candidate that was drawn several times is one column, with the
+// offset that stands for all its draws: for softmax the log of the sum of their exponentials. NCE
+// has no such offset. Its column has the offset of the first draw, and the others are repeats.
 template <typename A>
 class SampledLogits {
  public:
@@ -37,21 +47,24 @@ class SampledLogits {
   const SampledBatch& batch() const { return batch_; }
   Blocks columns() const { return ColumnBlocks(batch_.columns); }
 
-  // Fills a block of `rows` rows with what dot products are to be added to.
+  // Step 1: fills a block of `rows` rows with the offsets of its columns.
   void Start(int64_t block, int64_t rows, A* z) const;
 
-  // Takes the logits of a row's columns in a block, and writes minus infinity where a candidate is
-  // dropped. Returns the largest.
+  // Takes the logits of a row in a block, and writes minus infinity over those of accidental hits.
+  // Returns the largest logit that is left.
   A Drop(int64_t row, int64_t block, A* z) const;
 
-  // Takes the logits of a row's columns in a block, and writes their slopes: what the derivatives
-  // of the row's loss are with respect to them, for softmax relative to the block's largest
-  // exponential. Those of a column's repeats are added up.
+  // Step 2: drops accidental hits, and replaces the logits of a row in a block by their slopes.
+  //
+  // A slope is the derivative of the row's loss with respect to a candidate's logit, up to a factor
+  // that all columns of the block share. For softmax it is exp(z - the block's largest logit): the
+  // factor, SampledLossOutput::scales, is known only when all blocks are. For NCE it is sigmoid(z),
+  // summed over a column's repeats, and the factor is 1.
   BlockSum<A> Reduce(int64_t row, int64_t block, A* z) const;
 
-  // Calls use(count, columns, z) for the repeats in a block, some at a time: those of the columns
-  // columns[0 .. count), counted from the block's first, have the logits z. `logits` are the
-  // block's; z may be overwritten.
+  // Calls use(count, columns, z) for the repeats in a block, some at a time. Repeat k is of the
+  // column columns[k], counted from the block's first, and has the logit z[k], which `use` may
+  // overwrite. `logits` are those of the block's columns.
   template <typename Use>
   void ForRepeats(int64_t block, const A* logits, Use use) const {
     A z[kColumnBlock];
@@ -65,8 +78,8 @@ class SampledLogits {
     }
   }
 
-  // Calls use(label, column) for the labels of a row that are among the columns of a block: `label`
-  // counts all labels of the batch, `column` from the block's first.
+  // Calls use(label, column) for the labels of a row that are columns of a block. `label` is a
+  // position among all labels of the batch, `column` counts from the block's first.
   template <typename Use>
   void ForLabels(int64_t row, int64_t block, Use use) const {
     const int64_t begin = columns().begin(block);
@@ -84,7 +97,7 @@ class SampledLogits {
   A* offsets_;                         // [columns]
   int64_t* first_repeat_;              // [blocks + 1]
   int64_t* repeat_columns_ = nullptr;  // counted from the block's first
-  A* repeat_shifts_ = nullptr;         // the repeat's offset less the column's
+  A* repeat_shifts_ = nullptr;         // the repeat's offset minus the column's
 };
 
 }  // namespace candsamp

@@ -1,13 +1,13 @@
-// Matrix products of values rounded to bfloat16, summed in float: compiled for AVX512-BF16, and for
-// AMX, into namespace CANDSAMP_ISA.
+// Matrix products of values rounded to bfloat16, with float sums: compiled for AVX512-BF16 and for
+// AMX into namespace CANDSAMP_ISA.
 //
 // Both instruction sets take k in pairs: a word of 32 bits holds the values of k and k + 1. Eigen
-// has no such products, and oneDNN's library is larger than the rest of TensorFlow that we need;
-// what it takes is a packing and a loop.
+// has no such products, and oneDNN's library is larger than the rest of TensorFlow that we need. A
+// packing and a loop do.
 //
-// Packed right blocks are panels of kPanel columns, pair after pair, kPanel words each. Packed left
-// blocks are panels of kRows rows: for AVX512-BF16 pair after pair, kRows words each; for AMX tiles
-// of kRows rows of 16 pairs. What is missing to whole panels and tiles is zero.
+// A packed right block is panels of kPanel columns: pair after pair, kPanel words each. A packed
+// left block is panels of kRows rows: for AVX512-BF16 pair after pair, kRows words each; for AMX
+// tiles of kRows rows of 16 pairs. Partial panels and tiles are padded with zeros.
 #include "cc/lib/matrix/bfloat16_matrices_isa.h"
 
 #include <immintrin.h>
@@ -24,7 +24,7 @@ constexpr int64_t kLanes = 16;
 #ifdef __AMX_BF16__
 constexpr bool kTiles = true;
 constexpr int64_t kRows = 16;
-constexpr int64_t kVectors = 1;  // of a panel of columns
+constexpr int64_t kVectors = 1;  // in a panel of columns
 #else
 constexpr bool kTiles = false;
 constexpr int64_t kRows = 8;
@@ -35,21 +35,21 @@ constexpr int64_t kPanel = kVectors * kLanes;
 CANDSAMP_FORMULA int64_t RoundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 CANDSAMP_FORMULA int64_t Least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// The pairs of a depth of k, filled up to whole tiles.
+// The pairs of a depth of k, padded to whole tiles.
 CANDSAMP_FORMULA int64_t Pairs(int64_t k) { return RoundUp(k, kTiles ? 2 * kLanes : 2) / 2; }
 
 CANDSAMP_FORMULA __mmask16 FirstLanes(int64_t count) {
   return static_cast<__mmask16>(count >= kLanes ? 0xffff : (1 << (count < 0 ? 0 : count)) - 1);
 }
 
-// Words of the bfloat16 of `low` and, above it, that of `high`.
+// Words with the bfloat16 of `low` in the lower half and that of `high` in the upper half.
 CANDSAMP_FORMULA __m512i Words(__m512 low, __m512 high) {
   const __m512i lows = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low));
   const __m512i highs = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
   return _mm512_or_si512(lows, _mm512_slli_epi32(highs, 16));
 }
 
-// The words of pairs `pair` .. pair + 16 of a row of k values, zero beyond the row.
+// The words of the pairs [pair, pair + 16) of a row of k values, zero beyond the row.
 CANDSAMP_FORMULA __m512i WordsOfRow(const float* row, int64_t pair, int64_t k) {
   const int64_t left = k - 2 * pair;
   const __m512 first = _mm512_maskz_loadu_ps(FirstLanes(left), row + 2 * pair);
@@ -57,7 +57,7 @@ CANDSAMP_FORMULA __m512i WordsOfRow(const float* row, int64_t pair, int64_t k) {
   return (__m512i)_mm512_cvtne2ps_pbh(second, first);
 }
 
-// The words of a pair for the columns column .. column + 16 of a matrix of k rows and n columns.
+// The words of one pair for the columns [column, column + 16) of a matrix [k, n].
 CANDSAMP_FORMULA __m512i WordsOfColumns(const float* matrix, int64_t stride, int64_t pair,
                                         int64_t k, int64_t column, int64_t n) {
   const __mmask16 mask = FirstLanes(n - column);
@@ -67,8 +67,8 @@ CANDSAMP_FORMULA __m512i WordsOfColumns(const float* matrix, int64_t stride, int
   return Words(low, high);
 }
 
-// Packs the columns of a matrix [k, n], or the rows of its transpose [n, k], into panels of
-// `panel`, pair after pair.
+// Packs the columns of a matrix [k, n], or the rows of its transpose [n, k], into panels of `panel`
+// columns, pair after pair.
 CANDSAMP_FORMULA void PackPanels(const float* matrix, int64_t stride, bool by_columns, int64_t k,
                                  int64_t n, int64_t panel, int32_t* packed) {
   const int64_t pairs = Pairs(k);
@@ -155,7 +155,7 @@ void MultiplyAdd(const float* left, const float* right, int64_t m, int64_t k, in
   alignas(64) float sums[4][kTile];
   for (int64_t j = 0; j < n; j += 2 * kLanes) {
     for (int64_t i = 0; i < m; i += 2 * kRows) {
-      // A block at the edge takes its second panel from its first, and drops what comes of it.
+      // A block at the edge reads its first panel twice, and drops the second result.
       const float* a0 = left + i * pairs;
       const float* a1 = i + kRows < m ? a0 + kRows * pairs : a0;
       const float* b0 = right + j * pairs;

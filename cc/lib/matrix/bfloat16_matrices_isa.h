@@ -1,4 +1,4 @@
-// What each compilation of bfloat16_matrices_isa.cc provides to matrix_kernels.cc.
+// The tables that each compilation of bfloat16_matrices_isa.cc defines for matrix_loops.cc.
 #ifndef TF_CANDSAMP_CC_LIB_MATRIX_BFLOAT16_MATRICES_ISA_H_
 #define TF_CANDSAMP_CC_LIB_MATRIX_BFLOAT16_MATRICES_ISA_H_
 

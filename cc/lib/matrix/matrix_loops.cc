@@ -1,7 +1,8 @@
-// Hands out the matrix kernels of the chosen instruction set.
+// Hands out the matrix loops of the chosen instruction set.
 #include "cc/lib/matrix/matrix_loops.h"
 
 #include "cc/lib/core/instruction_set.h"
+#include "cc/lib/core/isa_tables.h"
 #include "cc/lib/matrix/bfloat16_matrices_isa.h"
 #include "cc/lib/matrix/matrix_loops_isa.h"
 
@@ -9,15 +10,14 @@ namespace candsamp {
 
 template <>
 const MatrixLoops<float>& ChosenMatrixLoops<float>() {
-  return ByInstructionSet(baseline::kFloatMatrices, avx2::kFloatMatrices, avx512::kFloatMatrices);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kFloatMatrices);
 }
 template <>
 const MatrixLoops<double>& ChosenMatrixLoops<double>() {
-  return ByInstructionSet(baseline::kDoubleMatrices, avx2::kDoubleMatrices,
-                          avx512::kDoubleMatrices);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kDoubleMatrices);
 }
 
-const MatrixLoops<float>& ChosenBfloat16MatrixKernels() {
+const MatrixLoops<float>& ChosenBfloat16MatrixLoops() {
   switch (ChosenInstructionSet()) {
     case InstructionSet::kAmx:
       return amx::kBfloat16Matrices;

@@ -1,5 +1,4 @@
-// Products of blocks of matrices that were packed before, one table of functions per instruction
-// set.
+// Products of packed blocks of matrices: a table of functions for each instruction set.
 #ifndef TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_H_
 #define TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_H_
 
@@ -7,22 +6,22 @@
 
 namespace candsamp {
 
-// How a block lies in memory: as it enters the product, row by row, or its transpose row by row.
+// How a block lies in memory: row by row as it enters the product, or its transpose row by row.
 enum class Layout { kRows, kTransposed };
 
-// c += left * right for left [m, k] and right [k, n]. A block is packed once into an order that
-// only the kernels know, and then takes part in many products. `stride` is the distance between
-// the rows of what lies in memory. A: float or double, in which products are summed.
+// c += left * right for left [m, k] and right [k, n]. The caller packs a block once, into an order
+// that only the loops know, and then multiplies it many times. `stride` is the distance between
+// rows in memory, in values. A is float or double, the type in which products are summed.
 template <typename A>
 struct MatrixLoops {
-  // How many values of A the packed block needs. Packed blocks are 64-byte aligned.
+  // The size of a packed block in values of A. Packed blocks are 64-byte aligned.
   int64_t (*left_size)(int64_t m, int64_t k);
   int64_t (*right_size)(int64_t k, int64_t n);
 
   void (*pack_left)(const A* left, int64_t stride, Layout layout, int64_t m, int64_t k, A* packed);
   void (*pack_right)(const A* right, int64_t stride, Layout layout, int64_t k, int64_t n,
                      A* packed);
-  // c: row by row.
+  // c lies row by row.
   void (*multiply_add)(const A* left, const A* right, int64_t m, int64_t k, int64_t n, A* c,
                        int64_t stride);
 };
@@ -30,8 +29,8 @@ struct MatrixLoops {
 template <typename A>
 const MatrixLoops<A>& ChosenMatrixLoops();
 
-// The same, but what is packed may be rounded to bfloat16 where the machine multiplies that faster.
-const MatrixLoops<float>& ChosenBfloat16MatrixKernels();
+// The same, but packing rounds values to bfloat16 on machines that multiply bfloat16 faster.
+const MatrixLoops<float>& ChosenBfloat16MatrixLoops();
 
 }  // namespace candsamp
 

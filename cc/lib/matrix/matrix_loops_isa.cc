@@ -1,9 +1,13 @@
-// Matrix products with the block kernels of Eigen, compiled once per instruction set into namespace
+// Matrix products with Eigen's block kernels, compiled once for each instruction set into namespace
 // CANDSAMP_ISA.
 //
-// Eigen's own product packs its operands at each call. Here a block is packed once and used many
-// times, so what is called is the part of Eigen below its product: the packing and the kernel.
-// Eigen counts in columns, so its left operand is the transpose of our right one.
+// Eigen's own product packs its operands at each call. The losses pack a block once and use it many
+// times, so this file calls the layer below that product: Eigen::internal's packing and its kernel.
+// Eigen's matrices are column by column, so its left operand is the transpose of our right one.
+//
+// Eigen may change its internals. TensorFlow brings the version, 5.0.1-dev with TensorFlow 2.21.
+// matrix_loops_test notices a change: it multiplies every tail, layout and stride, and checks that
+// packing stays within left_size and right_size.
 #include "cc/lib/matrix/matrix_loops_isa.h"
 
 #include <stdint.h>
@@ -57,7 +61,7 @@ struct Products {
 
   static void MultiplyAdd(const A* left, const A* right, int64_t m, int64_t k, int64_t n, A* c,
                           int64_t stride) {
-    if (k == 0) return;  // by which the kernel divides
+    if (k == 0) return;  // the kernel divides by k
     Kernel()(Result(c, stride), right, left, n, k, m, A(1));
   }
 

@@ -1,21 +1,13 @@
-// What each compilation of matrix_kernels_isa.cc provides to matrix_kernels.cc.
+// The tables that each compilation of matrix_loops_isa.cc defines for matrix_loops.cc.
 #ifndef TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_ISA_H_
 #define TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_ISA_H_
 
+#include "cc/lib/core/isa_tables.h"
 #include "cc/lib/matrix/matrix_loops.h"
 
-#define CANDSAMP_DECLARE_ISA(isa)                   \
-  namespace candsamp {                              \
-  namespace isa {                                   \
-  extern const MatrixLoops<float> kFloatMatrices;   \
-  extern const MatrixLoops<double> kDoubleMatrices; \
-  }                                                 \
-  }
-
-CANDSAMP_DECLARE_ISA(baseline)
-CANDSAMP_DECLARE_ISA(avx2)
-CANDSAMP_DECLARE_ISA(avx512)
-
-#undef CANDSAMP_DECLARE_ISA
+namespace candsamp {
+CANDSAMP_DECLARE_ISA_TABLES(MatrixLoops<float>, kFloatMatrices)
+CANDSAMP_DECLARE_ISA_TABLES(MatrixLoops<double>, kDoubleMatrices)
+}  // namespace candsamp
 
 #endif  // TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_ISA_H_

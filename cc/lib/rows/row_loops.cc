@@ -1,33 +1,34 @@
-// Hands out the row kernels of the chosen instruction set.
+// Hands out the row loops of the chosen instruction set.
 #include "cc/lib/rows/row_loops.h"
 
-#include "cc/lib/core/instruction_set.h"
+#include "cc/lib/core/isa_tables.h"
 #include "cc/lib/rows/row_loops_isa.h"
 
 namespace candsamp {
+
 template <>
 const RowLoops<float>& ChosenRowLoops<float>() {
-  return ByInstructionSet(baseline::kFloatRows, avx2::kFloatRows, avx512::kFloatRows);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kFloatRows);
 }
 template <>
 const RowLoops<double>& ChosenRowLoops<double>() {
-  return ByInstructionSet(baseline::kDoubleRows, avx2::kDoubleRows, avx512::kDoubleRows);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kDoubleRows);
 }
 template <>
 const RowLoops<Bfloat16>& ChosenRowLoops<Bfloat16>() {
-  return ByInstructionSet(baseline::kBfloat16Rows, avx2::kBfloat16Rows, avx512::kBfloat16Rows);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kBfloat16Rows);
 }
 template <>
 const RowLoops<Half>& ChosenRowLoops<Half>() {
-  return ByInstructionSet(baseline::kHalfRows, avx2::kHalfRows, avx512::kHalfRows);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kHalfRows);
 }
 template <>
 const LogitLoops<float>& ChosenLogitLoops<float>() {
-  return ByInstructionSet(baseline::kFloatLogits, avx2::kFloatLogits, avx512::kFloatLogits);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kFloatLogits);
 }
 template <>
 const LogitLoops<double>& ChosenLogitLoops<double>() {
-  return ByInstructionSet(baseline::kDoubleLogits, avx2::kDoubleLogits, avx512::kDoubleLogits);
+  return CANDSAMP_CHOSEN_ISA_TABLE(kDoubleLogits);
 }
 
 }  // namespace candsamp

@@ -1,7 +1,8 @@
-// The hot loops, compiled once per instruction set into namespace CANDSAMP_ISA.
+// The hot loops over rows and logits, compiled once for each instruction set into namespace
+// CANDSAMP_ISA.
 //
-// No standard library and nothing with a weak symbol in here: the linker keeps one copy of those
-// for all instruction sets. Everything but the tables at the end is local to the file.
+// This file uses nothing of the standard library that leaves a weak symbol: the linker would keep
+// one copy for all instruction sets. Everything but the tables at the end is local to the file.
 #include "cc/lib/rows/row_loops_isa.h"
 
 #include <immintrin.h>
@@ -19,10 +20,11 @@ namespace {
 
 constexpr int64_t kCacheLine = 64;
 
-// Where rows are fetched ahead to: the first-level cache can wait for fewer lines at a time.
+// Prefetches go to the second-level cache: the first-level cache can wait for fewer lines at a
+// time.
 constexpr int kSecondLevel = 2;
 
-// The widest register, and how many of them a loop fills at a time.
+// The size of the widest register, and how many of them a loop uses at a time.
 #if defined(__AVX512F__)
 constexpr int64_t kVectorBytes = 64;
 constexpr int64_t kUnroll = 4;
@@ -43,8 +45,8 @@ struct Lanes {
 template <typename A>
 using Vector = typename Lanes<A>::Vector;
 
-// Each equals Widen on every element (up to which NaN a NaN is); the compiler does not find these
-// forms by itself.
+// Each Load equals Widen on every element, except that a NaN may become another NaN. The compiler
+// does not find these forms by itself.
 CANDSAMP_FORMULA void Load(const float* p, Vector<float>* v) { memcpy(v, p, sizeof *v); }
 CANDSAMP_FORMULA void Load(const double* p, Vector<double>* v) { memcpy(v, p, sizeof *v); }
 CANDSAMP_FORMULA void Load(const Bfloat16* p, Vector<float>* v) {
@@ -68,7 +70,7 @@ CANDSAMP_FORMULA void Load(const Half* p, Vector<float>* v) {
   memcpy(v, &wide, sizeof *v);
 }
 
-// Adds the upper half of the lanes to the lower one until one is left.
+// Adds the upper half of the lanes to the lower half, until one lane is left.
 template <typename A, int64_t kBytes>
 struct HorizontalSum {
   typedef A Whole __attribute__((vector_size(kBytes)));
@@ -144,8 +146,8 @@ void DotRows(const W* const* rows, int64_t count, int64_t available, const Accum
   }
 }
 
-// Calls store(d, sum) with initial(d) plus the weighted sum of the rows from column d on, for
-// blocks of several vectors, then of one vector, then of single values.
+// Calls store(d, sum) where sum is initial(d) plus the weighted sum of the rows from column d on:
+// first for several vectors at a time, then for one vector, then for single values.
 template <typename R, typename Initial, typename InitialScalar, typename Store,
           typename StoreScalar>
 CANDSAMP_FORMULA void WeightedColumns(const R* const* rows, const Accumulator<R>* coefficients,
@@ -207,25 +209,25 @@ CANDSAMP_FORMULA void StoreNarrow(const Vector<Accumulator<W>>& v, W* out) {
   for (int64_t k = 0; k < Lanes<Accumulator<W>>::kCount; ++k) Narrow(v[k], &out[k]);
 }
 
-CANDSAMP_FORMULA void Stream(const __m128i& v, void* out) {
+CANDSAMP_FORMULA void StoreNonTemporal(const __m128i& v, void* out) {
   _mm_stream_si128(static_cast<__m128i*>(out), v);
 }
 #ifdef __AVX2__
-CANDSAMP_FORMULA void Stream(const __m256i& v, void* out) {
+CANDSAMP_FORMULA void StoreNonTemporal(const __m256i& v, void* out) {
   _mm256_stream_si256(static_cast<__m256i*>(out), v);
 }
 #endif
 #ifdef __AVX512F__
-CANDSAMP_FORMULA void Stream(const __m512i& v, void* out) {
+CANDSAMP_FORMULA void StoreNonTemporal(const __m512i& v, void* out) {
   _mm512_stream_si512(static_cast<__m512i*>(out), v);
 }
 #endif
-CANDSAMP_FORMULA void Stream(int64_t v, void* out) {
+CANDSAMP_FORMULA void StoreNonTemporal(int64_t v, void* out) {
   typedef long long MayAlias __attribute__((may_alias));
   _mm_stream_si64(static_cast<MayAlias*>(out), v);
 }
 
-// What the values of one vector of accumulators take in memory.
+// The integer or vector type of kBytes: one vector of accumulators, narrowed to the stored type.
 template <size_t kBytes>
 struct Packed;
 template <>
@@ -253,12 +255,12 @@ template <typename W>
 using PackedVector = typename Packed<Lanes<Accumulator<W>>::kCount * sizeof(W)>::type;
 
 template <typename W>
-CANDSAMP_FORMULA void StreamNarrow(const Vector<Accumulator<W>>& v, W* out) {
+CANDSAMP_FORMULA void StoreNarrowNonTemporal(const Vector<Accumulator<W>>& v, W* out) {
   W values[Lanes<Accumulator<W>>::kCount];
   StoreNarrow(v, values);
   PackedVector<W> packed;
   memcpy(&packed, values, sizeof packed);
-  Stream(packed, out);
+  StoreNonTemporal(packed, out);
 }
 
 template <typename W>
@@ -273,8 +275,8 @@ void WeightedSum(const Accumulator<W>* const* rows, const Accumulator<W>* coeffi
 }
 
 template <typename W>
-void StreamWeightedSum(const Accumulator<W>* const* rows, const Accumulator<W>* coefficients,
-                       int64_t count, int64_t depth, W* out) {
+void NonTemporalWeightedSum(const Accumulator<W>* const* rows, const Accumulator<W>* coefficients,
+                            int64_t count, int64_t depth, W* out) {
   using A = Accumulator<W>;
   if (reinterpret_cast<uintptr_t>(out) % sizeof(PackedVector<W>) != 0) {
     return WeightedSum(rows, coefficients, count, depth, out);
@@ -282,7 +284,7 @@ void StreamWeightedSum(const Accumulator<W>* const* rows, const Accumulator<W>* 
   WeightedColumns(
       rows, coefficients, count, depth, [](int64_t) { return Vector<A>{}; },
       [](int64_t) { return A(0); },
-      [out](int64_t d, const Vector<A>& v) { StreamNarrow(v, out + d); },
+      [out](int64_t d, const Vector<A>& v) { StoreNarrowNonTemporal(v, out + d); },
       [out](int64_t d, A value) { Narrow(value, &out[d]); });
 }
 
@@ -296,8 +298,8 @@ void ScaleAndNarrow(const Accumulator<W>* in, Accumulator<W> factor, int64_t cou
   for (int64_t k = 0; k < count; ++k) Narrow(in[k] * factor, &out[k]);
 }
 
-// Writes f(z[k], &term) to out[k] and returns the sum of the terms, added in a fixed order of lanes
-// so that the loop vectorises. The last lanes are filled up with minus infinity, whose terms are 0.
+// Writes f(z[k], &term) to out[k] and returns the sum of the terms. It adds them lane by lane, in a
+// fixed order, so that the loop vectorises. Minus infinity, whose term is 0, pads the last lanes.
 template <typename A, typename F>
 CANDSAMP_FORMULA A MapAndSum(const A* z, int64_t count, A* out, F f) {
   constexpr int64_t kLanes = Lanes<A>::kCount;
@@ -370,24 +372,24 @@ void ScaleAndAdd(const A* in, A factor, int64_t count, A* out, A* sums) {
 }
 
 template <typename W>
-constexpr RowLoops<W> MakeRowKernels() {
-  return {DotRows<W>,           AddWeighted<W>, WeightedSum<W>,
-          StreamWeightedSum<W>, WidenAll<W>,    ScaleAndNarrow<W>};
+constexpr RowLoops<W> MakeRowLoops() {
+  return {DotRows<W>,  AddWeighted<W>,   WeightedSum<W>, NonTemporalWeightedSum<W>,
+          WidenAll<W>, ScaleAndNarrow<W>};
 }
 
 template <typename A>
-constexpr LogitLoops<A> MakeLogitKernels() {
+constexpr LogitLoops<A> MakeLogitLoops() {
   return {ExpMinus<A>, ScaledExpMinus<A>, SigmoidSoftplus<A>, Largest<A>, ScaleAndAdd<A>};
 }
 
 }  // namespace
 
-extern const RowLoops<float> kFloatRows = MakeRowKernels<float>();
-extern const RowLoops<double> kDoubleRows = MakeRowKernels<double>();
-extern const RowLoops<Bfloat16> kBfloat16Rows = MakeRowKernels<Bfloat16>();
-extern const RowLoops<Half> kHalfRows = MakeRowKernels<Half>();
-extern const LogitLoops<float> kFloatLogits = MakeLogitKernels<float>();
-extern const LogitLoops<double> kDoubleLogits = MakeLogitKernels<double>();
+extern const RowLoops<float> kFloatRows = MakeRowLoops<float>();
+extern const RowLoops<double> kDoubleRows = MakeRowLoops<double>();
+extern const RowLoops<Bfloat16> kBfloat16Rows = MakeRowLoops<Bfloat16>();
+extern const RowLoops<Half> kHalfRows = MakeRowLoops<Half>();
+extern const LogitLoops<float> kFloatLogits = MakeLogitLoops<float>();
+extern const LogitLoops<double> kDoubleLogits = MakeLogitLoops<double>();
 
 }  // namespace CANDSAMP_ISA
 }  // namespace candsamp

@@ -1,25 +1,17 @@
-// What each compilation of row_kernels_isa.cc provides to row_kernels.cc.
+// The tables that each compilation of row_loops_isa.cc defines for row_loops.cc.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_ROW_LOOPS_ISA_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_ROW_LOOPS_ISA_H_
 
+#include "cc/lib/core/isa_tables.h"
 #include "cc/lib/rows/row_loops.h"
 
-#define CANDSAMP_DECLARE_ISA(isa)                \
-  namespace candsamp {                           \
-  namespace isa {                                \
-  extern const RowLoops<float> kFloatRows;       \
-  extern const RowLoops<double> kDoubleRows;     \
-  extern const RowLoops<Bfloat16> kBfloat16Rows; \
-  extern const RowLoops<Half> kHalfRows;         \
-  extern const LogitLoops<float> kFloatLogits;   \
-  extern const LogitLoops<double> kDoubleLogits; \
-  }                                              \
-  }
-
-CANDSAMP_DECLARE_ISA(baseline)
-CANDSAMP_DECLARE_ISA(avx2)
-CANDSAMP_DECLARE_ISA(avx512)
-
-#undef CANDSAMP_DECLARE_ISA
+namespace candsamp {
+CANDSAMP_DECLARE_ISA_TABLES(RowLoops<float>, kFloatRows)
+CANDSAMP_DECLARE_ISA_TABLES(RowLoops<double>, kDoubleRows)
+CANDSAMP_DECLARE_ISA_TABLES(RowLoops<Bfloat16>, kBfloat16Rows)
+CANDSAMP_DECLARE_ISA_TABLES(RowLoops<Half>, kHalfRows)
+CANDSAMP_DECLARE_ISA_TABLES(LogitLoops<float>, kFloatLogits)
+CANDSAMP_DECLARE_ISA_TABLES(LogitLoops<double>, kDoubleLogits)
+}  // namespace candsamp
 
 #endif  // TF_CANDSAMP_CC_LIB_ROWS_ROW_LOOPS_ISA_H_

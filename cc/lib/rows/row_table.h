@@ -1,4 +1,4 @@
-// A table of rows that may be cut into shards, of consecutive rows or dealt out in turn.
+// A class table: its rows, in one or several shards.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_ROW_TABLE_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_ROW_TABLE_H_
 
@@ -8,17 +8,18 @@
 
 namespace candsamp {
 
-// How rows are shared out among shards: row i is in the shard where it falls if the shards are laid
-// one after the other, or in shard i mod their number.
+// How rows are shared out among n shards. kConsecutive: the shards hold consecutive rows, one after
+// the other. kInTurn: row i is in shard i mod n.
 enum class Partition { kConsecutive, kInTurn };
 
-// How many of `rows` rows the shard gets when they are dealt out in turn.
+// How many of `rows` rows the shard gets if they are dealt out in turn.
 inline int64_t RowsInTurn(int64_t rows, int64_t shards, int64_t shard) {
   return (rows - shard + shards - 1) / shards;
 }
 
-// How many ids, counted from 0, have a row in shards of which first_row holds the first rows and,
-// at the end, the number of all rows. Dealt out in turn, shards may hold more rows than their part.
+// How many ids, counted from 0, have a row. first_row holds the number of rows before each shard
+// and, at the end, that of all rows. Shards that are dealt out in turn may hold more rows than
+// their part.
 inline int64_t CountIds(const std::vector<int64_t>& first_row, Partition partition) {
   const int64_t shards = static_cast<int64_t>(first_row.size()) - 1;
   if (partition == Partition::kConsecutive || shards == 0) return first_row.back();
@@ -27,7 +28,7 @@ inline int64_t CountIds(const std::vector<int64_t>& first_row, Partition partiti
   for (int64_t k = 1; k < shards; ++k) {
     if (rows(k) < rows(smallest)) smallest = k;
   }
-  return rows(smallest) * shards + smallest;  // the first id that is missing
+  return rows(smallest) * shards + smallest;  // the first id without a row
 }
 
 // The row of an id: its shard, and its row in the shard.
@@ -48,7 +49,7 @@ inline ShardRow ShardRowOf(const std::vector<int64_t>& first_row, Partition part
 template <typename W>
 class RowTable {
  public:
-  // A table without rows, as for biases that are absent.
+  // A table without rows, which also stands for absent biases.
   explicit RowTable(int64_t depth, Partition partition = Partition::kConsecutive)
       : depth_(depth), partition_(partition) {}
 
@@ -75,7 +76,7 @@ class RowTable {
  private:
   int64_t depth_;
   Partition partition_;
-  const W* whole_ = nullptr;  // the only shard, if there is just one
+  const W* whole_ = nullptr;  // the shard, if there is just one
   std::vector<const W*> shards_;
   std::vector<int64_t> first_row_ = {0};
 };

@@ -1,4 +1,4 @@
-// Cuts groups of very different sizes into segments of bounded size, to be worked on in parallel.
+// Cuts groups of very different sizes into segments of bounded size, for work in parallel.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_SEGMENTS_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_SEGMENTS_H_
 
@@ -10,13 +10,13 @@
 
 namespace candsamp {
 
-// The most elements of a segment: bounds the stack arrays of whoever works on it.
+// The most elements of a segment. Workers keep arrays of this size on the stack.
 constexpr int64_t kSegmentLength = 512;
 
 struct Segment {
   int64_t group;
   int64_t begin, end;  // elements, counted from the group's first
-  int64_t slot;        // among the segments of long groups; -1 when the segment is its whole group
+  int64_t slot;        // its number among the segments of long groups; -1 if it is a whole group
 };
 
 // A group of more than kSegmentLength elements.
@@ -26,8 +26,8 @@ struct LongGroup {
   int64_t segments;
 };
 
-// Group g holds the elements start(g) .. start(g + 1) of a row-splits-like function. Where a group
-// is cut depends on its size alone, so sums over segments do not depend on the number of threads.
+// Group g holds the elements [start(g), start(g + 1)), so `start` acts like row splits. The cuts of
+// a group depend on its size alone, so sums over segments do not depend on the number of threads.
 template <typename Start>
 class Segments {
  public:
@@ -43,8 +43,8 @@ class Segments {
   const std::vector<LongGroup>& long_groups() const { return long_groups_; }
   int64_t slots() const { return slots_; }
 
-  // Calls work(segment) once for each segment of each group; an empty group has one. A thread that
-  // is through with its range of segments calls finish(). `cost` is that of an element in cycles.
+  // Calls work(segment) once for each segment of each group. An empty group has one segment. A
+  // thread calls finish() after its range of segments. `cost` is the cost of an element in cycles.
   template <typename Work, typename Finish>
   void ForEach(Runtime& runtime, int64_t cost, Work work, Finish finish) const {
     struct Worker {
@@ -60,12 +60,13 @@ class Segments {
     ForEach(runtime, cost, work, [] {});
   }
 
-  // The same for workers that take several segments before they work: make_worker() gives one for
-  // a range of segments, which gets Add(segment) for each of them in order and then End().
+  // The same for workers that collect several segments before they work. make_worker() makes one
+  // for a range of segments. The worker gets Add(segment) for each of them in order, and then
+  // End().
   template <typename MakeWorker>
   void ForEachRange(Runtime& runtime, int64_t cost, MakeWorker make_worker) const {
     if (groups_ == 0) return;
-    // One unit an element and one a group, so that many empty groups are shared out too.
+    // A unit for each element and one for each group, so that many empty groups are shared out too.
     const int64_t units = Position(groups_);
     runtime.ParallelFor(units, cost, [&](int64_t begin, int64_t end) {
       auto worker = make_worker();
@@ -90,7 +91,7 @@ class Segments {
 
   int64_t Position(int64_t g) const { return start_(g) + g; }
 
-  // The last group whose position is at most `position`.
+  // The last group that begins at or before the unit `position`.
   int64_t LastGroupAt(int64_t position) const {
     int64_t low = 0, high = groups_;
     while (high - low > 1) {

@@ -1,4 +1,4 @@
-// Checks of the shapes of class tables, for graphs and for kernels.
+// Checks of the shapes of class tables, for shape functions and for op kernels.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_TABLE_SHAPE_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_TABLE_SHAPE_H_
 
@@ -7,10 +7,10 @@
 
 namespace candsamp {
 
-// A size that is not known, or not given.
+// A size that is not known or not given.
 constexpr int64_t kUnknownSize = -1;
 
-// The sizes that have to agree. `weights` is a matrix of `rows` rows, all its shards together.
+// The sizes that have to agree. `weights` is a matrix [rows, depth], all its shards together.
 struct TableSizes {
   int64_t rows = kUnknownSize;
   int64_t depth = kUnknownSize;
@@ -18,14 +18,14 @@ struct TableSizes {
   int64_t num_classes = kUnknownSize;
 };
 
-// Each check returns an empty string, or a sentence that names the argument, what was got, what was
-// expected, and that weights look transposed where they do: a dense layer's are. Sizes that are not
-// known agree with any other.
+// Each check returns an empty string, or a sentence that names the argument, what was got and what
+// was expected. It also says if the weights look transposed, as a dense layer's kernel is. An
+// unknown size agrees with any other.
 
-// `inputs`, whose shape is given for the message, must be as deep as the rows of weights.
+// `inputs` must have the depth of weights. The message quotes their shape.
 std::string CheckDepth(const TableSizes& sizes, const std::string& shape_of_inputs);
 
-// Weights must have a row for each class.
+// `weights` must have a row for each class.
 std::string CheckWeightRows(const TableSizes& sizes);
 
 // `biases` must have a value for each class.

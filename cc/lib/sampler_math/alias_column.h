@@ -5,12 +5,12 @@
 #include <float.h>
 #include <stdint.h>
 
-#include "cc/lib/core/half.h"
+#include "cc/lib/core/bit_cast.h"
 #include "cc/lib/core/host_device.h"
 
 namespace candsamp {
 
-// A draw that falls on this class is this class with probability `keep`, else `alias`.
+// A draw that falls on a column is the column's own class with probability `keep`, else `alias`.
 struct alignas(16) AliasColumn {
   float keep;
   uint32_t alias;
@@ -18,7 +18,7 @@ struct alignas(16) AliasColumn {
 };
 
 // Whether a class of this weight can be drawn. Subnormal weights count as zeros: some threads flush
-// them, and all must agree.
+// them to zero, and all threads must agree.
 CANDSAMP_FORMULA bool CanBeDrawn(float weight) { return weight >= FLT_MIN; }
 
 // A class, and its weight.
@@ -27,10 +27,10 @@ struct WeightedClass {
   float weight;
 };
 
-// What a draw that falls on class `id` is; of `fraction` the low 23 bits decide.
+// The class of a draw that falls on column `id`. The low 23 bits of `fraction` decide.
 CANDSAMP_FORMULA WeightedClass ChooseOfColumn(const AliasColumn& column, uint64_t id,
                                               uint32_t fraction) {
-  const bool keep = FloatOf((fraction & 0x7fffff) | 0x3f800000) - 1.0f < column.keep;
+  const bool keep = BitCast<float>((fraction & 0x7fffff) | 0x3f800000) - 1.0f < column.keep;
   return {static_cast<int64_t>(keep ? id : column.alias),
           keep ? column.weight : column.alias_weight};
 }

@@ -1,19 +1,22 @@
-// The formulas of the samplers: one random draw, one probability, one clock at a time.
+// The formulas of the samplers: one random draw or one probability at a time.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_FORMULAS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_FORMULAS_H_
 
+#include <math.h>
 #include <stdint.h>
 
+#include "cc/lib/core/bit_cast.h"
 #include "cc/lib/core/double_math.h"
 #include "cc/lib/core/host_device.h"
 #include "cc/lib/core/philox.h"
 
 namespace candsamp {
 
-// Maps 64 random bits to [0, n) without bias, by rejection of the lowest 2^64 mod n values.
+// Maps 64 random bits to [0, n) without bias: the lowest 2^64 mod n values of the bits are
+// rejected.
 struct UniformRange {
   uint64_t n;
-  uint64_t rejected;    // bits below are drawn again
+  uint64_t rejected;    // bits below this are drawn again
   uint64_t reciprocal;  // floor(2^64 / n), or 0 when n is a power of two
 };
 
@@ -58,8 +61,8 @@ CANDSAMP_FORMULA uint32_t ColumnDraw(uint32_t bits, const ColumnRange& range) {
   return rest >= range.n ? rest - range.n : rest;
 }
 
-// A draw from an alias table, not yet looked up: the column above the fraction that decides
-// between the column's two classes.
+// A draw from an alias table before the lookup. The upper half is the column, the lower half the
+// fraction that decides between the column's two classes.
 CANDSAMP_FORMULA int64_t ColumnAndFraction(uint32_t fraction, uint32_t bits,
                                            const ColumnRange& range) {
   return static_cast<int64_t>(static_cast<uint64_t>(ColumnDraw(bits, range)) << 32 | fraction);
@@ -78,47 +81,23 @@ CANDSAMP_FORMULA Result LogUniformCount(int64_t id, const LogUniformRange& range
                              (2.0 / range.log_range * factor));
 }
 
-// The probability that a class is among `tries` independent draws: 1 - (1 - p)^tries, by way of the
-// logarithm of its complement.
-CANDSAMP_FORMULA Log1pReduction ReduceNotDrawn(double p) { return ReduceLog1p(p < 1.0 ? -p : 0.0); }
-CANDSAMP_FORMULA double LogNotWithinTries(const Log1pReduction& not_drawn, double p, double tries) {
-  return p < 1.0 ? tries * Log1pOf(not_drawn) : -1000.0;
-}
-CANDSAMP_FORMULA double ProbabilityWithinTries(double p, double tries) {
-  const double log_not = LogNotWithinTries(ReduceNotDrawn(p), p, tries);
-  return 0.0 - Expm1NonPositive(log_not);  // not -0
-}
-
-// The probability that an exponential clock of rate p rings before `time`.
-CANDSAMP_FORMULA double ProbabilityBefore(double p, double time) {
-  return 0.0 - Expm1NonPositive(-p * time);
-}
-
-// When an exponential clock of rate p rings, from 64 random bits; beyond all others when p is 0.
-CANDSAMP_FORMULA double ClockOf(uint64_t bits, double p) {
-  // u in (0, 1): the middle of one of 2^52 intervals.
-  const double u = DoubleOf((bits >> 12) | 0x3ff0000000000000) - (1.0 - 0x1p-53);
-  const double exponential = -Log1p(-u);
-  return p > 0.0 ? exponential / (p > 0.0 ? p : 1.0) : HUGE_VAL;
-}
-
 // A log-uniform draw is floor(exp(x)) - 1 with x = u log(range + 1), wrapped into the range.
 CANDSAMP_FORMULA double LogUniformExponent(uint64_t bits, const LogUniformRange& range) {
-  return (DoubleOf(UnitMantissa(bits) | 0x3ff0000000000000) - 1.0) * range.log_range;
+  return (BitCast<double>(UnitMantissa(bits) | 0x3ff0000000000000) - 1.0) * range.log_range;
 }
 
-// The draw for exp(x) = y within a relative error of `error`; *margin is less than 0 where an
-// integer lies so near that the rounding of exp decides: the distance from the nearest integer,
-// less the error and half an ulp. So it is at the upper end of the range, and from 2^49 on.
+// The draw for exp(x) = y, where y has a relative error of `error`. *margin is the distance from
+// the nearest integer, less the error and half an ulp. It is negative if the rounding of exp
+// decides the draw. That is so at the upper end of the range, and from 2^49 on.
 CANDSAMP_FORMULA int64_t LogUniformOfPower(double y, double error, double* margin) {
-  constexpr double kToMiddle = kTwo52 - 0.5;  // adding it rounds down, or an integer is near
+  constexpr double kToMiddle = kTwo52 - 0.5;  // adding it rounds down, unless an integer is near
   const double shifted = y + kToMiddle;
   const double off_middle = y - (shifted - kToMiddle);
   *margin = FastMultiplyAdd(y, -2 * error, 0.5) - fabs(off_middle);
-  return static_cast<int64_t>(BitsOfDouble(shifted) - (kTwo52Bits + 1));
+  return static_cast<int64_t>(BitCast<uint64_t>(shifted) - (kTwo52Bits + 1));
 }
 
-// A draw whose value the rounding of exp may decide.
+// The slow, exact form, for draws that the rounding of exp may decide.
 CANDSAMP_FORMULA int64_t LogUniformToNearest(uint64_t bits, const LogUniformRange& range) {
   const int64_t id = static_cast<int64_t>(ExpToNearest(LogUniformExponent(bits, range))) - 1;
   return id >= range.range ? id - range.range : id;

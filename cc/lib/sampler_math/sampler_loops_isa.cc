@@ -1,8 +1,9 @@
-// The hot loops of the samplers, compiled once per instruction set into namespace CANDSAMP_ISA.
+// The hot loops of the samplers, compiled once for each instruction set into namespace
+// CANDSAMP_ISA.
 //
-// Plain loops over branch-free formulas, which the compiler vectorises. Only what multiplies 64-bit
-// integers or packs lanes is written with vectors: the compiler finds neither the product of 32-bit
-// halves nor the permutation.
+// Most are plain loops over branch-free formulas, which the compiler vectorises. Only loops that
+// multiply 64-bit integers or pack lanes use vector types: the compiler finds neither the product
+// of 32-bit halves nor the permutation.
 #include "cc/lib/sampler_math/sampler_loops_isa.h"
 
 #include <immintrin.h>
@@ -10,11 +11,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "cc/lib/sampler_math/expected_count.h"
+#include "cc/lib/sampler_math/variates.h"
+
 namespace candsamp {
 namespace CANDSAMP_ISA {
 namespace {
 
-// 64-bit lanes, of which Philox's words use the lower halves.
+// The 64-bit lanes of the widest register. Philox keeps its 32-bit words in their lower halves.
 #if defined(__AVX512F__)
 constexpr int kLanes = 8;
 #elif defined(__AVX2__)
@@ -38,7 +42,7 @@ CANDSAMP_FORMULA Lanes ProductOfLowHalves(Lanes a, Lanes b) {
 #endif
 }
 
-// The keys of all rounds.
+// Philox's keys of all rounds.
 struct RoundKeys {
   explicit RoundKeys(uint64_t key) {
     uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
@@ -52,11 +56,11 @@ struct RoundKeys {
   uint64_t first[kPhiloxRounds], second[kPhiloxRounds];
 };
 
-// As many vectors at a time as hide the latency of a product.
+// This many vectors at a time hide the latency of a product.
 constexpr int kVectors = 4;
 
-// Philox of kV vectors of counters: the first and the second 64 bits of each block. Upper halves
-// hold rubbish until the end: products do not read them.
+// Philox of kV vectors of counters: the first and the second 64 bits of each block. Until the end
+// the upper halves hold garbage, which the products ignore.
 template <int kV>
 CANDSAMP_FORMULA void PhiloxOfLanes(const RoundKeys& keys, const Lanes* high, const Lanes* low,
                                     Lanes* first, Lanes* second) {
@@ -103,7 +107,7 @@ CANDSAMP_FORMULA void Interleave(Lanes a, Lanes b, uint64_t* out) {
   memcpy(out + kLanes, &upper, sizeof upper);
 }
 
-// Blocks from `block` on, as far as they fill kV vectors; returns how many.
+// Writes the blocks from `block` on, as far as they fill kV vectors. Returns how many.
 template <int kV>
 CANDSAMP_FORMULA int64_t PhiloxOfVectors(const RoundKeys& keys, const PhiloxStream& stream,
                                          uint64_t block, int64_t blocks, uint64_t* out) {
@@ -114,7 +118,7 @@ CANDSAMP_FORMULA int64_t PhiloxOfVectors(const RoundKeys& keys, const PhiloxStre
     Lanes low[kV], high[kV], first[kV], second[kV];
     for (int v = 0; v < kV; ++v) {
       low[v] = stream.low + index[v];
-      // A comparison of lanes is -1 where it holds: the carry.
+      // A true comparison of lanes is -1: the carry.
       high[v] = stream.high - reinterpret_cast<Lanes>(low[v] < index[v]);
       index[v] += kV * kLanes;
     }
@@ -134,7 +138,7 @@ void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, 
   }
 }
 
-// The high halves of products, and the low ones.
+// The high halves of 128-bit products. *low_halves gets the low ones.
 CANDSAMP_FORMULA Lanes HighProducts(Lanes a, Lanes b, Lanes* low_halves) {
   const Lanes a1 = a >> 32, b1 = b >> 32;
   const Lanes low = ProductOfLowHalves(a, b);
@@ -203,19 +207,19 @@ bool Columns(const uint32_t* words, int64_t count, const ColumnRange& range, int
   return rejected != 0;
 }
 
-// How many values the loops below handle at a time. Each does one step of a longer formula.
-constexpr int64_t kBlock = 256;
+// The loops below work on this many values at a time. Each loop does one step of a longer formula.
+constexpr int64_t kChunk = 256;
 
 template <typename Use>
-CANDSAMP_FORMULA void ForEachBlock(int64_t count, Use use) {
-  for (int64_t begin = 0; begin < count; begin += kBlock) {
-    use(begin, begin + kBlock < count ? kBlock : count - begin);
+CANDSAMP_FORMULA void ForEachChunk(int64_t count, Use use) {
+  for (int64_t begin = 0; begin < count; begin += kChunk) {
+    use(begin, begin + kChunk < count ? kChunk : count - begin);
   }
 }
 
 struct ExpReductions {
-  double r[kBlock];
-  uint64_t exponent[kBlock];
+  double r[kChunk];
+  uint64_t exponent[kChunk];
 
   void Set(int64_t k, const ExpReduction& one) {
     r[k] = one.r;
@@ -225,7 +229,7 @@ struct ExpReductions {
 };
 
 struct Log1pReductions {
-  double e[kBlock], f[kBlock], s[kBlock], correction[kBlock];
+  double e[kChunk], f[kChunk], s[kChunk], correction[kChunk];
 
   void Set(int64_t k, const Log1pReduction& one) {
     e[k] = one.rounded.e;
@@ -236,11 +240,11 @@ struct Log1pReductions {
   Log1pReduction operator[](int64_t k) const { return {{e[k], f[k], s[k]}, correction[k]}; }
 };
 
-// Where a draw is undecided, the slow exact form is taken instead.
+// The slow exact form replaces the draws that exp leaves undecided.
 template <typename Exp>
 CANDSAMP_FORMULA void LogUniformLoop(const uint64_t* bits, int64_t count,
                                      const LogUniformRange& range, int64_t* out) {
-  ForEachBlock(count, [&](int64_t begin, int64_t n) {
+  ForEachChunk(count, [&](int64_t begin, int64_t n) {
     ExpReductions x;
     for (int64_t k = 0; k < n; ++k) {
       x.Set(k, ReduceExp<FastMultiplyAdd>(LogUniformExponent(bits[begin + k], range)));
@@ -249,7 +253,7 @@ CANDSAMP_FORMULA void LogUniformLoop(const uint64_t* bits, int64_t count,
     for (int64_t k = 0; k < n; ++k) {
       double margin;
       out[begin + k] = LogUniformOfPower(Exp::Of(x[k]), Exp::error, &margin);
-      undecided |= BitsOfDouble(margin);
+      undecided |= BitCast<uint64_t>(margin);
     }
     if (undecided >> 63 == 0) return;
     for (int64_t k = 0; k < n; ++k) {
@@ -261,7 +265,7 @@ CANDSAMP_FORMULA void LogUniformLoop(const uint64_t* bits, int64_t count,
 }
 
 void LogUniform(const uint64_t* bits, int64_t count, const LogUniformRange& range, int64_t* out) {
-  // Few draws are undecided.
+  // In small ranges the short series leaves few draws undecided.
   if (range.range <= int64_t{1} << 30) {
     LogUniformLoop<ShortExp>(bits, count, range, out);
   } else {
@@ -295,7 +299,7 @@ void LogUniformFloatCount(const int64_t* ids, int64_t count, const LogUniformRan
   LogUniformCounts(ids, count, range, factor, counts);
 }
 
-// One bit for each lane, of which all bits are equal.
+// One bit for each lane. REQUIRES: all bits of a lane are equal.
 CANDSAMP_FORMULA unsigned MaskOf(Lanes lanes) {
 #if defined(__AVX512F__)
   return _mm512_movepi64_mask(reinterpret_cast<__m512i>(lanes));
@@ -324,7 +328,7 @@ struct PackOrders {
 constexpr PackOrders kPackOrders;
 #endif
 
-// Writes the lanes of the mask, packed, and after them anything.
+// Writes the lanes of the mask, packed to the front. What follows them is unspecified.
 CANDSAMP_FORMULA void Pack(Lanes lanes, unsigned mask, uint64_t* to) {
 #if defined(__AVX512F__)
   const __m512i packed =
@@ -348,7 +352,7 @@ CANDSAMP_FORMULA Lanes LanesAt(const uint64_t* values) {
 }
 CANDSAMP_FORMULA void Store(Lanes lanes, uint64_t* values) { memcpy(values, &lanes, sizeof lanes); }
 
-// Below 2^63: comparing signed lanes takes fewer instructions.
+// REQUIRES: lanes below 2^63. Comparing signed lanes takes fewer instructions.
 CANDSAMP_FORMULA Lanes IsLess(Lanes a, Lanes b) {
   typedef int64_t SignedLanes __attribute__((vector_size(8 * kLanes)));
   return reinterpret_cast<Lanes>(reinterpret_cast<SignedLanes>(a) <
@@ -357,8 +361,11 @@ CANDSAMP_FORMULA Lanes IsLess(Lanes a, Lanes b) {
 
 CANDSAMP_FORMULA Lanes Choose(Lanes mask, Lanes a, Lanes b) { return (a & mask) | (b & ~mask); }
 
-// ClassOfUnit of many units, in three steps: vectors say where to look, a loop looks, and vectors
-// say what it means. So many lookups are under way at a time, and no branch waits for one.
+// DrawSlot for many draws, in three steps:
+//  1. Locate: vectors turn bits into units and the addresses that decide them.
+//  2. LookUp: a loop loads from the addresses.
+//  3. Interpret: vectors turn what was found into classes.
+// Thus many loads are under way at a time, and no branch waits for one.
 class SlotDraws {
  public:
   static constexpr int64_t kMost = 256;
@@ -370,9 +377,10 @@ class SlotDraws {
         log_count_size_(short_counts ? 0 : 3),
         reciprocal_(ShortReciprocalOf(table.of_block)) {}
 
-  // Calls take(k, ids, mask) for consecutive parts of bits[0 .. count): the classes that bits[k]
-  // and the next of them give, by their lower halves where there are pairs, and which give none.
-  // REQUIRES: kLanes - 1 more bits, and that much room.
+  // Calls take(k, ids, none) for each vector of the draws [0, count): `ids` has the classes of
+  // bits[k] and the following ones, and the mask `none` says which of them give no class. If
+  // HasPairs, only the lower halves of the bits are used. REQUIRES: kLanes - 1 more bits can be
+  // read.
   template <typename Take>
   CANDSAMP_METHOD void ForEach(const uint64_t* bits, int64_t count, Take take) {
     for (int64_t begin = 0; begin < count; begin += kMost) {
@@ -444,7 +452,7 @@ class SlotDraws {
   static constexpr uint64_t kNoClass = kEmptyPlace;
 
   const SlotTable& table_;
-  const uint64_t counts_;  // where they are, short or not
+  const uint64_t counts_;  // the address of the counts, short or not
   const int log_count_size_;
   const ShortReciprocal reciprocal_;
   uint64_t at_[kMost + kLanes], units_[kMost + kLanes], found_[kMost + kLanes];
@@ -454,7 +462,7 @@ void LearnedUnigramDraws(const SlotTable& table, const uint8_t* short_counts,
                          const PhiloxStream& stream, uint64_t first, const uint64_t* bits,
                          int64_t count, int64_t* out) {
   SlotDraws slots(table, short_counts);
-  // The draws that have no class yet, and the other halves of their bits.
+  // The draws that have no class yet, and the upper halves of their bits.
   uint64_t left[kMostDraws + kLanes], halves[kMostDraws + kLanes];
   int64_t size = 0;
   const auto leave = [&](Lanes draws, Lanes bits, unsigned none) {
@@ -504,7 +512,7 @@ void LearnedUnigramDraws(const SlotTable& table, const uint8_t* short_counts,
   }
 }
 
-// The highest bit of each of kLanes bytes. Reads eight.
+// The highest bit of each of kLanes bytes. Reads eight bytes.
 CANDSAMP_FORMULA unsigned HighBits(const uint8_t* bytes) {
   uint64_t eight;
   memcpy(&eight, bytes, sizeof eight);
@@ -515,14 +523,14 @@ CANDSAMP_FORMULA unsigned HighBits(const uint8_t* bytes) {
 
 void LearnedUnigramProbability(const int64_t* counts, const uint8_t* short_counts,
                                const int64_t* ids, int64_t count, double inverse, double* out) {
-  // Which classes have long counts cannot be predicted: they are put aside and follow.
-  ForEachBlock(count, [&](int64_t begin, int64_t n) {
-    uint8_t found[kBlock + 8] = {};
+  // Nothing predicts which classes have long counts. They are set aside and follow.
+  ForEachChunk(count, [&](int64_t begin, int64_t n) {
+    uint8_t found[kChunk + 8] = {};
     for (int64_t k = 0; k < n; ++k) found[k] = short_counts[ids[begin + k]];
     for (int64_t k = 0; k < n; ++k) {
       out[begin + k] = DoubleOfShortInteger(found[k] + 1) * inverse;
     }
-    uint64_t are_long[kBlock + kLanes];
+    uint64_t are_long[kChunk + kLanes];
     int64_t size = 0;
     Lanes at;
     for (int lane = 0; lane < kLanes; ++lane) at[lane] = begin + lane;
@@ -542,10 +550,10 @@ void Scaled(const double* p, int64_t count, double factor, float* out) {
 }
 
 void WithinTries(const double* p, int64_t count, double tries, float* out) {
-  ForEachBlock(count, [&](int64_t begin, int64_t n) {
+  ForEachChunk(count, [&](int64_t begin, int64_t n) {
     Log1pReductions not_drawn;
     for (int64_t k = 0; k < n; ++k) not_drawn.Set(k, ReduceNotDrawn(p[begin + k]));
-    double log_not[kBlock];
+    double log_not[kChunk];
     for (int64_t k = 0; k < n; ++k) {
       log_not[k] = LogNotWithinTries(not_drawn[k], p[begin + k], tries);
     }

@@ -6,10 +6,11 @@
 
 namespace candsamp {
 
-void Distribution::Counts(const int64_t* ids, int64_t count, double factor, float* out) const {
-  double p[kDrawBlock];
-  for (int64_t at = 0; at < count; at += kDrawBlock) {
-    const int64_t n = std::min(count - at, kDrawBlock);
+void Distribution::ExpectedCounts(const int64_t* ids, int64_t count, double factor,
+                                  float* out) const {
+  double p[kDrawChunk];
+  for (int64_t at = 0; at < count; at += kDrawChunk) {
+    const int64_t n = std::min(count - at, kDrawChunk);
     Probabilities(ids + at, n, p);
     ChosenSamplerLoops().scaled(p, n, factor, out + at);
   }

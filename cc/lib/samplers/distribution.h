@@ -9,14 +9,14 @@
 
 namespace candsamp {
 
-// Where a draw's probability times `factor` goes, while the draw is in the cache.
-struct DrawCounts {
+// Where Draw writes expected counts: out[k] = the probability of draw k times `factor`.
+struct ExpectedCountOutput {
   double factor;
   float* out;
 };
 
-// Independent draws with replacement, in a fixed order: draw k depends on the stream and k alone,
-// not on how many are asked for at a time or on how many threads. Immutable while it is drawn from.
+// Draws are independent and with replacement, and their order is fixed: draw k depends on the
+// stream and k alone, not on the size of calls or the number of threads. Immutable during draws.
 class Distribution {
  public:
   explicit Distribution(int64_t range) : range_(range) {}
@@ -30,21 +30,22 @@ class Distribution {
   // Whether all classes have the same probability.
   virtual bool is_uniform() const { return false; }
 
-  // The next `count` draws. *position says where the last call ended; it starts at 0. With
-  // `counts`, also the expected count of each draw.
+  // Writes the next `count` draws. *position starts at 0, and each call advances it. With `counts`,
+  // also writes the expected count of each draw, while the draw is in the cache.
   virtual void Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position, int64_t count,
-                    int64_t* out, const DrawCounts* counts = nullptr) const = 0;
+                    int64_t* out, const ExpectedCountOutput* counts = nullptr) const = 0;
 
   // out[k] = the probability of ids[k]. REQUIRES: 0 <= ids[k] < range().
   virtual void Probabilities(const int64_t* ids, int64_t count, double* out) const = 0;
 
   // out[k] = the probability of ids[k] times `factor`.
-  virtual void Counts(const int64_t* ids, int64_t count, double factor, float* out) const;
+  virtual void ExpectedCounts(const int64_t* ids, int64_t count, double factor, float* out) const;
 
  protected:
-  // Counts the draws [at, at + n) of Draw.
-  void Count(const int64_t* draws, int64_t at, int64_t n, const DrawCounts* counts) const {
-    if (counts) Counts(draws + at, n, counts->factor, counts->out + at);
+  // Writes the expected counts of the draws [at, at + n), if `counts` asks for them.
+  void WriteExpectedCounts(const int64_t* draws, int64_t at, int64_t n,
+                           const ExpectedCountOutput* counts) const {
+    if (counts) ExpectedCounts(draws + at, n, counts->factor, counts->out + at);
   }
 
  private:

@@ -1,4 +1,4 @@
-// Candidates of their own for each row.
+// Draws candidates for each row of a batch on its own.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_DRAW_ROWS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_DRAW_ROWS_H_
 
@@ -10,22 +10,22 @@
 
 namespace candsamp {
 
-struct RaggedDraws {
+// The candidates that one call asks for, row by row.
+struct RowsRequest {
   int64_t rows;
-  const int64_t* splits;  // [rows + 1]: row i's candidates lie at [splits[i], splits[i + 1])
+  const int64_t* splits;  // [rows + 1], row splits of the candidates
   bool unique;
   bool exact_counts;
-  // With true_splits, row i's candidates are none of true_classes[true_splits[i] ..
-  // true_splits[i + 1]), and expected counts are those of the distribution without them.
-  const int64_t* true_splits;  // [rows + 1] or nullptr
+  // Unless true_splits is nullptr, no row gets candidates that are its true classes, and its
+  // expected counts are those of the distribution without them.
+  const int64_t* true_splits;  // [rows + 1], row splits of true_classes
   const int64_t* true_classes;
 };
 
-// Draws all rows independently: row i depends on the stream, i, its number of candidates and its
-// excluded classes alone. Returns what is wrong with a row's number of candidates, or nothing.
-std::string DrawRaggedCandidates(Runtime& runtime, const Distribution& distribution,
-                                 const PhiloxStream& stream, const RaggedDraws& draws,
-                                 int64_t* candidates, float* expected_count);
+// Draws the rows independently: row i depends on the stream, i, its number of candidates and its
+// true classes alone. Returns what is wrong with a row's number of candidates, or nothing.
+std::string DrawRows(Runtime& runtime, const Distribution& distribution, const PhiloxStream& stream,
+                     const RowsRequest& request, int64_t* candidates, float* expected_count);
 
 }  // namespace candsamp
 

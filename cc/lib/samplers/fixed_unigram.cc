@@ -10,7 +10,8 @@
 namespace candsamp {
 
 // The columns are paired in TensorFlow's order, from the tops of two stacks, since another order is
-// another table and so other draws. Both stacks share one array: from its ends towards the middle.
+// another table and so other draws. The two stacks share one array, and grow from its ends towards
+// the middle.
 FixedUnigram::FixedUnigram(const float* weights, int64_t range)
     : Distribution(range), weights_(weights), columns_(new AliasColumn[range]) {
   const auto weight = [&](int64_t k) { return CanBeDrawn(weights[k]) ? weights[k] : 0.0f; };
@@ -20,7 +21,7 @@ FixedUnigram::FixedUnigram(const float* weights, int64_t range)
   }
   const std::unique_ptr<double[]> share(new double[range]);
   const std::unique_ptr<uint32_t[]> stacks(new uint32_t[range]);
-  int64_t low = 0, high = range;  // low items lie below `low`, high ones from `high` on
+  int64_t low = 0, high = range;  // small shares lie before `low`, large ones from `high` on
   for (int64_t k = 0; k < range; ++k) {
     // The product in single precision, as TensorFlow takes it, unless that overflows.
     const float product = weight(k) * static_cast<float>(range);
@@ -45,8 +46,9 @@ FixedUnigram::FixedUnigram(const float* weights, int64_t range)
     }
   }
   for (int64_t k = 0; k < range; ++k) columns_[k].keep = static_cast<float>(share[k]);
-  // What is left over, by rounding, is always itself. (A class without weight is never drawn;
-  // TensorFlow can draw one that is left over.)
+  // Rounding may leave columns without a partner. They keep their own class. One without weight
+  // must never be drawn, so it gives the heaviest class instead. (TensorFlow can draw such a
+  // class.)
   const auto heaviest = static_cast<uint32_t>(std::max_element(weights, weights + range) - weights);
   for (int64_t k = 0; k < low; ++k) {
     if (weight(stacks[k]) > 0) {
@@ -71,7 +73,7 @@ class Words {
   Words(const PhiloxStream& stream, uint64_t position) : stream_(stream), position_(position) {
     Fill();
   }
-  // How many words can be read before Fill.
+  // The words that can be read before Fill.
   int64_t left() const { return end_ - at_; }
   const uint32_t* next() const { return words_ + at_; }
   void Skip(int64_t count) {
@@ -97,13 +99,13 @@ class Words {
 
 }  // namespace
 
-// A draw takes one word for the fraction, then one for the column, again where it is rejected. That
-// order is serial; the table is looked up in parallel.
+// A draw takes one word for the fraction and then one for the column, and further ones while the
+// column is rejected. That order is serial. The lookups after it run in parallel.
 void FixedUnigram::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position,
-                        int64_t count, int64_t* out, const DrawCounts* counts) const {
+                        int64_t count, int64_t* out, const ExpectedCountOutput* counts) const {
   const SamplerLoops& loops = ChosenSamplerLoops();
   const ColumnRange column_range = MakeColumnRange(static_cast<uint32_t>(range()));
-  // What follows a rejection is drawn anew, so that a batch ends where one is expected.
+  // Draws after a rejection are repeated, so a batch ends where one is expected.
   const int64_t batch = (int64_t{1} << 32) / std::max<int64_t>(column_range.rejected, 1);
   Words words(stream, *position);
   for (int64_t k = 0; k < count;) {
@@ -117,7 +119,7 @@ void FixedUnigram::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* 
     }
     int64_t taken = 0;
     while (next[2 * taken + 1] >= column_range.rejected) ++taken;
-    // The fraction stays, the column is drawn until it is not rejected.
+    // The fraction stays. The column is drawn until it is not rejected.
     const uint32_t fraction = next[2 * taken];
     words.Skip(2 * taken + 1);
     uint32_t word;
@@ -135,10 +137,10 @@ void FixedUnigram::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* 
   const AliasColumn* columns = columns_.get();
   runtime.ParallelFor(count, 12, [&](int64_t begin, int64_t end) {
     const auto column_of = [&](int64_t k) { return static_cast<uint64_t>(out[k]) >> 32; };
-    for (int64_t at = begin; at < end; at += kDrawBlock) {
-      const int64_t block_end = std::min(end, at + kDrawBlock);
-      float weights[kDrawBlock];  // of what is drawn
-      for (int64_t k = at; k < block_end; ++k) {
+    for (int64_t at = begin; at < end; at += kDrawChunk) {
+      const int64_t chunk_end = std::min(end, at + kDrawChunk);
+      float weights[kDrawChunk];  // of the draws
+      for (int64_t k = at; k < chunk_end; ++k) {
         if (k + kAhead < end) __builtin_prefetch(&columns[column_of(k + kAhead)], 0, 2);
         const uint64_t id = column_of(k);
         const WeightedClass drawn = ChooseOfColumn(columns[id], id, static_cast<uint32_t>(out[k]));
@@ -147,7 +149,7 @@ void FixedUnigram::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* 
       }
       if (counts) {
         const double inverse = 1.0 / total_;
-        for (int64_t k = at; k < block_end; ++k) {
+        for (int64_t k = at; k < chunk_end; ++k) {
           counts->out[k] = static_cast<float>(weights[k - at] * inverse * counts->factor);
         }
       }

@@ -1,4 +1,5 @@
-// The distribution of given weights: Vose's alias method (1991). O(range) to build, O(1) a draw.
+// The distribution of given weights, by Vose's alias method (1991). Building it takes O(range)
+// time, a draw O(1).
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_FIXED_UNIGRAM_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_FIXED_UNIGRAM_H_
 
@@ -13,7 +14,7 @@ constexpr int64_t kMostUnigrams = (int64_t{1} << 32) - 1;
 
 class FixedUnigram : public Distribution {
  public:
-  // REQUIRES: 0 < range <= kMostUnigrams; weights are finite, not negative, and not all zero; they
+  // REQUIRES: 0 < range <= kMostUnigrams. Weights are finite, not negative, and not all zero. They
   // outlive this object, unchanged.
   FixedUnigram(const float* weights, int64_t range);
 
@@ -21,7 +22,7 @@ class FixedUnigram : public Distribution {
   double total() const { return total_; }
   const AliasColumn* columns() const { return columns_.get(); }
   void Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position, int64_t count,
-            int64_t* out, const DrawCounts* counts = nullptr) const override;
+            int64_t* out, const ExpectedCountOutput* counts = nullptr) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:

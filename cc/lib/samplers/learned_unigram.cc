@@ -23,10 +23,9 @@ int64_t LearnedUnigram::FirstBadCount(const int64_t* counts, int64_t range) {
   return -1;
 }
 
-// False when the block is full.
 bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
   if (taken_[block] == blocks_.places) return false;
-  // The first place of a greater class, by halving without branches.
+  // The first place with a greater class: bisection without branches.
   uint32_t* const places = &places_[block * blocks_.places];
   int64_t at = 0;
   for (int64_t left = taken_[block]; left > 0; left /= 2) {
@@ -38,7 +37,6 @@ bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
   return true;
 }
 
-// False when a block is full.
 bool LearnedUnigram::Fill() {
   std::fill_n(taken_.get(), blocks_.count, 0);
   for (int64_t id = 0; id < range(); ++id) {
@@ -57,8 +55,8 @@ bool LearnedUnigram::Fill() {
   return true;
 }
 
-// Everything here is a function of the counts. So is the salt, the first one that fits: while t and
-// the capacity stay, slots are only added, and a salt that did not fit never fits again.
+// The salt is the first one that fits, which is a function of the counts too: while t and the
+// capacity stay, slots are only added, and a salt that did not fit never fits later.
 bool LearnedUnigram::Build() {
   if (FirstBadCount(counts_, range()) >= 0) return false;
   total_ = range();
@@ -92,7 +90,7 @@ bool LearnedUnigram::Add(const int64_t* classes, int64_t count) {
     uint32_t id;
     int64_t block;
   };
-  Slot filled[kBatch];  // whose blocks are on their way into the cache
+  Slot filled[kBatch];  // their blocks are being fetched
   for (int64_t begin = 0; begin < count; begin += kBatch) {
     const int64_t end = std::min(begin + kBatch, count);
     int64_t size = 0;
@@ -117,9 +115,9 @@ bool LearnedUnigram::Add(const int64_t* classes, int64_t count) {
   return (fits && !outgrown && slots_ <= capacity_) || Build();
 }
 
-// What LearnedUnigramDraw gives for each draw, in a stream of their own.
+// LearnedUnigramDraw for each draw, from a stream of its own.
 void LearnedUnigram::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position,
-                          int64_t count, int64_t* out, const DrawCounts* counts) const {
+                          int64_t count, int64_t* out, const ExpectedCountOutput* counts) const {
   const uint64_t first = *position;
   const PhiloxStream own = Child(stream, 0);
   const SlotTable table = this->table();
@@ -128,7 +126,7 @@ void LearnedUnigram::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t
     ForEachBits<kMostDraws>(
         own, first, begin, end, [&](int64_t at, int64_t n, const uint64_t* bits) {
           loops.learned_unigram(table, short_counts(), own, first + at, bits, n, out + at);
-          Count(out, at, n, counts);
+          WriteExpectedCounts(out, at, n, counts);
         });
   });
   *position += count;

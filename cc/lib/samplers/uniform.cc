@@ -7,9 +7,9 @@
 
 namespace candsamp {
 
-// Draw k comes from the stream's k-th 64 bits, as long as none is rejected.
+// Draw k takes the stream's 64 bits number k, until a rejection shifts the draws after it.
 void Uniform::Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position, int64_t count,
-                   int64_t* out, const DrawCounts* counts) const {
+                   int64_t* out, const ExpectedCountOutput* counts) const {
   const UniformRange map = map_;
   const uint64_t first = *position;
   const double each = counts ? 1.0 / static_cast<double>(range()) * counts->factor : 0;

@@ -1,4 +1,4 @@
-// The uniform distribution. O(1) a draw.
+// The uniform distribution. A draw takes O(1) time.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_UNIFORM_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_UNIFORM_H_
 
@@ -13,7 +13,7 @@ class Uniform : public Distribution {
 
   bool is_uniform() const override { return true; }
   void Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position, int64_t count,
-            int64_t* out, const DrawCounts* counts = nullptr) const override;
+            int64_t* out, const ExpectedCountOutput* counts = nullptr) const override;
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:

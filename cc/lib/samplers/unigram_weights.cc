@@ -15,7 +15,7 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpaces) - begin + 1);
 }
 
-// The number that `text` is, all of it, in whatever locale.
+// Parses all of `text` as a number, in every locale alike.
 bool ParseFloat(std::string_view text, float* value) {
   text = Trimmed(text);
   const bool negative = !text.empty() && text[0] == '-';
@@ -26,7 +26,7 @@ bool ParseFloat(std::string_view text, float* value) {
   const auto format = hex ? std::chars_format::hex : std::chars_format::general;
   const char* const end = text.data() + text.size();
   std::from_chars_result parsed = std::from_chars(text.data(), end, *value, format);
-  if (parsed.ec == std::errc::result_out_of_range) {  // of floats: infinity or zero
+  if (parsed.ec == std::errc::result_out_of_range) {  // as a float: infinity or zero
     double wide;
     parsed = std::from_chars(text.data(), end, wide, format);
     *value = static_cast<float>(wide);

@@ -62,8 +62,8 @@ TEST(DistinctClassesTest, IdsMayBeAnyIntegers) {
 // All hashed to the last slot, or to the one before: they go on at the first.
 TEST(DistinctClassesTest, CollisionsWrapAround) {
   uint64_t inverse = 1;
-  for (int k = 0; k < 6; ++k) inverse *= 2 - 0x9e3779b97f4a7c15 * inverse;
-  ASSERT_EQ(inverse * 0x9e3779b97f4a7c15, uint64_t{1});
+  for (int k = 0; k < 6; ++k) inverse *= 2 - kGoldenRatio * inverse;
+  ASSERT_EQ(inverse * kGoldenRatio, uint64_t{1});
   for (const uint64_t count : {8, 100}) {
     std::vector<int64_t> ids, others;
     for (uint64_t k = 0; k < count; ++k) {

@@ -79,7 +79,7 @@ TEST(IdSetTest, IsASet) {
 // Of equal hash: multiples of the inverse of the table's multiplier, and neighbours.
 TEST(IdSetTest, CollidingIdsAreKeptApart) {
   uint64_t inverse = 1;
-  for (int k = 0; k < 6; ++k) inverse *= 2 - 0x9e3779b97f4a7c15 * inverse;
+  for (int k = 0; k < 6; ++k) inverse *= 2 - kGoldenRatio * inverse;
   std::vector<int64_t> ids;
   for (uint64_t k = 0; k < 200; ++k) ids.push_back(static_cast<int64_t>(k * inverse >> 1));
   for (uint64_t k = 0; k < 200; ++k) ids.push_back(static_cast<int64_t>(k << 55));

@@ -31,12 +31,12 @@ struct WorstError {
 // Every `step`-th float from `first` to `last`, both of one sign and included.
 std::vector<float> Grid(float first, float last, uint32_t step) {
   std::vector<float> grid;
-  const uint32_t begin = std::min(BitsOf(first), BitsOf(last));
-  const uint32_t end = std::max(BitsOf(first), BitsOf(last));
+  const uint32_t begin = std::min(BitCast<uint32_t>(first), BitCast<uint32_t>(last));
+  const uint32_t end = std::max(BitCast<uint32_t>(first), BitCast<uint32_t>(last));
   for (uint32_t bits = begin; bits < end; bits += std::min(step, end - bits)) {
-    grid.push_back(FloatOf(bits));
+    grid.push_back(BitCast<float>(bits));
   }
-  grid.push_back(FloatOf(end));
+  grid.push_back(BitCast<float>(end));
   return grid;
 }
 

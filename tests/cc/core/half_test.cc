@@ -72,7 +72,7 @@ std::vector<float> FloatsToNarrow() {
     }
   }
   std::mt19937 random(1);
-  for (int k = 0; k < 200000; ++k) floats.push_back(FloatOf(random()));
+  for (int k = 0; k < 200000; ++k) floats.push_back(BitCast<float>(random()));
   return floats;
 }
 
@@ -107,7 +107,8 @@ void ExpectWidensEveryPattern() {
     const float expected = magnitude == Format<T>::kInfinity
                                ? std::numeric_limits<float>::infinity()
                                : static_cast<float>(ValueOf<T>(magnitude));
-    ASSERT_EQ(BitsOf(wide[bits]), BitsOf(expected) | (bits & 0x8000) << 16) << std::hex << bits;
+    ASSERT_EQ(BitCast<uint32_t>(wide[bits]), BitCast<uint32_t>(expected) | (bits & 0x8000) << 16)
+        << std::hex << bits;
   }
 }
 
@@ -118,9 +119,10 @@ void ExpectNarrowsToNearestEven() {
   std::vector<T> narrow(floats.size());
   NarrowEvery(floats.data(), floats.size(), narrow.data());
   for (size_t k = 0; k < floats.size(); ++k) {
-    const uint32_t sign = BitsOf(floats[k]) >> 16 & 0x8000;
+    const uint32_t sign = BitCast<uint32_t>(floats[k]) >> 16 & 0x8000;
     if (std::isnan(floats[k])) {
-      ASSERT_GT(narrow[k].bits & 0x7fffu, Format<T>::kInfinity) << std::hex << BitsOf(floats[k]);
+      ASSERT_GT(narrow[k].bits & 0x7fffu, Format<T>::kInfinity)
+          << std::hex << BitCast<uint32_t>(floats[k]);
       ASSERT_EQ(narrow[k].bits & 0x8000u, sign);
     } else {
       ASSERT_EQ(narrow[k].bits,
@@ -147,7 +149,7 @@ TYPED_TEST(HalfTest, WidensEveryPatternWhenDenormalsAreFlushed) {
     WidenEvery(patterns.data(), patterns.size(), wide.data());
   }
   for (size_t k = 0; k < patterns.size(); ++k) {
-    ASSERT_EQ(BitsOf(wide[k]), BitsOf(expected[k])) << std::hex << k;
+    ASSERT_EQ(BitCast<uint32_t>(wide[k]), BitCast<uint32_t>(expected[k])) << std::hex << k;
   }
 }
 
@@ -175,7 +177,7 @@ TYPED_TEST(HalfTest, NarrowsAlikeWhenDenormalsAreFlushed) {
     NarrowEvery(floats.data(), floats.size(), narrow.data());
   }
   for (size_t k = 0; k < floats.size(); ++k) {
-    ASSERT_EQ(narrow[k].bits, expected[k].bits) << std::hex << BitsOf(floats[k]);
+    ASSERT_EQ(narrow[k].bits, expected[k].bits) << std::hex << BitCast<uint32_t>(floats[k]);
   }
 }
 
@@ -191,7 +193,7 @@ TYPED_TEST(HalfTest, NarrowKeepsInfinities) {
 TYPED_TEST(HalfTest, NarrowKeepsNanWithLowPayload) {
   for (const uint32_t bits : {0x7f800001u, 0xff800001u, 0x7fffffffu, 0xffffffffu, 0x7fc00000u}) {
     TypeParam narrow;
-    Narrow(FloatOf(bits), &narrow);
+    Narrow(BitCast<float>(bits), &narrow);
     EXPECT_GT(narrow.bits & 0x7fffu, Format<TypeParam>::kInfinity) << std::hex << bits;
   }
 }

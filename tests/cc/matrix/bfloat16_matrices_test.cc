@@ -109,7 +109,7 @@ TEST(Bfloat16Matrices, MultiplyWhatIsRounded) {
   if (ChosenInstructionSet() < InstructionSet::kAvx512Bf16) {
     GTEST_SKIP() << "This machine multiplies matrices in float only.";
   }
-  ExpectProducts(ChosenBfloat16MatrixKernels());
+  ExpectProducts(ChosenBfloat16MatrixLoops());
 }
 
 TEST(Bfloat16Matrices, MultiplyWhatIsRoundedInEmulatedTiles) {
@@ -123,7 +123,7 @@ TEST(Bfloat16Matrices, AreThoseOfFloatOnOtherMachines) {
   if (ChosenInstructionSet() >= InstructionSet::kAvx512Bf16) {
     GTEST_SKIP() << "This machine multiplies matrices in bfloat16.";
   }
-  EXPECT_EQ(&ChosenBfloat16MatrixKernels(), &ChosenMatrixLoops<float>());
+  EXPECT_EQ(&ChosenBfloat16MatrixLoops(), &ChosenMatrixLoops<float>());
 }
 
 }  // namespace

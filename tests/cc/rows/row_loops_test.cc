@@ -256,11 +256,12 @@ TYPED_TEST(RowLoopsTest, WeightedSum) {
         for (int64_t k = 0; k < count; ++k) sum += coefficients[k] * rows.At(k, d);
         Narrow(sum, &expected[d]);
       }
-      for (const auto kernel : {this->loops_.weighted_sum, this->loops_.stream_weighted_sum}) {
+      for (const auto kernel :
+           {this->loops_.weighted_sum, this->loops_.non_temporal_weighted_sum}) {
         for (const int64_t offset : {0, 1, 2, 4, 8, 16}) {
           Guarded<W> out(offset + depth);
           kernel(rows.pointers(), coefficients.data(), count, depth, out.data() + offset);
-          StreamFence();
+          NonTemporalFence();
           for (int64_t d = 0; d < depth; ++d) {
             ASSERT_TRUE(SameBits(out[offset + d], expected[d]))
                 << "depth " << depth << " at " << d << ", rows " << count << ", offset " << offset
@@ -382,7 +383,8 @@ void ExpectLoadsEveryPattern(const RowLoops<W>& loops, int64_t width) {
     loops.add_weighted(&row, &coefficient, 1, width, sums.data() + k);
   }
   for (size_t k = 0; k < patterns.size(); ++k) {
-    ASSERT_EQ(BitsOf(sums[k]), BitsOf(expected[k])) << std::hex << k << ", width " << width;
+    ASSERT_EQ(BitCast<uint32_t>(sums[k]), BitCast<uint32_t>(expected[k]))
+        << std::hex << k << ", width " << width;
   }
 }
 
@@ -407,7 +409,7 @@ TYPED_TEST(RowLoopsTest, WidensEveryPattern) {
     std::vector<float> wide(patterns.size());
     this->loops_.widen(patterns.data(), patterns.size(), wide.data());
     for (size_t k = 0; k < patterns.size(); ++k) {
-      ASSERT_EQ(BitsOf(wide[k]), BitsOf(Widen(patterns[k]))) << std::hex << k;
+      ASSERT_EQ(BitCast<uint32_t>(wide[k]), BitCast<uint32_t>(Widen(patterns[k]))) << std::hex << k;
     }
   }
 }
@@ -416,13 +418,13 @@ TYPED_TEST(RowLoopsTest, NarrowsEveryKindOfFloat) {
   using W = typename TestFixture::W;
   if constexpr (sizeof(W) == 2) {
     std::vector<float> floats = {INFINITY, -INFINITY, NAN, -NAN, 65519.99f, 65520.0f, 0.0f, -0.0f};
-    for (int k = 0; k < 100000; ++k) floats.push_back(FloatOf(this->random_()));
+    for (int k = 0; k < 100000; ++k) floats.push_back(BitCast<float>(this->random_()));
     std::vector<W> narrow(floats.size());
     this->loops_.scale_and_narrow(floats.data(), 1.0f, floats.size(), narrow.data());
     for (size_t k = 0; k < floats.size(); ++k) {
       W expected;
       Narrow(floats[k], &expected);
-      ASSERT_EQ(narrow[k].bits, expected.bits) << std::hex << BitsOf(floats[k]);
+      ASSERT_EQ(narrow[k].bits, expected.bits) << std::hex << BitCast<uint32_t>(floats[k]);
     }
   }
 }

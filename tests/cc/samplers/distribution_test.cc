@@ -83,7 +83,7 @@ TEST(DistributionTest, DrawsCanBeCounted) {
     for (TestRuntime& runtime : TestRuntime::Various()) {
       std::vector<int64_t> ids(2000);
       std::vector<float> counts(2000, -1);
-      const DrawCounts draw_counts = {700.5, counts.data()};
+      const ExpectedCountOutput draw_counts = {700.5, counts.data()};
       uint64_t position = 0;
       a_case->Draw(runtime, kStream, &position, 2000, ids.data(), &draw_counts);
       ASSERT_EQ(ids, expected) << a_case.name << ", " << runtime.name();

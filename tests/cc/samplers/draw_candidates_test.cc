@@ -30,7 +30,7 @@ struct Wish {
   bool exact = false;
   std::vector<int64_t> excluded = {};
 
-  Draws draws() const {
+  DrawRequest draws() const {
     return {count, unique, exact, excluded.data(), static_cast<int64_t>(excluded.size())};
   }
   std::string name() const {
@@ -328,7 +328,7 @@ class Watched : public Distribution {
       : Distribution(distribution.range()), distribution_(distribution) {}
   int64_t support() const override { return distribution_.support(); }
   void Draw(Runtime& runtime, const PhiloxStream& stream, uint64_t* position, int64_t count,
-            int64_t* out, const DrawCounts* counts) const override {
+            int64_t* out, const ExpectedCountOutput* counts) const override {
     distribution_.Draw(runtime, stream, position, count, out, counts);
     position_ = std::max(position_, *position);
   }

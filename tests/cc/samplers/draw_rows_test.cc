@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "cc/lib/sampler_math/draw_rules.h"
+#include "cc/lib/sampler_math/draw_limits.h"
 #include "tests/cc/samplers/distribution_case.h"
 #include "tests/cc/testing/test_runtime.h"
 
@@ -55,15 +55,14 @@ Result Drawn(Runtime& runtime, const Distribution& distribution, const Batch& ba
   }
   std::vector<int64_t> ids(splits.back(), -1);
   std::vector<float> counts(splits.back(), -1);
-  const RaggedDraws draws = {rows,
+  const RowsRequest draws = {rows,
                              splits.data(),
                              batch.unique,
                              batch.exact,
                              batch.exclude_true ? true_splits.data() : nullptr,
                              batch.exclude_true ? true_classes.data() : nullptr};
   Result result;
-  result.problem =
-      DrawRaggedCandidates(runtime, distribution, stream, draws, ids.data(), counts.data());
+  result.problem = DrawRows(runtime, distribution, stream, draws, ids.data(), counts.data());
   for (int64_t row = 0; row < rows; ++row) {
     result.rows.push_back({{ids.begin() + splits[row], ids.begin() + splits[row + 1]},
                            {counts.begin() + splits[row], counts.begin() + splits[row + 1]}});

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "cc/lib/core/golden_ratio.h"
 #include "tests/cc/samplers/chi_square.h"
 #include "tests/cc/samplers/distribution_case.h"
 
@@ -149,7 +150,7 @@ TEST(LearnedUnigramTest, ABlockThatOverflowsChangesNothing) {
   constexpr int64_t kRange = 20000, kCapacity = kRange / 4, kBlocks = (kCapacity + 159) / 160;
   std::vector<int64_t> crowd;
   for (uint64_t id = 0; id < kRange; ++id) {
-    const uint64_t multiple = id * 0x9e3779b97f4a7c15;
+    const uint64_t multiple = id * kGoldenRatio;
     if (static_cast<uint64_t>(static_cast<unsigned __int128>(multiple) * kBlocks >> 64) == 0) {
       crowd.push_back(static_cast<int64_t>(id));
     }

@@ -10,7 +10,7 @@
 
 #include "cc/cuda/classes/accidental_hits.h"
 #include "cc/cuda/classes/all_candidates.h"
-#include "cc/lib/classes/accidental_hits.h"
+#include "cc/lib/classes/candidate_positions.h"
 #include "tests/cuda/checks/checked_distribution.h"
 
 namespace candsamp {

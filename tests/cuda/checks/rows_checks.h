@@ -35,14 +35,14 @@ std::string CheckRows(Backend& backend, const CheckedDistribution& checked, cons
   std::vector<int64_t> ids(total);
   std::vector<float> counts(total);
   SerialRuntime runtime;
-  const RaggedDraws on_cpu = {static_cast<int64_t>(batch.num_sampled.size()),
+  const RowsRequest on_cpu = {static_cast<int64_t>(batch.num_sampled.size()),
                               splits.data(),
                               batch.unique,
                               batch.exact,
                               batch.exclude_true ? true_splits.data() : nullptr,
                               true_classes.data()};
   const std::string refused =
-      DrawRaggedCandidates(runtime, *checked.cpu, batch.stream, on_cpu, ids.data(), counts.data());
+      DrawRows(runtime, *checked.cpu, batch.stream, on_cpu, ids.data(), counts.data());
   if (!refused.empty()) return "a case that the CPU refuses: " + refused;
 
   DeviceRowsRequest request;

@@ -1,6 +1,6 @@
-// Finds the candidates that are a row's true classes.
-#ifndef TF_CANDSAMP_CC_LIB_CLASSES_ACCIDENTAL_HITS_H_
-#define TF_CANDSAMP_CC_LIB_CLASSES_ACCIDENTAL_HITS_H_
+// Where a class stands among the candidates: how the op compute_accidental_hits finds its hits.
+#ifndef TF_CANDSAMP_CC_LIB_CLASSES_CANDIDATE_POSITIONS_H_
+#define TF_CANDSAMP_CC_LIB_CLASSES_CANDIDATE_POSITIONS_H_
 
 #include <cstdint>
 
@@ -14,7 +14,7 @@ class CandidatePositions {
  public:
   CandidatePositions(Runtime& runtime, const int64_t* candidates, int64_t count);
 
-  // Calls use(position) for each position of `id`, in ascending order.
+  // Calls use(position) for each position of `id` among the candidates, in ascending order.
   template <typename Use>
   void ForEach(int64_t id, Use use) const {
     const int64_t number = classes_.Find(id);
@@ -26,10 +26,10 @@ class CandidatePositions {
 
  private:
   DistinctClasses classes_;
-  int64_t* first_;  // of each class, its first position
+  int64_t* first_;  // the first position of each class
   int64_t* next_;   // [count]: the next position of the same class, or -1
 };
 
 }  // namespace candsamp
 
-#endif  // TF_CANDSAMP_CC_LIB_CLASSES_ACCIDENTAL_HITS_H_
+#endif  // TF_CANDSAMP_CC_LIB_CLASSES_CANDIDATE_POSITIONS_H_

@@ -1,5 +1,5 @@
 // The positions of classes among candidates, against a search of all of them.
-#include "cc/lib/classes/accidental_hits.h"
+#include "cc/lib/classes/candidate_positions.h"
 
 #include <gtest/gtest.h>
 
@@ -34,7 +34,7 @@ void ExpectPositions(const std::vector<int64_t>& candidates, const std::vector<i
   }
 }
 
-TEST(AccidentalHitsTest, FindsEveryPositionInOrder) {
+TEST(CandidatePositionsTest, FindsEveryPositionInOrder) {
   std::mt19937_64 random(1);
   for (const int64_t count : {0, 1, 2, 7, 8, 9, 16, 100, 1000}) {
     for (const int64_t range : {int64_t{1}, int64_t{3}, int64_t{50}, int64_t{5000},
@@ -49,19 +49,19 @@ TEST(AccidentalHitsTest, FindsEveryPositionInOrder) {
   }
 }
 
-TEST(AccidentalHitsTest, FindsAClassThatIsAllOfThem) {
+TEST(CandidatePositionsTest, FindsAClassThatIsAllOfThem) {
   const std::vector<int64_t> candidates(300, 42);
   ExpectPositions(candidates, {42, 41, 43, 0});
 }
 
 // The op checks no ranges: TensorFlow's does not either.
-TEST(AccidentalHitsTest, IdsMayBeAnyIntegers) {
+TEST(CandidatePositionsTest, IdsMayBeAnyIntegers) {
   const int64_t least = std::numeric_limits<int64_t>::min();
   const int64_t most = std::numeric_limits<int64_t>::max();
   ExpectPositions({-1, least, most, -1, 0, least}, {-1, least, most, 0, 1, -2, least + 1});
 }
 
-TEST(AccidentalHitsTest, ThrowsWhenThereIsNoMemory) {
+TEST(CandidatePositionsTest, ThrowsWhenThereIsNoMemory) {
   const std::vector<int64_t> candidates(1000, 3);
   TestRuntime unlimited = TestRuntime::Whole();
   CandidatePositions(unlimited, candidates.data(), 1000);

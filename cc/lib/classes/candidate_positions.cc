@@ -1,4 +1,4 @@
-#include "cc/lib/classes/accidental_hits.h"
+#include "cc/lib/classes/candidate_positions.h"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@ CandidatePositions::CandidatePositions(Runtime& runtime, const int64_t* candidat
       first_(runtime.Allocate<int64_t>(count)),
       next_(runtime.Allocate<int64_t>(count)) {
   std::fill_n(first_, count, -1);
-  // From the last position on, so that each goes in front of those after it.
+  // From the last position to the first, so that each goes in front of the later ones.
   for (int64_t k = count - 1; k >= 0; --k) {
     int64_t& first = first_[classes_.Insert(candidates[k])];
     next_[k] = first;
