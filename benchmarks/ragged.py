@@ -1,12 +1,13 @@
 """Ragged losses, forward and backward: ours, composed of TensorFlow ops, and padded.
 
-Run: .venv/bin/python benchmarks/ragged.py [--loss softmax|nce] [--rounds N]
+Run: .venv/bin/python benchmarks/ragged.py [--quick] [--only TEXT] [--rounds N] [--out FOLDER]
+
+The floor is the bytes that no implementation avoids, over the bandwidth of an elementwise op on as
+large a table, measured in this run: forward reads each row of each class once, backward writes one
+gradient row for each distinct class.
 """
 
-import argparse
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import functools
 
 import harness
 import numpy as np
@@ -14,16 +15,19 @@ import tensorflow as tf
 
 import tf_candsamp as tfcs
 
-# classes, batch, depth, candidates in all, candidates of the longest row
+# V, B, D, candidates in all, candidates of the longest row; and steps in one call of a compiled
+# function, so that neither the call from Python counts, nor the other sides' data in the caches
 SHAPES = (
-    (27_472, 256, 128, 11_499, 274),
-    (27_472, 1024, 128, 41_680, 322),
-    (1_000_000, 1024, 256, 208_410, 1_627),
+    (27_472, 256, 128, 11_499, 274, 32),
+    (27_472, 1024, 128, 41_680, 322, 8),
+    (1_000_000, 1024, 256, 208_410, 1_627, 3),
 )
-
-# Steps in one call of a compiled function, so that the call from Python does not count, nor that
-# each implementation finds the caches full of the last one's data.
-STEPS = (32, 32, 3)
+KEYS = ("V", "B", "D", "candidates", "longest", "steps")
+CASES = [
+    {"loss": loss} | dict(zip(KEYS, shape, strict=True))
+    for loss in ("softmax", "nce")
+    for shape in SHAPES
+]
 
 
 def row_lengths(rng, rows, total, longest):
@@ -43,18 +47,17 @@ def row_lengths(rng, rows, total, longest):
     return lengths
 
 
-def problem(shape, seed=0):
+@functools.lru_cache(maxsize=1)
+def problem(classes, rows, depth, total, longest):
     """Weights, biases, labels, inputs and candidates; the label is among its row's candidates."""
-    classes, rows, depth, total, longest = shape
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     lengths = row_lengths(rng, rows, total, longest)
     ids = [rng.choice(classes, size, replace=False) for size in lengths]
     labels = np.array([row[rng.integers(len(row))] for row in ids])
-    weights = tf.Variable(rng.normal(0, 0.1, (classes, depth)).astype(np.float32))
+    weights = tf.Variable(0.1 * rng.standard_normal((classes, depth), dtype=np.float32))
     biases = tf.Variable(np.zeros(classes, np.float32))
-    for table in (weights, biases):  # a table that has been trained: see FACTS on copy-on-read
-        table.scatter_sub(tf.IndexedSlices(tf.zeros_like(table[:1]), [0]))
-    inputs = tf.constant(rng.normal(size=(rows, depth)).astype(np.float32))
+    harness.make_trained(weights, biases)
+    inputs = tf.constant(rng.standard_normal((rows, depth), dtype=np.float32))
     candidates = tf.RaggedTensor.from_row_lengths(np.concatenate(ids), lengths)
     return weights, biases, tf.constant(labels), inputs, candidates
 
@@ -98,8 +101,17 @@ def our_loss(weights, biases, labels, inputs, candidates, nce):
     return loss(weights, biases, labels, inputs, candidates)
 
 
-def make_step(loss, weights, biases, labels, inputs, candidates, nce):
+LOSSES = {"ours": our_loss, "composed": composed_loss, "padded": padded_loss}
+
+
+def arguments(case, side):
+    """The loss of a side and what it takes."""
+    return LOSSES[side], *problem(*(case[key] for key in KEYS[:-1])), case["loss"] == "nce"
+
+
+def make_single(case, side):
     """A compiled forward and backward pass that returns loss and gradients."""
+    loss, weights, biases, labels, inputs, candidates, nce = arguments(case, side)
 
     @tf.function
     def step(labels, inputs, candidates):
@@ -108,17 +120,18 @@ def make_step(loss, weights, biases, labels, inputs, candidates, nce):
     return lambda: step(labels, inputs, candidates)
 
 
-def make_loop(count, loss, weights, biases, labels, inputs, candidates, nce):
-    """A compiled function of `count` such passes, one after the other."""
+def make_step(case, side):
+    """A compiled function of case["steps"] such passes, one after the other."""
+    loss, weights, biases, labels, inputs, candidates, nce = arguments(case, side)
 
     @tf.function
     def loop(labels, inputs, candidates):
         total = 0.0
-        for _ in tf.range(count):
+        for _ in tf.range(case["steps"]):
             value, (for_weights, for_biases, for_inputs) = loss_and_gradients(
                 loss, weights, biases, labels, inputs + 1e-30 * total, candidates, nce
             )
-            # Every result is looked at, so that none is left out.
+            # The sum uses every result, so that TensorFlow prunes none.
             total = value + for_weights.values[0, 0] + for_biases.values[0] + for_inputs[0, 0]
         return total
 
@@ -132,64 +145,50 @@ def loss_and_gradients(loss, weights, biases, labels, inputs, candidates, nce):
     return value, tape.gradient(value, [weights, biases, inputs])
 
 
-def check_same(steps):
+def check_same(singles):
     """The implementations must agree before they are compared."""
-    results = {}
-    for name, step in steps.items():
+    found = {}
+    for side, step in singles.items():
         value, (weights, _, inputs) = step()
         indices, positions = tf.unique(tf.sort(weights.indices))
         totals = tf.math.unsorted_segment_sum(
             tf.gather(weights.values, tf.argsort(weights.indices)), positions, tf.size(indices)
         )
-        results[name] = np.concatenate([[value], np.ravel(inputs), np.ravel(totals[:1000])])
-    for name, result in results.items():
-        np.testing.assert_allclose(result, results["ours"], rtol=1e-3, atol=1e-6, err_msg=name)
+        found[side] = np.concatenate([[value], np.ravel(inputs), np.ravel(totals[:1000])])
+    for side, result in found.items():
+        np.testing.assert_allclose(result, found["ours"], rtol=1e-3, atol=1e-6, err_msg=side)
 
 
-def floor_seconds(shape, weights, labels, candidates):
-    """Bytes that any implementation moves, over the bandwidth at this table's size.
-
-    Forward each row of each class once; backward one gradient row for each distinct class.
-    """
-    depth = shape[2]
-    read = (len(labels) + candidates.values.shape[0]) * depth * 4
-    written = len(np.unique(np.concatenate([labels, candidates.values]))) * depth * 4
-    return (read + written) / harness.bandwidth(weights.shape[0] * depth * 4)
+@functools.cache
+def bandwidth(size):
+    return harness.bandwidth(size)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--loss", choices=("softmax", "nce"), default="softmax")
-    parser.add_argument("--rounds", type=int, default=harness.ROUNDS)
-    args = parser.parse_args()
-    losses = {"ours": our_loss, "composed": composed_loss, "padded": padded_loss}
+def floor_seconds(case):
+    weights, _, labels, _, candidates = arguments(case, "ours")[1:-1]
+    row_bytes = 4 * case["D"]
+    read = case["B"] + case["candidates"]
+    written = len(np.unique(np.concatenate([labels, candidates.values])))
+    return (read + written) * row_bytes / bandwidth(case["V"] * row_bytes)
 
-    print(f"Ragged {args.loss}, forward + backward, float32. {harness.machine()}.")
-    print(f"Medians of {args.rounds} runs, the three taking turns in one process.\n")
-    print(
-        "| V | B | D | candidates (longest) | ours ms | composed | padded | ours peak MB "
-        "| composed | padded | floor ms | share of it |\n|" + "---|" * 12
-    )
-    for shape, count in zip(SHAPES, STEPS, strict=True):
-        arguments = problem(shape)
-        arguments += (args.loss == "nce",)
-        steps = {name: make_step(loss, *arguments) for name, loss in losses.items()}
-        loops = {name: make_loop(count, loss, *arguments) for name, loss in losses.items()}
-        check_same(steps)
-        floor = floor_seconds(shape, arguments[0], arguments[2].numpy(), arguments[4])
-        seconds = harness.median_seconds(loops, args.rounds)
-        seconds = {name: value / count for name, value in seconds.items()}
-        peak = {name: harness.peak_bytes(step) / 1e6 for name, step in steps.items()}
-        ours = seconds["ours"]
-        classes, rows, depth, total, longest = shape
-        print(
-            f"| {classes:,} | {rows} | {depth} | {total:,} ({longest:,}) | {ours * 1e3:.2f} "
-            f"| {seconds['composed'] / ours:.1f}x | {seconds['padded'] / ours:.1f}x "
-            f"| {peak['ours']:.0f} | {peak['composed']:.0f} | {peak['padded']:.0f} "
-            f"| {floor * 1e3:.2f} | {floor / ours:.0%} |",
-            flush=True,
-        )
+
+def measure(case, rounds):
+    singles = {side: make_single(case, side) for side in LOSSES}
+    check_same(singles)
+    steps = {side: make_step(case, side) for side in LOSSES}
+    times = harness.time_steps(steps, rounds, case["steps"])
+    return {
+        "seconds": times.spreads(),
+        "ratios": times.ratios("composed/ours", "padded/ours"),
+        "peak_bytes": {side: harness.peak_bytes(step) for side, step in singles.items()},
+        "floor_seconds": floor_seconds(case),
+    }
+
+
+def is_main(case):
+    """Whether --quick and `compare.py` run it: the large table takes long to set up."""
+    return case["V"] == CASES[0]["V"]
 
 
 if __name__ == "__main__":
-    main()
+    harness.run("ragged", __doc__, CASES, measure, is_quick=is_main)

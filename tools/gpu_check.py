@@ -5,7 +5,7 @@ TensorFlow or the network.
 2. check: every launcher against the CPU's samplers on fresh random input (tests/cuda/check_list.h).
 3. sanitize: the same, smaller, under compute-sanitizer, if that is found.
 4. benchmark: beside what a PyTorch user would write (benchmarks/gpu), if PyTorch is found. The
-   tables go into docs/gpu.md, between two marks, or to --out FILE.
+   results go into docs/results, and from there into docs/gpu.md, or into --out FOLDER.
 
 Exit status: 0 when all that ran is right, 1 when something is not, or could not run.
 """
@@ -13,9 +13,11 @@ Exit status: 0 when all that ran is right, 1 when something is not, or could not
 import argparse
 import ctypes
 import importlib.util
+import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +25,6 @@ import time
 
 from build_files import ROOT, Builder, BuildError, Toolkit
 
-PAGE = ROOT / "docs/gpu.md"
-BEGIN, END = "<!-- tools/gpu_check: begin -->", "<!-- tools/gpu_check: end -->"
 STEPS = ("check", "sanitize", "benchmark")
 TOOLS = ("memcheck", "racecheck", "synccheck")
 MORE_TOOLS = ("initcheck",)
@@ -96,13 +96,15 @@ class Report:
         return True
 
 
-def insert(page, text):
-    """The page with `text` in place of what is between the marks."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise BuildError(f"{PAGE} has no marks {BEGIN} and {END} to put the tables between.")
-    return f"{before}{BEGIN}\n{text.strip()}\n{END}{after}"
+def keep(results, lines, out):
+    """Adds what else ran to the benchmarks' results, and puts them where the pages' figures are."""
+    run = json.loads(results.read_text()) | {"checks": lines}
+    path = (out or ROOT / "docs/results") / results.parent.name / results.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n")
+    say(str(path))
+    if not out:
+        subprocess.run([sys.executable, "benchmarks/report.py"], cwd=ROOT, check=True)
 
 
 def sanitize(report, toolkit, checker, options):
@@ -121,18 +123,16 @@ def sanitize(report, toolkit, checker, options):
 
 
 def benchmark(report, library, options):
-    """Returns the tables."""
+    """Returns the file of results, or None."""
     if importlib.util.find_spec("torch") is None:
-        report.note("PyTorch was not found: no benchmarks")
-        return ""
-    tables = ROOT / "build/gpu_check/tables.md"
-    tables.unlink(missing_ok=True)
-    command = [sys.executable, "benchmarks/gpu/main.py", "--library", library, "--out", tables]
-    command += ["--samplers-page", "docs/samplers.md", "--tensorflow-ns", options.tensorflow_ns]
+        return report.note("PyTorch was not found: no benchmarks")
+    folder = ROOT / "build/gpu_check/results"
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "benchmarks/gpu/main.py", "--library", library, "--out", folder]
     command += ["--quick"] if options.quick else []
     command += ["--rehearse"] if options.emulate else []
     report.run("benchmarks", command)
-    return tables.read_text() if tables.exists() else ""
+    return next(folder.glob("*/gpu.json"), None)
 
 
 def emulate(report, builder, toolkit, options):
@@ -159,12 +159,9 @@ def check(report, builder, toolkit, options):
         report.run(f"checks against the CPU, seed {options.seed}", command)
     if "sanitize" in options.steps:
         sanitize(report, toolkit, checker, options)
-    tables = benchmark(report, library, options) if "benchmark" in options.steps else ""
-    text = "\n".join([tables, *(f"- {line}" for line in report.lines)]) + "\n"
-    if options.out:
-        options.out.write_text(text)
-    elif tables:
-        PAGE.write_text(insert(PAGE.read_text(), text))
+    results = benchmark(report, library, options) if "benchmark" in options.steps else None
+    if results:
+        keep(results, report.lines, options.out)
 
 
 def names(choices):
@@ -188,9 +185,7 @@ def main():
     add("--limit", type=int, default=240, help="seconds for each tool of compute-sanitizer")
     add("--gpus", help="all, or nvcc's name for one, as sm_90; default: the GPU that is here")
     add("--jobs", type=int, help="how many files are compiled at a time")
-    add("--out", type=pathlib.Path, help="the file for the tables, instead of docs/gpu.md")
-    add("--insert", type=pathlib.Path, help="only put the tables of such a file into docs/gpu.md")
-    add("--tensorflow-ns", default="", help="TensorFlow's ns a sample: 'uniform:no=24.3,...'")
+    add("--out", type=pathlib.Path, help="the folder for the results, instead of docs/results")
     add("--quick", action="store_true", help="benchmarks of few rounds, without 10M classes")
     add("--build-only", action="store_true", help="needs no GPU if --gpus says for which")
     add("--emulate", action="store_true", help="on threads, without a GPU")
@@ -198,9 +193,6 @@ def main():
 
     report = Report()
     try:
-        if options.insert:
-            PAGE.write_text(insert(PAGE.read_text(), options.insert.read_text()))
-            return 0
         device = None if options.emulate or options.build_only and options.gpus else gpu()
         toolkit = Toolkit()
         if device:

@@ -1,21 +1,25 @@
 """The GPU kernels and what a PyTorch user would write, side by side in one process.
 
-tools/gpu_check builds the library and runs this: main.py --library FILE --out FILE. With --rehearse
-all is small and on a CPU, ours too if the library is the one for the host: a test of this program
-where there is no GPU.
+tools/gpu_check runs this: main.py --library FILE --out FOLDER. With --rehearse all sizes are small
+and PyTorch runs on a CPU; so do our kernels if the library is the one for the host. That tests this
+program where there is no GPU.
 """
 
 import argparse
-import datetime
 import functools
+import json
 import pathlib
-import platform
 import subprocess
+import sys
 import traceback
 
+# For what it shares with the other benchmarks. At the end, as some modules here are of equal names.
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+
 import measure
-import report
+import results
 import samplers
+import tables
 import torch
 from library import Library
 
@@ -23,19 +27,9 @@ from library import Library
 MODULES = (samplers,)
 GRAPH_RUNS = 10
 
-EXPLANATION = """\
-Times are medians in µs of a call on the GPU, ours and what a PyTorch user would write
-(`benchmarks/gpu/pytorch.py`) taking turns, called from Python one after the other: small ones wait
-for Python, PyTorch's for several kernels. "In a graph" is our call as a CUDA graph runs it, without
-that wait. The floor is the larger of two: memory, which is 12 bytes written a candidate and with a
-table a sector of 32 bytes read for each lookup (or the table once), at the bandwidth of a copy; and
-arithmetic, measured in a kernel of nothing but the draws' random bits and formulas. Shares are of
-the time in a graph, where there is one. Unique draws make more draws than candidates; the set of
-the seen is not in the floor."""
-
 
 class Run:
-    """What a benchmark needs: the library, tensors, clocks, and sizes to rehearse with."""
+    """What a benchmark needs: the library, tensors, clocks, and the sizes of a rehearsal."""
 
     def __init__(self, library, device, quick):
         self.library = library
@@ -74,7 +68,7 @@ class Run:
             return None
 
     def compare(self, call, theirs, waits=False):
-        """Seconds of our call and of PyTorch's; and of ours within a graph, unless it waits."""
+        """Seconds of our call and of PyTorch's; and of ours in a graph, unless it waits."""
         steps = {}
         if call:
             steps["ours"] = self.called(call)
@@ -83,13 +77,14 @@ class Run:
                 steps["graph"] = graph
         if theirs:
             steps["torch"] = theirs
-        seconds = measure.median_seconds(self.clock, steps, self.rounds)
+        seconds = measure.time_steps(self.clock, steps, self.rounds)
         if "graph" in seconds:
-            seconds["graph"] /= GRAPH_RUNS
+            seconds["graph"] = {k: value / GRAPH_RUNS for k, value in seconds["graph"].items()}
         return {name: seconds.get(name) for name in ("ours", "torch", "graph")}
 
     def gpu_seconds(self, call):
-        return measure.median_seconds(self.clock, {"call": self.called(call)}, self.rounds)["call"]
+        times = measure.time_steps(self.clock, {"call": self.called(call)}, self.rounds)
+        return times["call"]["median"]
 
     def in_host_memory(self, tensor):
         """A tensor like this one in memory that the GPU copies to directly."""
@@ -112,35 +107,54 @@ def driver():
         return "unknown"
 
 
-def machine(run):
-    """One line that names the GPU and the software."""
-    today = datetime.date.today().isoformat()
-    software = f"PyTorch {torch.__version__}, Python {platform.python_version()}, {today}"
-    if not run.library:
-        return f"Rehearsal, {software}"
-    supported, runtime = run.library.versions()
-    name = torch.cuda.get_device_name() if run.device == "cuda" else "Rehearsal on a CPU"
-    versions = f"driver {driver()} (CUDA {supported}), kernels of CUDA {runtime}"
-    return f"**{name}**, {versions}, {software}"
+def versions(run):
+    found = {"driver": driver()}
+    if run.library:
+        found["CUDA of the driver"], found["CUDA of the kernels"] = run.library.versions()
+    return found
 
 
-def launches(run):
-    """Seconds of a kernel that does nothing: (called, in a graph) in the usual way, together."""
+def gpu_name(run):
+    return torch.cuda.get_device_name() if run.device == "cuda" else "Rehearsal on a CPU"
+
+
+def launch_seconds(run):
+    """Of a kernel that does nothing: in the usual way, and on blocks that can wait for each other;
+    called from Python, and in a graph."""
     if not run.library:
-        return [(0.0, 0.0)] * 2
-    both = []
-    for together in (False, True):
-        result = run.compare(run.library.empty(together), None)
-        both.append((result["ours"], result["graph"] or result["ours"]))
-    return both
+        return {"usual": {"called": 0.0, "graph": 0.0}, "together": {"called": 0.0, "graph": 0.0}}
+    found = {}
+    for name, together in (("usual", False), ("together", True)):
+        seconds = run.compare(run.library.empty(together), None)
+        called = seconds["ours"]["median"]
+        graph = seconds["graph"]["median"] if seconds["graph"] else called
+        found[name] = {"called": called, "graph": graph}
+    return found
+
+
+class Cases:
+    """The cases of benchmarks, one after the other. Where one fails the others may still work."""
+
+    def __init__(self, run):
+        self.run = run
+        self.failed = 0
+
+    def of(self, benchmark):
+        found = []
+        try:
+            for case in benchmark(self.run):
+                found.append(case)
+                print(json.dumps(case), flush=True)
+        except Exception:
+            self.failed += 1
+            traceback.print_exc()
+        return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--library", help="the shared object to load")
-    parser.add_argument("--out", help="the file to write the Markdown to")
-    parser.add_argument("--samplers-page", help="docs/samplers.md, with TensorFlow's figures")
-    parser.add_argument("--tensorflow-ns", default="", help="kind:yes=NS or kind:no=NS, with ','")
+    parser.add_argument("--out", type=pathlib.Path, help="the folder for the results")
     parser.add_argument("--quick", action="store_true", help="few rounds, no 10M classes")
     parser.add_argument("--rehearse", action="store_true", help="on a CPU, small")
     options = parser.parse_args()
@@ -151,51 +165,22 @@ def main():
         "cpu" if options.rehearse else "cuda",
         options.quick or options.rehearse,
     )
-    tensorflow = {}
-    if options.samplers_page:
-        tensorflow = report.tensorflow_ns(pathlib.Path(options.samplers_page).read_text())
-    for item in filter(None, options.tensorflow_ns.split(",")):
-        kind, ns = item.split("=")
-        tensorflow[tuple(kind.split(":"))] = float(ns)
 
-    failed = 0
-    usual, together = launches(run)
-    results = []
-    for module in MODULES:
-        for benchmark in module.BENCHMARKS:
-            try:
-                for result in benchmark(run):
-                    results.append(result)
-                    print("|".join(report.table([result], usual[1]).split("\n")[-1:]), flush=True)
-            except Exception:  # the others may still work
-                failed += 1
-                traceback.print_exc()
-    try:
-        rows = list(samplers.end_to_end(run))
-    except Exception:
-        failed += 1
-        rows = []
-        traceback.print_exc()
-
-    us = report.microseconds
-    text = [
-        machine(run) + ".",
-        EXPLANATION,
-        report.table(results, usual[1]),
-        f"A copy within the GPU's memory moves {run.bandwidth / 1e12:.2f} TB/s, read and written. "
-        f"A kernel that does nothing takes {us(usual[0])} µs called from Python and {us(usual[1])} "
-        f"in a graph; on blocks that can wait for each other {us(together[0])} and "
-        f"{us(together[1])}.",
-        f"Until ids and expected counts of S = {samplers.END_TO_END_SIZE:,} of V = "
-        f"{samplers.CLASSES:,} are in the host's memory, on a host's clock, beside what "
-        "TensorFlow's CPU op takes on the machine of [samplers.md](samplers.md); µs:",
-        report.end_to_end_table(rows, samplers.END_TO_END_SIZE, tensorflow),
-    ]
-    text = "\n\n".join(text) + "\n"
-    print("\n" + text)
+    launches = launch_seconds(run)
+    cases = Cases(run)
+    draws = [case for module in MODULES for b in module.BENCHMARKS for case in cases.of(b)]
+    found = results.new_run(
+        "gpu", {"rounds": run.rounds}, draws, gpu=gpu_name(run), more_versions=versions(run)
+    )
+    found |= {
+        "launch_seconds": launches,
+        "copy_bytes_a_second": run.bandwidth,
+        "end_to_end": cases.of(samplers.end_to_end),
+    }
+    print("\n" + tables.gpu.run_text(found, results.load("samplers")))
     if options.out:
-        pathlib.Path(options.out).write_text(text)
-    return 1 if failed else 0
+        print(results.save(found, options.out))
+    return 1 if cases.failed else 0
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
 """What every benchmark of the GPU shares: interleaved timing by events, the card's bandwidth."""
 
-import statistics
 import time
 
+import results
 import torch
 
 ROUNDS = 15
-# A measurement takes about so long, but no more calls than so many.
+# A measurement makes as many calls as fit into SECONDS, but at most MOST_CALLS.
 SECONDS = 2e-3
 MOST_CALLS = 100
 
 
 class Clock:
-    """Seconds between two marks: of the GPU's events, or (to rehearse) of the host."""
+    """Measures seconds by the GPU's events or, in a rehearsal, by the host's clock."""
 
     def __init__(self, device):
         self.device = device
@@ -33,10 +33,10 @@ class Clock:
         return start.elapsed_time(end) / 1e3 / calls
 
 
-def median_seconds(clock, steps, rounds=ROUNDS):
-    """Median seconds of a call of each of `steps` (a dict of functions), in turn, round by round.
+def time_steps(clock, steps, rounds=ROUNDS):
+    """Seconds of a call of each of `steps` (a dict of functions), as results hold them.
 
-    Taking turns spreads what else the machine does over all of them alike.
+    The steps take turns, round by round: so whatever else the machine does slows all of them alike.
     """
     calls = {}
     for name, step in steps.items():
@@ -46,11 +46,11 @@ def median_seconds(clock, steps, rounds=ROUNDS):
     for _ in range(rounds):
         for name, step in steps.items():
             seconds[name].append(clock(step, calls[name]))
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return {name: results.spread(values) for name, values in seconds.items()}
 
 
 def host_seconds(step, rounds=50):
-    """Median seconds until a call is done and what it gives is there; `step` waits for it."""
+    """Seconds until a call is done and its results are there; `step` waits for them."""
     for _ in range(5):
         step()
     seconds = []
@@ -58,7 +58,7 @@ def host_seconds(step, rounds=50):
         start = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+    return results.spread(seconds)
 
 
 def copy_bandwidth(clock):
@@ -66,4 +66,5 @@ def copy_bandwidth(clock):
     size = 2**30 if clock.device == "cuda" else 2**24
     source = torch.randint(0, 255, (size,), dtype=torch.uint8, device=clock.device)
     target = torch.empty_like(source)
-    return 2 * size / median_seconds(clock, {"copy": lambda: target.copy_(source)})["copy"]
+    times = time_steps(clock, {"copy": lambda: target.copy_(source)})
+    return 2 * size / times["copy"]["median"]

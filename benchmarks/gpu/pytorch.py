@@ -1,4 +1,4 @@
-"""What a PyTorch user would write for want of a sampler: the baselines."""
+"""The baselines: what a PyTorch user writes, as PyTorch has no samplers."""
 
 import math
 
@@ -49,7 +49,7 @@ class Weighted:
 
 
 class Learned(Weighted):
-    """Counts of classes, each and one; int64 as ours, or large counts would stop growing."""
+    """Weights 1 + count. Counts are int64 as ours: float32 counts stop growing at 2^24."""
 
     def __init__(self, counts):
         super().__init__(None if counts is None else (counts + 1).float())
@@ -80,7 +80,7 @@ def batch(distribution, size, unique):
         if missing <= 0:
             break
         ids = torch.cat([ids, distribution.draw(max(2 * missing, 64))])
-    # The first distinct ones in the order in which they were drawn.
+    # The first distinct candidates, in the order of the draws.
     order = torch.arange(ids.numel(), device=ids.device)
     first = torch.full_like(values, ids.numel()).scatter_reduce_(0, inverse, order, "amin")
     first = first.sort().values[:size]

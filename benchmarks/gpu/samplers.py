@@ -6,7 +6,6 @@ import numpy as np
 import pytorch
 import torch
 from library import KINDS
-from report import Result
 
 CLASSES = 1_000_000
 SIZES = (1024, 8192, 65536, 1_048_576)
@@ -20,12 +19,26 @@ LABELS_A_CLASS = 2
 SECTOR = 32  # bytes that a lookup moves at least
 
 
+def case(draws, classes, size, unique, seconds, floor_seconds):
+    """A case of the results. `seconds` has "ours", "torch" and "graph" (ours in a graph);
+    `floor_seconds` has the floor by "memory" and by "arithmetic".
+    """
+    return {
+        "draws": draws,
+        "V": classes,
+        "S": size,
+        "unique": unique,
+        "seconds": seconds,
+        "floor_seconds": floor_seconds,
+    }
+
+
 def zipf_labels(classes, count, seed=1):
     return (classes ** np.random.default_rng(seed).random(count)).astype(np.int64) - 1
 
 
 class Sampler:
-    """A kind of distribution over so many classes, ours and what stands for it in PyTorch."""
+    """A kind of distribution over `classes` classes: ours, and its substitute in PyTorch."""
 
     def __init__(self, run, kind, classes):
         self.run = run
@@ -48,14 +61,14 @@ class Sampler:
 
     @functools.cached_property
     def draw_seconds(self):
-        """The arithmetic of a draw, in a kernel that does nothing else."""
+        """Seconds of a draw's arithmetic, in a kernel that does nothing else."""
         if not self.ours:
             return 0.0
         draws = 2**26 // (1 if self.run.device == "cuda" else 2**16)
         return self.run.gpu_seconds(self.ours.arithmetic(draws)) / draws
 
     def table_bytes(self, draws):
-        """What so many lookups move at least: a sector each, or the table once."""
+        """The least bytes that lookups move: a sector for each draw, or the table once."""
         each = {"fixed_unigram": [16], "learned_unigram": [8, 12]}.get(self.kind, [])
         return sum(min(SECTOR * draws, size * self.classes) for size in each)
 
@@ -79,7 +92,7 @@ class Batch:
 
     def __init__(self, sampler, size, unique):
         run = sampler.run
-        # So many that they do not all stay in the cache, for large ones.
+        # Large results take turns in enough memory that they do not stay in the cache.
         sets = min(16, max(1, 12 * size // 2**20))
         self.size = size
         self.sampler = sampler
@@ -94,7 +107,7 @@ class Batch:
         )
 
     def check(self):
-        """What was drawn is what can be, and so many draws were made."""
+        """Checks that the results are possible; returns the number of draws that a call makes."""
         for _ in range(self.ids.shape[0]):
             self.sampler.run.called(self.call)()
         assert 0 <= self.ids.min() and self.ids.max() < self.sampler.classes, self.ids
@@ -103,7 +116,7 @@ class Batch:
             return self.size
         for ids in self.ids:
             assert ids.unique().numel() == self.size
-        # The expected count of a rare class says it.
+        # It follows from the expected count of a rare class.
         p = self.sampler.torch.probability(self.rare).double()
         return round(float(torch.log1p(-self.rare_count.double()) / torch.log1p(-p)))
 
@@ -120,14 +133,9 @@ def draws(run):
                 batch = Batch(ours, size, unique)
                 draws_made = batch.check() if batch.call else size
                 theirs = functools.partial(pytorch.batch, ours.torch, size, unique)
-                yield Result(
-                    title(kind),
-                    classes,
-                    f"{size:,}",
-                    unique,
-                    **run.compare(batch.call, theirs if ours.in_reach else None),
-                    floor=ours.floor(size, draws_made),
-                )
+                seconds = run.compare(batch.call, theirs if ours.in_reach else None)
+                floor = ours.floor(size, draws_made)
+                yield case(title(kind), classes, f"{size:,}", unique, seconds, floor)
 
 
 def rows(run):
@@ -141,17 +149,12 @@ def rows(run):
         for unique in (False, True):
             call = ours.ours and ours.ours.rows(unique, splits, ids, counts)
             theirs = functools.partial(pytorch.rows, ours.torch, count, size, unique)
-            result = run.compare(call, theirs)
+            seconds = run.compare(call, theirs)
             if call:
                 assert 0 <= ids.min() and ids.max() < ours.classes
-            yield Result(
-                f"rows, {title(kind)}",
-                ours.classes,
-                f"{count:,} x {size}",
-                unique,
-                **result,
-                floor=ours.floor(count * size, count * size),
-            )
+            floor = ours.floor(count * size, count * size)
+            name, shape = f"rows, {title(kind)}", f"{count:,} x {size}"
+            yield case(name, ours.classes, shape, unique, seconds, floor)
 
 
 def accidental_hits(run):
@@ -163,18 +166,13 @@ def accidental_hits(run):
     weights = torch.zeros(most, device=run.device)
     call = run.library and run.library.hits(true_classes, candidates, *found, weights)
     theirs = functools.partial(pytorch.accidental_hits, true_classes, candidates)
-    result = run.compare(call, theirs, waits=True)
+    seconds = run.compare(call, theirs, waits=True)
     if call:
         assert torch.equal(found[0].long(), wanted[0]) and torch.equal(found[1], wanted[1])
     moved = 8 * (HITS_ROWS + HITS_SIZE) + 16 * most
-    yield Result(
-        "accidental hits",
-        CLASSES,
-        f"{HITS_ROWS:,} x {HITS_SIZE:,}",
-        None,
-        **result,
-        floor={"memory": moved / run.bandwidth},
-    )
+    floor = {"memory": moved / run.bandwidth}
+    shape = f"{HITS_ROWS:,} x {HITS_SIZE:,}"
+    yield case("accidental hits", CLASSES, shape, None, seconds, floor)
 
 
 def updates(run):
@@ -184,14 +182,10 @@ def updates(run):
     call = ours.ours and ours.ours.count(labels)
     # A label read; the sector of its count read and written.
     moved = 8 * UPDATE + 2 * min(SECTOR * UPDATE, 8 * ours.classes)
-    yield Result(
-        "learned unigram, counting",
-        ours.classes,
-        f"{UPDATE:,}",
-        None,
-        **run.compare(call, functools.partial(ours.torch.update, labels)),
-        floor={"memory": moved / run.bandwidth},
-    )
+    seconds = run.compare(call, functools.partial(ours.torch.update, labels))
+    floor = {"memory": moved / run.bandwidth}
+    name = "learned unigram, counting"
+    yield case(name, ours.classes, f"{UPDATE:,}", None, seconds, floor)
 
 
 BENCHMARKS = [draws, rows, accidental_hits, updates]
@@ -200,7 +194,7 @@ END_TO_END_SIZE = 65536
 
 
 def end_to_end(run):
-    """(kind, unique, seconds) of drawing and having ids and counts in the host's memory."""
+    """Cases of drawing until ids and expected counts are in the host's memory."""
     for kind in KINDS:
         for unique in (False, True):
             size = run.sizes([END_TO_END_SIZE])[0]
@@ -216,4 +210,5 @@ def end_to_end(run):
                     host.copy_(device, non_blocking=True)
                 run.wait()
 
-            yield title(kind), unique, run.host_seconds(step)
+            key = {"kind": kind, "V": batch.sampler.classes, "S": size, "unique": unique}
+            yield key | {"seconds": run.host_seconds(step)}

@@ -13,10 +13,11 @@ REGISTER_OP("Candsamp>NotTwiceDifferentiable")
     .Attr("op_name: string")
     .SetShapeFn(shape_inference::UnchangedShape)
     .Doc(R"doc(
-Returns `value` if all of `grads` are zero; else fails, as a loss has no second derivative.
+Returns `value` if all of `grads` are zero; otherwise fails and names the op `op_name`.
 
-For value [1, 2] and grads [[0, 0]]: output [1, 2]. For grads [[0, 1]]: an error that names op_name.
-A first-order step that runs under an outer tape brings zeros here.
+A loss has no second derivative. A first-order step that runs under an outer tape brings zeros here.
+
+For value [1, 2] and grads [[0, 0]]: output [1, 2]. For grads [[0, 1]]: an error.
 
 value: of any shape.
 grads: of any shapes, the gradients with respect to what a loss op keeps for its gradient op.

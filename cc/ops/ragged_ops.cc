@@ -159,7 +159,7 @@ Gradient of the ragged losses, from what the loss op kept.
 
 inputs_grad[i] is grad[i] * unscaled_inputs_grad[i]. The gradient of the row of class c is the sum,
 over the occurrences of c in rows i, of grad[i] * the occurrence's logit gradient * inputs[i]. The
-indices of each shard ascend.
+slices of each shard have distinct, ascending indices.
 
 For grad [2, 1], inputs [[1, 0], [0, 1]], labels [0, 1] with splits [0, 1, 2], candidates [1] with
 splits [0, 1, 1], label_logit_grad [-0.5, 0] and candidate_logit_grad [0.5], and weight_rows [3]:

@@ -148,7 +148,8 @@ Gradient of the losses whose rows share their candidates, from what the loss op 
 
 Let g(i, c) be grad[i] times the derivative of row i's loss with respect to z(c). Then
 inputs_grad[i] is the sum of g(i, c) * weights[c] over the classes c of row i, and the gradient of
-the row of class c is the sum of g(i, c) * inputs[i] over the rows i.
+the row of class c is the sum of g(i, c) * inputs[i] over the rows i. The slices of each shard have
+distinct indices.
 
 For grad [2, 1], inputs [[1, 0], [0, 1]], class_ids [1, 0], class_rows [[3, 4], [1, 2]],
 label_classes [[1], [0]], sample_columns [0], label_logit_grad [[-0.5], [0]], scales [[0.5, 1]],

@@ -21,7 +21,6 @@ def _module(path):
 
 build_files = _module(ROOT / "tools/build_files.py")
 gpu_check = _module(ROOT / "tools/gpu_check.py")
-report = _module(ROOT / "benchmarks/gpu/report.py")
 
 
 def _plan(label, gpus):
@@ -74,32 +73,3 @@ def test_says_in_a_sentence_that_there_is_no_gpu():
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(r"[^\n]*NVIDIA driver[^\n]*--emulate[^\n]*\.\n", done.stderr), done.stderr
-
-
-def test_tables_go_between_the_marks_and_nowhere_else():
-    page = gpu_check.PAGE.read_text()
-    before, after = page.split(gpu_check.BEGIN)[0], page.split(gpu_check.END)[1]
-    new = gpu_check.insert(page, "\n| a table |\n")
-    assert new == f"{before}{gpu_check.BEGIN}\n| a table |\n{gpu_check.END}{after}"
-    assert gpu_check.insert(new, "| another |") == new.replace("a table", "another")
-    with pytest.raises(build_files.BuildError, match="no marks"):
-        gpu_check.insert("a page without any", "text")
-
-
-def test_finds_tensorflows_figures_in_the_docs():
-    found = report.tensorflow_ns((ROOT / "docs/samplers.md").read_text())
-    kinds = ["uniform", "log-uniform", "learned unigram", "fixed unigram"]
-    assert set(found) == {(kind, unique) for kind in kinds for unique in ("yes", "no")}
-    assert all(5 < ns < 5000 for ns in found.values())
-
-
-def test_table_has_a_line_for_each_result():
-    result = report.Result(
-        "uniform", 10, "8", True, 2e-6, 9e-6, 1e-6, {"memory": 5e-7, "arithmetic": 4e-7}
-    )
-    unknown = report.Result("hits", 10, "8", None, None, None, None, {"memory": 5e-7})
-    lines = report.table([result, unknown], 3e-7).splitlines()
-    assert (
-        lines[2] == "| uniform | 10 | 8 | yes | 2.0 | 9.0 | 4.5x | 1.0 | 0.5 (memory) | 50% | 80% |"
-    )
-    assert lines[3] == "| hits | 10 | 8 | - | - | - | - | - | 0.5 (memory) | - | - |"

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import pickle
 import threading
 import time
 
@@ -16,9 +17,9 @@ import tensorflow as tf
 from calls import MODES
 
 KEYS = [
-    f"{kind} {shape} {dtype}"
+    loss_bits.key_of(kind, shape, types)
     for shape, kinds in loss_bits.KINDS.items()
-    for dtype in ("float32", "bfloat16")
+    for types in loss_bits.TYPES
     for kind in kinds
 ]
 
@@ -29,15 +30,23 @@ TOLERANCE_BFLOAT16 = 2.0**-8
 TOLERANCE_BFLOAT16_PRODUCTS = 2.0**-6
 
 
-@functools.cache
-def results(threads, instruction_set="amx"):
-    """What loss_bits.py finds in a process of its own."""
-    return json.loads(processes.run("loss_bits.py", threads, CANDSAMP_MAX_ISA=instruction_set))
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """results(threads, instruction set): what loss_bits.py finds in a process of its own."""
+    path = tmp_path_factory.mktemp("loss_bits") / "references"
+    path.write_bytes(pickle.dumps(loss_bits.references()))
+
+    @functools.cache
+    def found(threads, instruction_set="amx"):
+        output = processes.run("loss_bits.py", threads, path, CANDSAMP_MAX_ISA=instruction_set)
+        return json.loads(output)
+
+    return found
 
 
 @pytest.mark.parametrize("threads", [2, 4])
 @pytest.mark.parametrize("key", KEYS)
-def test_same_bits_with_any_number_of_threads(key, threads):
+def test_same_bits_with_any_number_of_threads(key, threads, results):
     bits, one_thread = results(threads)[key][0], results(1)[key][0]
     assert len(bits) == 64, bits
     assert bits == one_thread
@@ -45,7 +54,7 @@ def test_same_bits_with_any_number_of_threads(key, threads):
 
 @pytest.mark.parametrize("instruction_set", ["baseline", "avx2", "avx512", "amx"])
 @pytest.mark.parametrize("key", KEYS)
-def test_every_instruction_set_is_exact(key, instruction_set):
+def test_every_instruction_set_is_exact(key, instruction_set, results):
     """A set that the machine lacks falls back to one it has."""
     error = results(2, instruction_set)[key][1]
     tolerance = TOLERANCE

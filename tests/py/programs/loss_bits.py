@@ -1,11 +1,14 @@
 """Run by test_loss_threads.py: hashes of all results with a given number of threads, as JSON.
 
-Usage: loss_bits.py THREADS. The keys of the JSON are "kind shape type"; the values are the hash of
-the bits of value and gradients, or what failed, and the largest error beside the reference.
+Usage: loss_bits.py THREADS REFERENCES, where the latter is a file with a pickle of references().
+The keys of the JSON are "kind shape type"; the values are the hash of the bits of value and
+gradients, or what failed, and the largest error beside the reference.
 """
 
 import hashlib
 import json
+import pathlib
+import pickle
 import sys
 
 import loss_cases as lc
@@ -52,6 +55,7 @@ SAMPLED = {
     },
     "repeats": {"rows": 200, "classes": 100, "depth": 24, "num_sampled": 500, "unique": False},
 }
+TYPES = ((tf.float32, tf.float32), (tf.bfloat16, tf.float32))  # of inputs and weights
 KINDS = dict.fromkeys(RAGGED, rc.KINDS) | dict.fromkeys(SAMPLED, lc.LOSSES)
 
 
@@ -80,30 +84,45 @@ def error(actual, expected):
     )
 
 
-def bits_and_error(kind, case, *types):
+def subjects():
+    """(key, kind, case, types) of everything that is computed."""
+    for shape, kinds in KINDS.items():
+        for types in TYPES:
+            case = case_of(shape).rounded(*types)
+            for kind in kinds:
+                yield key_of(kind, shape, types), kind, case, types
+
+
+def key_of(kind, shape, types):
+    return f"{kind} {shape} {types[0].name}"
+
+
+def references():
+    """What the results should be. All processes share it, for it takes longer than the losses."""
+    return {key: lc.expected(kind, case) for key, kind, case, _ in subjects()}
+
+
+def bits_and_error(kind, case, types, reference):
     results = [lc.evaluate(kind, case, *types) for _ in range(2)]
     hashes = [digest(result) for result in results]
     assert hashes[0] == hashes[1], "two runs differ"
-    return hashes[0], error(results[0], lc.expected(kind, case))
+    return hashes[0], error(results[0], reference)
 
 
-def main():
-    threads = int(sys.argv[1])
+def main(threads, path):
+    threads = int(threads)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    wanted = pickle.loads(pathlib.Path(path).read_bytes())
     found = {}
-    for shape, kinds in KINDS.items():
-        for input_type, weight_type in ((tf.float32, tf.float32), (tf.bfloat16, tf.float32)):
-            case = case_of(shape).rounded(input_type, weight_type)
-            for kind in kinds:
-                key = f"{kind} {shape} {input_type.name}"
-                try:
-                    found[key] = bits_and_error(kind, case, input_type, weight_type)
-                except Exception as failure:  # one function's failure is not the others'
-                    found[key] = f"{type(failure).__name__}: {failure}", float("inf")
+    for key, kind, case, types in subjects():
+        try:
+            found[key] = bits_and_error(kind, case, types, wanted[key])
+        except Exception as failure:  # one function's failure is not the others'
+            found[key] = f"{type(failure).__name__}: {failure}", float("inf")
     assert tf.config.threading.get_intra_op_parallelism_threads() == threads
     json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,0 +1,13 @@
+"""The texts that pages show of results. BLOCKS maps each block's name to what makes it."""
+
+from . import examples, expected_counts, gpu, losses, machines, ragged, samplers
+
+BLOCKS = {
+    **machines.BLOCKS,
+    **samplers.BLOCKS,
+    **expected_counts.BLOCKS,
+    **losses.BLOCKS,
+    **ragged.BLOCKS,
+    **gpu.BLOCKS,
+    **examples.BLOCKS,
+}
