@@ -1,16 +1,18 @@
 # Every command of the project. "make demo" and "make test" are each enough on a fresh machine.
 # So is "make demo-words" where apt-get reaches Debian's packages: its text is in two of them.
 
-# Which Python .venv is made from, and which TensorFlow is installed in it.
+# Which Python .venv is made from, which TensorFlow is installed in it, and which GPUs the wheel has
+# machine code for.
 PYTHON ?= python3
 TF_PACKAGE ?= tensorflow-cpu==2.21.0
+CUDA_ARCHS ?=
 # Not ":=": looked up when used, after the first step may have installed it.
 BAZEL ?= $(shell command -v bazelisk || command -v bazel)
-export PYTHON TF_PACKAGE
+export PYTHON TF_PACKAGE CUDA_ARCHS
 
 PY = .venv/bin/python
 
-.PHONY: build demo demo-words test lint format benchmark clean venv
+.PHONY: build demo demo-words test lint format benchmark gpu-check-files clean venv
 
 build: venv
 	$(BAZEL) build //pip_package:wheel
@@ -27,22 +29,29 @@ demo-words: build
 test: build
 	tools/bootstrap.sh examples/requirements.txt
 	$(BAZEL) test //...
-	$(PY) -m pytest tests/py
+	$(PY) -m pytest tests/py --durations=15
 
 lint: venv
-	$(PY) -m ruff check
-	$(PY) -m ruff format --check
-	tools/clang_format.sh --dry-run -Werror
+	tools/bootstrap.sh tools/lint_requirements.txt
+	tools/lint.sh
 
 format: venv
-	$(PY) -m ruff check --fix
-	$(PY) -m ruff format
-	tools/clang_format.sh -i
+	tools/bootstrap.sh tools/lint_requirements.txt
+	tools/lint.sh --fix
 
 benchmark: build
 	$(PY) benchmarks/ragged.py
 	$(PY) benchmarks/samplers.py
 	$(PY) benchmarks/losses.py
+
+# What tools/gpu_check runs: on a machine with a GPU, and here with --emulate.
+GPU_CHECK = benchmarks/gpu:candsamp_benchmarks tests/cuda:candsamp_benchmarks_on_host \
+    tests/cuda:gpu_checker tests/cuda:gpu_checker_on_host
+
+gpu-check-files: venv
+	$(BAZEL) build $(addprefix //,$(GPU_CHECK))
+	mkdir -p build/gpu_check
+	cp -f $(addprefix build/bazel-bin/,$(subst :,/,$(GPU_CHECK))) build/gpu_check
 
 clean:
 	@if [ -n "$(BAZEL)" ]; then $(BAZEL) clean; fi

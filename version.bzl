@@ -1,2 +1,3 @@
-# The version of the package; everything else that states it is generated from here.
+"""The version of the package; everything else that states it is generated from here."""
+
 VERSION = "0.1.0"

@@ -1,7 +1,8 @@
 """The kinds of target this project has, and every compiler flag."""
 
-load("@local_cuda//:config.bzl", "CXX", "HAS_CUDA", "NVCC")
+load("@local_cuda//:config.bzl", "CUDA_ARCHS", "CXX", "HAS_CUDA", "NVCC")
 load("@local_tensorflow//:config.bzl", "TF_COPTS")
+load(":precompiled.bzl", "precompiled_header")
 
 # TF_COPTS for all: the library is one ABI, and one alignment of Eigen's.
 # No contraction: ids are the same on every instruction set, fma is written out where meant.
@@ -34,18 +35,36 @@ _ISAS = {
 _ISAS["avx512bf16"] = _ISAS["avx512"] + ["-mavx512bf16"]
 _ISAS["amx"] = _ISAS["avx512bf16"] + ["-mamx-tile", "-mamx-bf16"]
 
-# Compute capabilities with machine code in the wheel, as nvcc numbers them. The last one's PTX is
-# there too: newer GPUs compile it when they first load it.
-_GPUS = [80, 86, 89, 90]
+# The GPUs of a release, by compute capability, as nvcc numbers them.
+_RELEASE_GPUS = [80, 86, 89, 90]
+
+def _gpus():
+    """The GPUs that get machine code: what "make CUDA_ARCHS=..." asks for."""
+    if CUDA_ARCHS == "all":
+        return _RELEASE_GPUS
+    archs = [arch.strip() for arch in CUDA_ARCHS.split(",") if arch.strip()]
+    for arch in archs:
+        if not arch.isdigit():
+            fail(("CUDA_ARCHS is '%s': expected 'all', or compute capabilities with ',' between " +
+                  "them, as '80,90'. Without it the wheel holds PTX alone.") % CUDA_ARCHS)
+    return sorted([int(arch) for arch in archs])
+
+_GPUS = _gpus()
+
+# A GPU that has no machine code here compiles PTX when it first loads it, if it is no older than the
+# PTX. So builds for no GPU in particular hold the oldest, which all run; others serve later GPUs.
+_PTX = _GPUS[-1] if _GPUS else _RELEASE_GPUS[0]
+
+# The device code in the wheel, as nvcc names it.
+GPU_CODE = ["sm_%d" % gpu for gpu in _GPUS] + ["compute_%d" % _PTX] if HAS_CUDA else []
 
 _NVCC_OPTS = [
     "-std=c++17",
     "-O3",
     "--fmad=false",
-    "-gencode=arch=compute_{0},code=compute_{0}".format(_GPUS[-1]),
 ] + [
-    "-gencode=arch=compute_{0},code=sm_{0}".format(gpu)
-    for gpu in _GPUS
+    "-gencode=arch=compute_%s,code=%s" % (code.split("_")[1], code)
+    for code in GPU_CODE
 ] + [
     # The host's half of a file keeps to _COPTS.
     "-Xcompiler=-fPIC,-Wall,-Wextra,-ffp-contract=off,-fvisibility=hidden",
@@ -120,14 +139,24 @@ def candsamp_isa_library(
         data = [name + "_objects"],
     )
 
+def candsamp_precompiled_header(name, header):
+    """TensorFlow's headers, parsed once: that takes longer than all else of a kernel."""
+    precompiled_header(
+        name = name,
+        header = header,
+        copts = _TF_COPTS,
+        visibility = ["//cc:__subpackages__"],
+        deps = ["@local_tensorflow//:headers"],
+    )
+
 def candsamp_tf_library(name, deps = [], **kwargs):
     """A library of cc/ops or cc/kernels: sees TensorFlow, and is linked for its registrations."""
     native.cc_library(
         name = name,
-        copts = _TF_COPTS,
+        copts = _TF_COPTS + ["-Winvalid-pch", "-include", "bazel/precompiled.h"],
         linkstatic = True,
         alwayslink = True,
-        deps = deps + ["@local_tensorflow//:headers"],
+        deps = deps + ["//bazel:precompiled", "@local_tensorflow//:headers"],
         **kwargs
     )
 
@@ -183,7 +212,7 @@ def _cuda_objects_impl(ctx):
         listing = ctx.actions.declare_file("%s/%s.d" % (ctx.label.name, stem))
         ctx.actions.run(
             mnemonic = "CudaCompile",
-            progress_message = "Compiling %s for %d GPUs" % (source.short_path, len(_GPUS)),
+            progress_message = "Compiling %s for %s" % (source.short_path, ", ".join(GPU_CODE)),
             executable = NVCC,
             arguments = _NVCC_OPTS + [
                 "-ccbin=" + CXX,
@@ -258,11 +287,19 @@ def candsamp_cuda_host_library(name, deps = [], **kwargs):
     native.cc_library(
         name = name,
         copts = _COPTS,
-        local_defines = ["CANDSAMP_GPUS=" + ",".join([str(gpu) for gpu in _GPUS])],
+        local_defines = ["CANDSAMP_GPUS=" + ",".join([str(gpu) for gpu in _GPUS or [_PTX]])],
         linkstatic = True,
         deps = deps + ["@local_cuda//:runtime"],
         **kwargs
     )
+
+# For machines of another distribution: only glibc is needed there. The toolchain's own "-lstdc++"
+# comes after these, and adds nothing.
+_PORTABLE_LINKOPTS = [
+    "-l:libstdc++.a",
+    "-static-libgcc",
+    "-Wl,--as-needed,--exclude-libs=libstdc++.a",
+]
 
 def candsamp_program(name, **kwargs):
     """A program for a GPU, which the tests only build: tools/gpu_check runs it where there is one."""
@@ -270,6 +307,7 @@ def candsamp_program(name, **kwargs):
         name = name,
         testonly = True,
         copts = _COPTS,
+        linkopts = _PORTABLE_LINKOPTS,
         linkstatic = True,
         **kwargs
     )
@@ -285,13 +323,13 @@ def candsamp_program_test(name, **kwargs):
     )
 
 def candsamp_c_library(name, deps, **kwargs):
-    """A shared object that exports what is marked to be: for ctypes."""
+    """A shared object that exports what is marked to be: for ctypes, here and on other machines."""
     native.cc_binary(
         name = name,
         copts = _COPTS,
         linkshared = True,
         linkstatic = True,
-        linkopts = ["-Wl,-z,defs"],
+        linkopts = _PORTABLE_LINKOPTS + ["-Wl,-z,defs"],
         deps = deps,
         **kwargs
     )

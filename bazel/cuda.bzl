@@ -7,6 +7,9 @@ _PATH = "PATH"
 _PYTHON = "CANDSAMP_PYTHON"
 _ENVIRONMENT = "CANDSAMP_ENVIRONMENT"
 
+# Which GPUs to compile for: candsamp.bzl says what it may be.
+_ARCHS = "CANDSAMP_CUDA_ARCHS"
+
 # NVIDIA's packages on PyPI share one folder.
 _PYPI_NVCC = """
 import glob, sys
@@ -30,6 +33,7 @@ _CONFIG = """
 HAS_CUDA = {has_cuda}
 NVCC = {nvcc}
 CXX = {cxx}
+CUDA_ARCHS = {cuda_archs}
 """
 
 _BUILD = """
@@ -114,6 +118,7 @@ def _cuda_impl(ctx):
         ctx.file("BUILD", _BUILD)
     else:
         why = toolkits or ["no nvcc in CUDA_HOME, on PATH or among the Python packages"]
+
         # buildifier: disable=print
         print("tf_candsamp: %s: the wheel will have CPU kernels only." % why[0])
         ctx.file("BUILD", _BUILD_WITHOUT)
@@ -121,10 +126,11 @@ def _cuda_impl(ctx):
         has_cuda = bool(working),
         nvcc = repr(working[0].nvcc if working else None),
         cxx = repr(cxx),
+        cuda_archs = repr(ctx.os.environ.get(_ARCHS, "")),
     ))
 
 cuda_configure = repository_rule(
     implementation = _cuda_impl,
-    environ = [_CUDA_HOME, _PATH, _PYTHON, _ENVIRONMENT],
+    environ = [_CUDA_HOME, _PATH, _PYTHON, _ENVIRONMENT, _ARCHS],
     doc = "The first CUDA toolkit that compiles a kernel; config.bzl says whether there is one.",
 )

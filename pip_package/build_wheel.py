@@ -1,4 +1,4 @@
-"""Packs the files that Bazel hands over into a wheel, with setuptools."""
+"""Packs the files that Bazel hands over into a wheel, with setuptools: see pyproject.toml."""
 
 import argparse
 import os
@@ -35,13 +35,18 @@ def stage(files, directory):
         shutil.copyfile(file, target)
 
 
+def absolute(path):
+    return pathlib.Path(path).absolute()
+
+
 def main():
     parser = argparse.ArgumentParser()
-    for option in ("--out", "--license", "--readme", "--examples"):
-        parser.add_argument(option, type=lambda path: pathlib.Path(path).absolute(), required=True)
+    for option in ("--out", "--examples"):
+        parser.add_argument(option, type=absolute, required=True)
+    parser.add_argument("--metadata", type=absolute, nargs="+", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--tf-version", required=True)
-    parser.add_argument("files", type=pathlib.Path, nargs="+")
+    parser.add_argument("--files", type=pathlib.Path, nargs="+", required=True)
     args = parser.parse_args()
 
     # Two builds of the same sources give the same bytes; zip knows no earlier date.
@@ -55,28 +60,18 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         stage(args.files, pathlib.Path(directory))
         os.chdir(directory)
-        shutil.copyfile(args.license, "LICENSE")
+        for file in args.metadata:
+            shutil.copyfile(file, file.name)
         setuptools.setup(
             script_args=["--quiet", "bdist_wheel", "--dist-dir", "."],
             distclass=BinaryDistribution,
             cmdclass={"bdist_wheel": Wheel},
-            name=PACKAGE,
             version=args.version,
-            description="Candidate samplers and sampled losses for TensorFlow",
-            long_description=args.readme.read_text(),
-            long_description_content_type="text/markdown",
-            license="Apache-2.0",
-            license_files=["LICENSE"],
-            python_requires=">=3.10",
-            install_requires=["numpy"],
             extras_require={
                 "cpu": ["tensorflow-cpu" + tensorflow],
                 "gpu": ["tensorflow[and-cuda]" + tensorflow],
                 "examples": args.examples.read_text().splitlines(),
             },
-            packages=setuptools.find_namespace_packages(include=[PACKAGE, PACKAGE + ".*"]),
-            package_data={"": ["*.so", "py.typed"]},
-            zip_safe=False,
         )
         shutil.copyfile(args.out.name, args.out)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system tools that are missing, makes .venv with TensorFlow, and installs requirement
 # files there: bootstrap.sh FILE...   What is there already is kept.
-# Reads PYTHON and TF_PACKAGE; the Makefile sets them.
+# Reads PYTHON, TF_PACKAGE and CUDA_ARCHS; the Makefile sets them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,13 +16,15 @@ install_packages() {
   local advice="install them (Debian: 'apt-get install $*' as root) and run make again."
   local root=()
   ((EUID == 0)) || root=(sudo -n)
-  have apt-get && "${root[@]}" true 2>/dev/null ||
+  if ! have apt-get || ! "${root[@]}" true 2>/dev/null; then
     fail "these are missing and cannot be installed from here: $*; $advice"
+  fi
   echo "Installing $* ..."
-  "${root[@]}" apt-get update -qq </dev/null &&
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -qq --no-install-recommends "$@" </dev/null >/dev/null ||
+  if ! "${root[@]}" apt-get update -qq </dev/null ||
+    ! "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -qq --no-install-recommends "$@" </dev/null >/dev/null; then
     fail "apt-get could not install $*; $advice"
+  fi
 }
 
 missing=()
@@ -70,9 +72,10 @@ print(version(packages_distributions()["tensorflow"][0]).split(".")[1])')
 fi
 
 echo "$key" >.venv/key
-# The build looks for CUDA among the packages too, and anew when this changes.
+# What Bazel is to know. It looks for CUDA among the packages too, and anew when this changes.
 nvidia=$(cd .venv && ls -d lib/python*/site-packages/nvidia* 2>/dev/null || true)
 cat >.venv/bazelrc <<EOF
 common --repo_env=CANDSAMP_PYTHON=$PWD/.venv/bin/python
 common --repo_env=CANDSAMP_ENVIRONMENT=$(echo "$key $nvidia" | sha256sum | cut -c1-16)
+common --repo_env=CANDSAMP_CUDA_ARCHS=${CUDA_ARCHS// /}
 EOF

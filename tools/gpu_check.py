@@ -1,10 +1,10 @@
-"""Checks and measures the GPU kernels on the GPU of this machine; needs g++ and nvcc, not Bazel,
-TensorFlow or the network.
+"""Checks and measures the GPU kernels on the GPU of this machine. It needs neither a compiler nor
+Bazel, TensorFlow or the network: "make gpu-check-files" builds the programs that it runs, on any
+machine with nvcc, into the folder build/gpu_check.
 
-1. build: what the BUILD files say (build_files.py), for this GPU, into build/gpu_check.
-2. check: every launcher against the CPU's samplers on fresh random input (tests/cuda/check_list.h).
-3. sanitize: the same, smaller, under compute-sanitizer, if that is found.
-4. benchmark: beside what a PyTorch user would write (benchmarks/gpu), if PyTorch is found. The
+1. check: every launcher against the CPU's samplers on fresh random input (tests/cuda/check_list.h).
+2. sanitize: the same, smaller, under compute-sanitizer, if that is found.
+3. benchmark: beside what a PyTorch user would write (benchmarks/gpu), if PyTorch is found. The
    results go into docs/results, and from there into docs/gpu.md, or into --out FOLDER.
 
 Exit status: 0 when all that ran is right, 1 when something is not, or could not run.
@@ -23,43 +23,49 @@ import subprocess
 import sys
 import time
 
-from build_files import ROOT, Builder, BuildError, Toolkit
-
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEPS = ("check", "sanitize", "benchmark")
 TOOLS = ("memcheck", "racecheck", "synccheck")
 MORE_TOOLS = ("initcheck",)
 
-CHECKER = "//tests/cuda:gpu_checker"
-LIBRARY = "//benchmarks/gpu:candsamp_benchmarks"
-HOST_CHECKER = "//tests/cuda:host_checker"
-CHECKER_ON_HOST = "//tests/cuda:gpu_checker_on_host"
-LIBRARY_ON_HOST = "//tests/cuda:candsamp_benchmarks_on_host"
+CHECKER, LIBRARY = "gpu_checker", "candsamp_benchmarks"
+ON_HOST = "_on_host"  # what the same programs are called whose launchers run on threads
 
-_COMPUTE_CAPABILITY = (75, 76)  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+
+class CheckError(Exception):
+    """A sentence for the user."""
 
 
 def say(text):
     print(f"== {text}", flush=True)
 
 
-def gpu():
-    """Name and compute capability of the first GPU."""
+def need_gpu():
     advice = "tools/gpu_check --emulate runs the checks on threads instead."
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
     except OSError:
-        raise BuildError(f"This machine has no NVIDIA driver; {advice}") from None
-    device = ctypes.c_int()
-    if cuda.cuInit(0) != 0 or cuda.cuDeviceGet(ctypes.byref(device), 0) != 0:
-        raise BuildError(f"The NVIDIA driver of this machine finds no GPU; {advice}")
-    name = ctypes.create_string_buffer(256)
-    cuda.cuDeviceGetName(name, len(name), device)
-    capability = ""
-    for attribute in _COMPUTE_CAPABILITY:
-        value = ctypes.c_int()
-        cuda.cuDeviceGetAttribute(ctypes.byref(value), attribute, device)
-        capability += str(value.value)
-    return name.value.decode(), capability
+        raise CheckError(f"This machine has no NVIDIA driver; {advice}") from None
+    count = ctypes.c_int()
+    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0 or not count.value:
+        raise CheckError(f"The NVIDIA driver of this machine finds no GPU; {advice}")
+
+
+def program(folder, name):
+    path = folder.resolve() / name
+    if not path.exists():
+        raise CheckError(
+            f"There is no {name} in {folder}: run 'make gpu-check-files' on a machine with nvcc, "
+            "bring its folder build/gpu_check here, and name it with --bin."
+        )
+    return path
+
+
+def compute_sanitizer():
+    """Its path, or None. CUDA's installers leave it off PATH."""
+    home = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+    folders = [os.environ.get("PATH", os.defpath), f"{home}/bin", f"{home}/compute-sanitizer"]
+    return shutil.which("compute-sanitizer", path=os.pathsep.join(folders))
 
 
 class Report:
@@ -107,12 +113,13 @@ def keep(results, lines, out):
         subprocess.run([sys.executable, "benchmarks/report.py"], cwd=ROOT, check=True)
 
 
-def sanitize(report, toolkit, checker, options):
-    program = toolkit.tool("compute-sanitizer")
-    if not program:
-        return report.note("compute-sanitizer was not found: nothing ran under it")
+def sanitize(report, checker, options):
+    sanitizer = compute_sanitizer()
+    if not sanitizer:
+        report.note("compute-sanitizer was not found: nothing ran under it")
+        return
     for tool in options.tools:
-        command = [program, "--tool", tool, "--error-exitcode", 99, "--print-limit", 20, checker]
+        command = [sanitizer, "--tool", tool, "--error-exitcode", 99, "--print-limit", 20, checker]
         # initcheck sees what is read before it is written only where nothing was written first.
         command += [
             "--sizes=small",
@@ -125,7 +132,8 @@ def sanitize(report, toolkit, checker, options):
 def benchmark(report, library, options):
     """Returns the file of results, or None."""
     if importlib.util.find_spec("torch") is None:
-        return report.note("PyTorch was not found: no benchmarks")
+        report.note("PyTorch was not found: no benchmarks")
+        return None
     folder = ROOT / "build/gpu_check/results"
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "benchmarks/gpu/main.py", "--library", library, "--out", folder]
@@ -135,30 +143,24 @@ def benchmark(report, library, options):
     return next(folder.glob("*/gpu.json"), None)
 
 
-def emulate(report, builder, toolkit, options):
-    """What can be tested without a GPU: the checks, and this program's other halves."""
-    sizes = "--sizes=small" if options.quick else "--sizes=tiny"
-    (checker,) = builder.build(HOST_CHECKER)
-    report.run("checks on threads", [checker, "--sizes=tiny", f"--seed={options.seed}"])
-    if not toolkit.nvcc:
-        return report.note("nvcc was not found: the program for a GPU was not compiled")
-    checker, library = builder.build(CHECKER_ON_HOST, LIBRARY_ON_HOST)
-    report.run("the program for a GPU, on the host", [checker, sizes, f"--seed={options.seed}"])
+def emulate(report, options):
+    """What can be tested without a GPU: these programs on threads, and this one."""
+    if "check" in options.steps:
+        sizes = "--sizes=small" if options.quick else "--sizes=tiny"
+        command = [program(options.bin, CHECKER + ON_HOST), sizes, f"--seed={options.seed}"]
+        report.run("the checks on threads", command)
     if "benchmark" in options.steps:
-        benchmark(report, library, options)
+        benchmark(report, program(options.bin, LIBRARY + ON_HOST), options)
 
 
-def check(report, builder, toolkit, options):
-    start = time.monotonic()
-    checker, library = builder.build(CHECKER, LIBRARY)
-    say(f"built in {time.monotonic() - start:.0f} s")
-    if options.build_only:
-        return
+def check(report, options):
+    need_gpu()
+    checker, library = program(options.bin, CHECKER), program(options.bin, LIBRARY)
     if "check" in options.steps:
         command = [checker, f"--sizes={options.sizes}", f"--seed={options.seed}"]
         report.run(f"checks against the CPU, seed {options.seed}", command)
     if "sanitize" in options.steps:
-        sanitize(report, toolkit, checker, options)
+        sanitize(report, checker, options)
     results = benchmark(report, library, options) if "benchmark" in options.steps else None
     if results:
         keep(results, report.lines, options.out)
@@ -183,26 +185,16 @@ def main():
     add("--sizes", default="large", help="of the checks: large, small or tiny")
     add("--tools", type=names(TOOLS + MORE_TOOLS), default=TOOLS, help="compute-sanitizer's")
     add("--limit", type=int, default=240, help="seconds for each tool of compute-sanitizer")
-    add("--gpus", help="all, or nvcc's name for one, as sm_90; default: the GPU that is here")
-    add("--jobs", type=int, help="how many files are compiled at a time")
+    add("--bin", type=pathlib.Path, default=ROOT / "build/gpu_check", help="the programs' folder")
     add("--out", type=pathlib.Path, help="the folder for the results, instead of docs/results")
     add("--quick", action="store_true", help="benchmarks of few rounds, without 10M classes")
-    add("--build-only", action="store_true", help="needs no GPU if --gpus says for which")
     add("--emulate", action="store_true", help="on threads, without a GPU")
     options = parser.parse_args()
 
     report = Report()
     try:
-        device = None if options.emulate or options.build_only and options.gpus else gpu()
-        toolkit = Toolkit()
-        if device:
-            say(f"{device[0]}, compute capability {device[1]}")
-        if not toolkit.nvcc and not options.emulate:
-            raise BuildError("There is no nvcc in CUDA_HOME, on PATH or in Python's packages.")
-        gpus = options.gpus or (f"sm_{device[1]}" if device else "native")
-        builder = Builder(ROOT / "build/gpu_check", toolkit, gpus, options.jobs)
-        (emulate if options.emulate else check)(report, builder, toolkit, options)
-    except BuildError as error:
+        (emulate if options.emulate else check)(report, options)
+    except CheckError as error:
         print(error, file=sys.stderr)
         return 1
     print("\n".join(report.lines))

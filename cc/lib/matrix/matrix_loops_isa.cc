@@ -14,6 +14,30 @@
 
 #include <Eigen/Core>
 
+#if defined(EIGEN_VECTORIZE_AVX512) && EIGEN_USE_AVX512_GEMM_KERNELS
+// Eigen's kernels for a scale other than 1 and for results with gaps are never called here: without
+// these lines, compiling them takes half a minute.
+namespace Eigen {
+namespace internal {
+
+#define CANDSAMP_UNUSED(T, rows, scale_is_1, no_gaps)                            \
+  extern template void gemm_kern_avx512<T, rows, 8, scale_is_1, false, no_gaps>( \
+      Index, Index, Index, T*, const T*, const T*, T*, Index, Index, Index, Index, Index, Index);
+#define CANDSAMP_ALL_UNUSED(T, rows)    \
+  CANDSAMP_UNUSED(T, rows, false, true) \
+  CANDSAMP_UNUSED(T, rows, true, false) \
+  CANDSAMP_UNUSED(T, rows, false, false)
+
+CANDSAMP_ALL_UNUSED(float, 48)
+CANDSAMP_ALL_UNUSED(double, 24)
+
+#undef CANDSAMP_ALL_UNUSED
+#undef CANDSAMP_UNUSED
+
+}  // namespace internal
+}  // namespace Eigen
+#endif
+
 namespace candsamp {
 namespace CANDSAMP_ISA {
 namespace {

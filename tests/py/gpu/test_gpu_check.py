@@ -1,75 +1,63 @@
-"""tools/gpu_check, as far as it goes without a GPU: what it builds, and how, and what it writes."""
+"""tools/gpu_check, as far as it goes without a GPU: what it runs, and what it says of it."""
 
-import importlib.util
 import pathlib
 import re
 import subprocess
-import sys
-import types
 
 import pytest
 from processes import ROOT
 
 
-def _module(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
+def _gpu_check(*options):
+    command = [ROOT / "tools/gpu_check", *options]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
-build_files = _module(ROOT / "tools/build_files.py")
-gpu_check = _module(ROOT / "tools/gpu_check.py")
+def _emulate(folder, checker, *options):
+    """Runs it with a script in place of the program that checks."""
+    program = folder / "gpu_checker_on_host"
+    program.write_text(f"#!/bin/sh\n{checker}\n")
+    program.chmod(0o755)
+    return _gpu_check("--emulate", "--steps=check", f"--bin={folder}", *options)
 
 
-def _plan(label, gpus):
-    toolkit = types.SimpleNamespace(cxx="g++", nvcc="nvcc", include="include")
-    builder = build_files.Builder("out", toolkit, gpus)
-    steps = list(builder.plan(label))
-    assert len({path for path, _ in steps}) == len(steps)
-    return [(command[command.index("-c") + 1], command) for _, command in steps]
+def test_what_runs_without_an_error_is_right(tmp_path):
+    done = _emulate(tmp_path, 'echo "given $@"', "--seed=7")
+    assert done.returncode == 0, done.stderr
+    assert "given --sizes=tiny --seed=7\n" in done.stdout
+    assert re.search(r"^the checks on threads: right, in \d+ s$", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("label", [gpu_check.CHECKER, gpu_check.LIBRARY])
-def test_builds_all_launchers_with_the_flags_of_the_wheel(label):
-    steps = _plan(label, "sm_90")
-    launchers = {path.relative_to(ROOT).as_posix() for path in (ROOT / "cc/cuda").glob("*.cu")}
-    if label == gpu_check.LIBRARY:
-        launchers -= {"cc/cuda/all_candidates.cu"}
-    assert launchers <= {source for source, _ in steps}
-    for source, command in steps:
-        if source.endswith(".cu"):
-            assert command[0] == "nvcc" and "--fmad=false" in command
-            assert [flag for flag in command if "arch" in flag] == ["-arch=sm_90"]
-        else:
-            assert command[0] == "g++" and "-ffp-contract=off" in command
-            assert ("-DCANDSAMP_GPUS=80,86,89,90" in command) == source.endswith(
-                ("errors.cc", "copies.cc", "c_interface.cc")
-            )
+def test_what_fails_is_wrong(tmp_path):
+    done = _emulate(tmp_path, "exit 3")
+    assert done.returncode == 1
+    assert "WRONG: the checks on threads: exit status 3 after" in done.stdout
 
 
-def test_builds_every_instruction_set():
-    isas = [
-        command
-        for source, command in _plan(gpu_check.HOST_CHECKER, "native")
-        if source == "cc/lib/sampler_kernels_isa.cc"
-    ]
-    found = [re.findall(r"-DCANDSAMP_ISA=(\w+)", " ".join(command))[0] for command in isas]
-    assert found == ["baseline", "avx2", "avx512"]
-    assert ["-mavx512f" in command for command in isas] == [False, False, True]
+def test_says_how_to_get_a_program_that_is_missing(tmp_path):
+    done = _gpu_check("--emulate", f"--bin={tmp_path}")
+    assert done.returncode == 1
+    sentence = (
+        rf"There is no gpu_checker_on_host in {tmp_path}: run 'make gpu-check-files'[^\n]*\.\n"
+    )
+    assert re.fullmatch(sentence, done.stderr), done.stderr
 
 
-def test_can_build_for_every_gpu():
-    for source, command in _plan(gpu_check.LIBRARY, "all"):
-        if source.endswith(".cu"):
-            assert len([flag for flag in command if flag.startswith("-gencode")]) == 5
+def test_make_builds_what_it_runs():
+    command = ["make", "--dry-run", "gpu-check-files"]
+    made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    (copied,) = [line.split() for line in made.splitlines() if line.startswith("cp ")]
+    assert copied[-1] == "build/gpu_check"
+    assert {pathlib.Path(path).name for path in copied[2:-1]} == {
+        name + place
+        for name in ("gpu_checker", "candsamp_benchmarks")
+        for place in ("", "_on_host")
+    }
 
 
 @pytest.mark.skipif(pathlib.Path("/dev/nvidiactl").exists(), reason="this machine has a GPU")
 def test_says_in_a_sentence_that_there_is_no_gpu():
-    command = [ROOT / "tools/gpu_check"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = _gpu_check()
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(r"[^\n]*NVIDIA driver[^\n]*--emulate[^\n]*\.\n", done.stderr), done.stderr

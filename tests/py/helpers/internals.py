@@ -5,7 +5,8 @@ from tf_candsamp._arguments import classes, ragged, scalars, tables, tensors
 from tf_candsamp._samplers import keras_state
 
 ops = _library.ops
-GPU_KERNELS, TF_VERSION = _build_info.GPU_KERNELS, _build_info.TF_VERSION
+GPU_CODE, GPU_KERNELS = _build_info.GPU_CODE, _build_info.GPU_KERNELS
+TF_VERSION = _build_info.TF_VERSION
 keras_layer = keras_state.keras_layer
 # The modules whose functions the public ones call where a user's tf.function is traced.
 TRACED_MODULES = (classes, ragged, scalars, tables, tensors)
