@@ -160,6 +160,8 @@ def run(benchmark, doc, cases, measure, *, is_quick=lambda case: True, settings=
         names = "\n".join(map(case_name, cases))
         parser.error(f"--only: no case's name has {options.only!r}; there are\n{names}")
     rounds = options.rounds or (3 if options.quick else ROUNDS)
+    if rounds < 2:
+        parser.error(f"--rounds must be at least 2, for quartiles, got {rounds}")
     whole = len(chosen) == len(cases)
 
     start = time.perf_counter()

@@ -103,7 +103,7 @@ def learned_counts(folder):
     return md.by_machine(
         runs,
         ["classes", "occurrences"],
-        lambda case: (f"{case['V']:,}", f"{case['occurrences']:,}"),
+        lambda case: (f"{case['V']:,}", f"{case['occurrences'] / 1e6:.1f} million"),
         lambda case: (
             f"{md.scaled(md.median(case['seconds']['update']), NS, 1)} ns an update, "
             f"probabilities right to {case['largest_relative_error']:.1e}"

@@ -48,13 +48,13 @@ struct Draw<GpuDevice> {
 
   template <typename View>
   static absl::Status Batch(OpKernelContext* context, OpRuntime&, const View& view,
-                            const Stream& stream, const BatchOptions& request,
+                            const Stream& stream, const BatchOptions& options,
                             const Tensor& true_classes, const BatchOutputs& outputs) {
     DeviceBatchRequest draw;
     draw.stream = stream;
-    draw.num_sampled = request.num_sampled;
-    draw.unique = request.unique;
-    draw.exact_counts = request.exact;
+    draw.num_sampled = options.num_sampled;
+    draw.unique = options.unique;
+    draw.exact_counts = options.exact;
     draw.true_total = true_classes.NumElements();
     draw.true_classes = Data<int64_t>(true_classes);
     draw.candidates = MutableData<int64_t>(outputs.candidates);
@@ -70,14 +70,14 @@ struct Draw<GpuDevice> {
 
   template <typename View>
   static absl::Status Rows(OpKernelContext* context, OpRuntime&, const View& view,
-                           const Stream& stream, const RowsOptions& request,
+                           const Stream& stream, const RowsOptions& options,
                            const RowsInputs& inputs) {
     DeviceRowsRequest draw;
     draw.stream = stream;
     draw.rows = inputs.rows;
-    draw.unique = request.unique;
-    draw.exact_counts = request.exact;
-    draw.exclude_true = request.exclude_true;
+    draw.unique = options.unique;
+    draw.exact_counts = options.exact;
+    draw.exclude_true = options.exclude_true;
     draw.true_total = inputs.true_classes->NumElements();
     draw.true_classes = Data<int64_t>(*inputs.true_classes);
     draw.true_splits = nullptr;
@@ -85,7 +85,7 @@ struct Draw<GpuDevice> {
     TF_RETURN_IF_ERROR(PrepareRows(context, view.support(), inputs, &draw, &sizes));
     if (sizes.total == 0) return absl::OkStatus();
     Tensor true_splits;
-    if (request.exclude_true) {
+    if (options.exclude_true) {
       TF_RETURN_IF_ERROR(UploadTrueSplits(context, inputs, &true_splits));
       draw.true_splits = MutableData<int64_t>(&true_splits);
     }

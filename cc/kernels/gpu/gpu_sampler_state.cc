@@ -136,7 +136,6 @@ absl::Status GpuLearnedUnigramState::Reserve(OpKernelContext* context, Var* coun
 absl::Status GpuLearnedUnigramState::Increment(OpKernelContext* context, Var* counts, const char*,
                                                const Tensor& classes, int64_t) {
   std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
-  std::lock_guard<std::mutex> lock(mutex_);
   TF_RETURN_IF_ERROR(BringUpToDate(context, counts));
   const int64_t range = counts->tensor()->NumElements(), added = classes.NumElements();
   if (added > kMostLearnedCount - range - counted_) {

@@ -63,14 +63,13 @@ class GpuFixedUnigramState {
 // The slots of a variable of counts. The device keeps them, and it alone knows the counts; the host
 // knows how much memory the slots take at most. The slots are made of a copy of the counts, which
 // nobody else can change; the variable is kept equal to it. After the variable was assigned, the
-// next call waits for the counts, to check them.
+// next call waits for the counts, to check them. The variable's lock guards both.
 class GpuLearnedUnigramState {
  public:
   // Calls use(view), which returns a status, while nobody launches an increment.
   template <typename Use>
   absl::Status With(OpKernelContext* context, Var* counts, Use use) {
     std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
-    std::lock_guard<std::mutex> lock(mutex_);
     TF_RETURN_IF_ERROR(BringUpToDate(context, counts));
     const LearnedCounts learned = Learned(counts);
     return use(LearnedUnigramView(learned.range, learned.counts, learned.state));
@@ -92,7 +91,6 @@ class GpuLearnedUnigramState {
   absl::Status Build(OpKernelContext* context, Var* counts, int64_t total);
   LearnedCounts Learned(Var* counts);
 
-  std::mutex mutex_;
   VariableSnapshot from_{VariableSnapshot::Memory::kDevice};
   bool is_built_ = false;
   int64_t counted_ = 0;   // the sum of counts, at most

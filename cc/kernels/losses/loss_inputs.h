@@ -137,6 +137,21 @@ class NarrowedOutput {
       .TypeConstraint<TfType<T_>::type>("T") \
       .TypeConstraint<TfType<W_>::type>("W")
 
+// The same for losses, whose arithmetic is in the type A.
+#define CANDSAMP_LOSS_BUILDER(name, T_, W_) \
+  CANDSAMP_BUILDER(name, T_, W_).TypeConstraint<::candsamp::Accumulator<W_>>("A")
+
+// Registers a loss kernel Op<T, W, kind> for both losses of a family, each with dense tables and
+// with variables.
+#define CANDSAMP_REGISTER_LOSS(Op, softmax, nce, T, W)                                             \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>" softmax, T, W),                        \
+                          Op<T, W, LossKind::kSoftmax>);                                           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>Resource" softmax, T, W),                \
+                          Op<T, W, LossKind::kSoftmax>);                                           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>" nce, T, W), Op<T, W, LossKind::kNce>); \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>Resource" nce, T, W),                    \
+                          Op<T, W, LossKind::kNce>);
+
 // Instantiates REGISTER(T, W) for each pair of types of inputs and tables.
 #define CANDSAMP_FOR_EACH_TYPE_PAIR(REGISTER)          \
   REGISTER(float, float)                               \

@@ -68,11 +68,11 @@ class RaggedLossGradOp : public StatusKernel {
  private:
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     const Tensor *grad, *inputs, *label_logit_grad, *candidate_logit_grad, *unscaled_inputs_grad;
-    TF_RETURN_IF_ERROR(context->input("grad", &grad));
-    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
-    TF_RETURN_IF_ERROR(context->input("label_logit_grad", &label_logit_grad));
-    TF_RETURN_IF_ERROR(context->input("candidate_logit_grad", &candidate_logit_grad));
-    TF_RETURN_IF_ERROR(context->input("unscaled_inputs_grad", &unscaled_inputs_grad));
+    TF_RETURN_IF_ERROR(ReadInputs(context, {{"grad", &grad},
+                                            {"inputs", &inputs},
+                                            {"label_logit_grad", &label_logit_grad},
+                                            {"candidate_logit_grad", &candidate_logit_grad},
+                                            {"unscaled_inputs_grad", &unscaled_inputs_grad}}));
     if (inputs->dims() != 2 || unscaled_inputs_grad->shape() != inputs->shape()) {
       return absl::InvalidArgumentError(absl::StrCat(
           "inputs and unscaled_inputs_grad must have one shape of rank 2, got ",
@@ -114,9 +114,8 @@ class RaggedLogitsGradOp : public StatusKernel {
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     const Tensor *grad, *inputs, *row_ids;
     OpInputList rows;
-    TF_RETURN_IF_ERROR(context->input("grad", &grad));
-    TF_RETURN_IF_ERROR(context->input("inputs", &inputs));
-    TF_RETURN_IF_ERROR(context->input("row_ids", &row_ids));
+    TF_RETURN_IF_ERROR(
+        ReadInputs(context, {{"grad", &grad}, {"inputs", &inputs}, {"row_ids", &row_ids}}));
     TF_RETURN_IF_ERROR(context->input_list("rows", &rows));
     if (inputs->dims() != 2) {
       return absl::InvalidArgumentError(
@@ -153,11 +152,10 @@ class RaggedLogitsGradOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_REGISTER(T, W)                                                              \
-  REGISTER_KERNEL_BUILDER(                                                                   \
-      CANDSAMP_BUILDER("Candsamp>RaggedLossGrad", T, W).TypeConstraint<Accumulator<W>>("A"), \
-      RaggedLossGradOp<T, W>);                                                               \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogitsGrad", T, W),      \
+#define CANDSAMP_REGISTER(T, W)                                                         \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>RaggedLossGrad", T, W),       \
+                          RaggedLossGradOp<T, W>);                                      \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogitsGrad", T, W), \
                           RaggedLogitsGradOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

@@ -46,13 +46,12 @@ class RaggedLossOp : public StatusKernel {
     }
 
     Tensor *loss, *label_logit_grad, *candidate_logit_grad, *unscaled_inputs_grad;
-    TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
-    TF_RETURN_IF_ERROR(context->allocate_output(
-        "label_logit_grad", TensorShape({batch.num_labels()}), &label_logit_grad));
-    TF_RETURN_IF_ERROR(context->allocate_output(
-        "candidate_logit_grad", TensorShape({batch.num_candidates()}), &candidate_logit_grad));
-    TF_RETURN_IF_ERROR(
-        context->allocate_output("unscaled_inputs_grad", inputs->shape(), &unscaled_inputs_grad));
+    const TensorShape of_labels({batch.num_labels()}), of_candidates({batch.num_candidates()});
+    TF_RETURN_IF_ERROR(AllocateOutputs(
+        context, {{"loss", TensorShape({batch.rows}), &loss},
+                  {"label_logit_grad", of_labels, &label_logit_grad},
+                  {"candidate_logit_grad", of_candidates, &candidate_logit_grad},
+                  {"unscaled_inputs_grad", inputs->shape(), &unscaled_inputs_grad}}));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
@@ -124,18 +123,11 @@ class RaggedLogitsOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_REGISTER_LOSS(name, T, W, kind)                                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER(name, T, W).TypeConstraint<Accumulator<W>>("A"), \
-                          RaggedLossOp<T, W, kind>);
-
-#define CANDSAMP_REGISTER(T, W)                                                                 \
-  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedSampledSoftmaxLoss", T, W, LossKind::kSoftmax)         \
-  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedSampledSoftmaxLoss", T, W, LossKind::kSoftmax) \
-  CANDSAMP_REGISTER_LOSS("Candsamp>RaggedNceLoss", T, W, LossKind::kNce)                        \
-  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceRaggedNceLoss", T, W, LossKind::kNce)                \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogits", T, W),             \
-                          RaggedLogitsOp<T, W>);                                                \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceRaggedCandidateLogits", T, W),     \
+#define CANDSAMP_REGISTER(T, W)                                                             \
+  CANDSAMP_REGISTER_LOSS(RaggedLossOp, "RaggedSampledSoftmaxLoss", "RaggedNceLoss", T, W)   \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogits", T, W),         \
+                          RaggedLogitsOp<T, W>);                                            \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceRaggedCandidateLogits", T, W), \
                           RaggedLogitsOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

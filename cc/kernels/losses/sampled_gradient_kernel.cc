@@ -1,7 +1,6 @@
 // The backward kernel of the losses whose rows share their candidates.
 #include <initializer_list>
 #include <string>
-#include <utility>
 
 #include "cc/kernels/framework/class_id_checks.h"
 #include "cc/kernels/framework/status_kernel.h"
@@ -44,18 +43,16 @@ struct GradientInputs {
   int64_t depth() const { return inputs->dim_size(1); }
 
   absl::Status Read(OpKernelContext* context) {
-    for (const auto& [name, tensor] : {std::pair{"grad", &grad},
-                                       {"inputs", &inputs},
-                                       {"class_ids", &class_ids},
-                                       {"class_rows", &class_rows},
-                                       {"label_classes", &label_classes},
-                                       {"sample_columns", &sample_columns},
-                                       {"sample_offsets", &sample_offsets},
-                                       {"label_logit_grad", &label_logit_grad},
-                                       {"scales", &scales},
-                                       {"slopes", &slopes}}) {
-      TF_RETURN_IF_ERROR(context->input(name, tensor));
-    }
+    TF_RETURN_IF_ERROR(ReadInputs(context, {{"grad", &grad},
+                                            {"inputs", &inputs},
+                                            {"class_ids", &class_ids},
+                                            {"class_rows", &class_rows},
+                                            {"label_classes", &label_classes},
+                                            {"sample_columns", &sample_columns},
+                                            {"sample_offsets", &sample_offsets},
+                                            {"label_logit_grad", &label_logit_grad},
+                                            {"scales", &scales},
+                                            {"slopes", &slopes}}));
     if (inputs->dims() == 2 && label_classes->dims() == 2) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat("inputs and label_classes must have rank 2, got shapes ",
@@ -178,10 +175,9 @@ class SampledLossGradOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_REGISTER(T, W)                                                               \
-  REGISTER_KERNEL_BUILDER(                                                                    \
-      CANDSAMP_BUILDER("Candsamp>SampledLossGrad", T, W).TypeConstraint<Accumulator<W>>("A"), \
-      SampledLossGradOp<T, W>);
+#define CANDSAMP_REGISTER(T, W)                                                    \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>SampledLossGrad", T, W), \
+                          SampledLossGradOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
 

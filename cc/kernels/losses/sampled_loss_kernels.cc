@@ -77,28 +77,21 @@ class SampledLossOp : public StatusKernel {
     const RowTable<W>& weights = arguments.weights;
     const RowTable<W>& biases = arguments.biases;
     const Tensor& inputs = *arguments.inputs;
-    const Tensor *labels, *candidates, *true_counts, *sampled_counts;
-    TF_RETURN_IF_ERROR(context->input("labels", &labels));
-    TF_RETURN_IF_ERROR(context->input("sampled_candidates", &candidates));
-    TF_RETURN_IF_ERROR(context->input("true_expected_count", &true_counts));
-    TF_RETURN_IF_ERROR(context->input("sampled_expected_count", &sampled_counts));
+    const Tensor *labels, *candidates, *true_expected_count, *sampled_expected_count;
+    TF_RETURN_IF_ERROR(ReadInputs(context, {{"labels", &labels},
+                                            {"sampled_candidates", &candidates},
+                                            {"true_expected_count", &true_expected_count},
+                                            {"sampled_expected_count", &sampled_expected_count}}));
     TF_RETURN_IF_ERROR(CheckShapes(inputs.dim_size(0), *labels, *candidates));
     const ClassLimit limit = LimitOf(num_classes_, arguments.classes());
     TF_RETURN_IF_ERROR(CheckClassIds("labels", *labels, limit));
     TF_RETURN_IF_ERROR(CheckClassIds("sampled_candidates", *candidates, limit));
     A* label_log_q = runtime.Allocate<A>(labels->NumElements());
+    TF_RETURN_IF_ERROR(ReadLogs("true_expected_count", *true_expected_count, "labels", *labels,
+                                kNeverDrawn, label_log_q));
+    const A* offsets;
     TF_RETURN_IF_ERROR(
-        ReadLogs("true_expected_count", *true_counts, "labels", *labels, kNeverDrawn, label_log_q));
-    Tensor* sample_offsets;
-    TF_RETURN_IF_ERROR(
-        context->allocate_output("sample_offsets", candidates->shape(), &sample_offsets));
-    A* offsets = MutableData<A>(sample_offsets);
-    TF_RETURN_IF_ERROR(ReadLogs("sampled_expected_count", *sampled_counts, "sampled_candidates",
-                                *candidates, "", offsets));
-    for (int64_t k = 0; k < candidates->NumElements(); ++k) {
-      const A bias = biases.empty() ? A(0) : Widen(*biases.Row(Data<int64_t>(*candidates)[k]));
-      offsets[k] = OffsetOf(bias, offsets[k]);
-    }
+        OutputOffsets(context, *candidates, *sampled_expected_count, biases, &offsets));
 
     SampledBatch batch = {};
     batch.kind = kKind;
@@ -110,15 +103,13 @@ class SampledLossOp : public StatusKernel {
     TF_RETURN_IF_ERROR(NumberClasses(context, runtime, *labels, *candidates, &batch, &class_ids));
     const SampledLogits<A> logits(runtime, batch, offsets);
     Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes;
-    const TensorShape stored({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});
-    const TensorShape by_block({logits.columns().count(), batch.rows});
-    TF_RETURN_IF_ERROR(context->allocate_output("loss", TensorShape({batch.rows}), &loss));
-    TF_RETURN_IF_ERROR(context->allocate_output(
-        "class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows));
-    TF_RETURN_IF_ERROR(
-        context->allocate_output("label_logit_grad", labels->shape(), &label_logit_grad));
-    TF_RETURN_IF_ERROR(context->allocate_output("scales", by_block, &scales));
-    TF_RETURN_IF_ERROR(context->allocate_output("slopes", stored, &slopes));
+    const TensorShape of_slopes({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});
+    TF_RETURN_IF_ERROR(AllocateOutputs(
+        context, {{"loss", TensorShape({batch.rows}), &loss},
+                  {"class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows},
+                  {"label_logit_grad", labels->shape(), &label_logit_grad},
+                  {"scales", TensorShape({logits.columns().count(), batch.rows}), &scales},
+                  {"slopes", of_slopes, &slopes}}));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
@@ -149,15 +140,32 @@ class SampledLossOp : public StatusKernel {
     return absl::OkStatus();
   }
 
+  // Outputs sample_offsets: of each candidate the bias, less the log of its expected count.
+  static absl::Status OutputOffsets(OpKernelContext* context, const Tensor& candidates,
+                                    const Tensor& expected_count, const RowTable<W>& biases,
+                                    const A** offsets) {
+    Tensor* output;
+    TF_RETURN_IF_ERROR(context->allocate_output("sample_offsets", candidates.shape(), &output));
+    A* values = MutableData<A>(output);
+    TF_RETURN_IF_ERROR(ReadLogs("sampled_expected_count", expected_count, "sampled_candidates",
+                                candidates, "", values));
+    for (int64_t k = 0; k < candidates.NumElements(); ++k) {
+      const A bias = biases.empty() ? A(0) : Widen(*biases.Row(Data<int64_t>(candidates)[k]));
+      values[k] = OffsetOf(bias, values[k]);
+    }
+    *offsets = values;
+    return absl::OkStatus();
+  }
+
   // Numbers the distinct classes: outputs class_ids, label_classes and sample_columns, and
   // describes them in `batch`.
   static absl::Status NumberClasses(OpKernelContext* context, OpRuntime& runtime,
                                     const Tensor& labels, const Tensor& candidates,
                                     SampledBatch* batch, const int64_t** class_ids) {
     Tensor *label_classes, *sample_columns, *ids;
-    TF_RETURN_IF_ERROR(context->allocate_output("label_classes", labels.shape(), &label_classes));
     TF_RETURN_IF_ERROR(
-        context->allocate_output("sample_columns", candidates.shape(), &sample_columns));
+        AllocateOutputs(context, {{"label_classes", labels.shape(), &label_classes},
+                                  {"sample_columns", candidates.shape(), &sample_columns}}));
     DistinctClasses distinct(runtime, candidates.NumElements() + labels.NumElements());
     const auto number = [&](const Tensor& from, Tensor* to) {
       int64_t* numbers = MutableData<int64_t>(to);
@@ -183,15 +191,8 @@ class SampledLossOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_REGISTER_LOSS(name, T, W, kind)                                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER(name, T, W).TypeConstraint<Accumulator<W>>("A"), \
-                          SampledLossOp<T, W, kind>);
-
-#define CANDSAMP_REGISTER(T, W)                                                           \
-  CANDSAMP_REGISTER_LOSS("Candsamp>SampledSoftmaxLoss", T, W, LossKind::kSoftmax)         \
-  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceSampledSoftmaxLoss", T, W, LossKind::kSoftmax) \
-  CANDSAMP_REGISTER_LOSS("Candsamp>NceLoss", T, W, LossKind::kNce)                        \
-  CANDSAMP_REGISTER_LOSS("Candsamp>ResourceNceLoss", T, W, LossKind::kNce)
+#define CANDSAMP_REGISTER(T, W) \
+  CANDSAMP_REGISTER_LOSS(SampledLossOp, "SampledSoftmaxLoss", "NceLoss", T, W)
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)
 

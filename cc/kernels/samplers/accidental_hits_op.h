@@ -53,14 +53,14 @@ class ComputeAccidentalHitsOp : public StatusKernel {
   }
 
   absl::Status Read(OpKernelContext* context, HitsInputs* inputs) const {
-    TF_RETURN_IF_ERROR(context->input("true_classes", &inputs->true_classes));
-    TF_RETURN_IF_ERROR(context->input("sampled_candidates", &inputs->candidates));
+    TF_RETURN_IF_ERROR(ReadInputs(context, {{"true_classes", &inputs->true_classes},
+                                            {"sampled_candidates", &inputs->candidates}}));
     inputs->num_true = num_true_;
     TF_RETURN_IF_ERROR(CheckTrueClasses(*inputs->true_classes, num_true_));
     if (inputs->candidates->dims() != 1) {
-      return absl::InvalidArgumentError(absl::StrCat("sampled_candidates must be a vector, got ",
-                                                     "shape ",
-                                                     inputs->candidates->shape().DebugString()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("sampled_candidates must be a vector, got shape ",
+                       inputs->candidates->shape().DebugString()));
     }
     if (inputs->true_classes->dim_size(0) > std::numeric_limits<int32_t>::max()) {
       return absl::InvalidArgumentError(

@@ -18,9 +18,9 @@ class CandidateSamplerOp : public StatusKernel {
  public:
   explicit CandidateSamplerOp(OpKernelConstruction* context) : StatusKernel(context) {
     OP_REQUIRES_OK(context, context->GetAttr("num_true", &num_true_));
-    OP_REQUIRES_OK(context, context->GetAttr("num_sampled", &request_.num_sampled));
-    OP_REQUIRES_OK(context, context->GetAttr("unique", &request_.unique));
-    OP_REQUIRES_OK(context, context->GetAttr("exact", &request_.exact));
+    OP_REQUIRES_OK(context, context->GetAttr("num_sampled", &options_.num_sampled));
+    OP_REQUIRES_OK(context, context->GetAttr("unique", &options_.unique));
+    OP_REQUIRES_OK(context, context->GetAttr("exact", &options_.exact));
     OP_REQUIRES_OK(context, generator_.Init(context));
     // Reading weights takes memory, for want of which it may throw.
     OP_REQUIRES_OK(context, Caught(type_string_view(), [&] { return origin_.Init(context); }));
@@ -31,16 +31,16 @@ class CandidateSamplerOp : public StatusKernel {
     const Tensor* true_classes;
     TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
     TF_RETURN_IF_ERROR(CheckTrueClasses(*true_classes, num_true_));
-    const PhiloxStream stream = ReserveStream(&generator_, request_.num_sampled);
+    const PhiloxStream stream = ReserveStream(&generator_, options_.num_sampled);
     return origin_.With(context, nullptr, [&](const auto& distribution) {
       return DrawBatch<Device>(context, runtime, distribution, Draw<Device>::StreamOf(stream),
-                               request_, *true_classes);
+                               options_, *true_classes);
     });
   }
 
   Origin origin_;
   int64_t num_true_;
-  BatchOptions request_;
+  BatchOptions options_;
   tensorflow::GuardedPhiloxRandom generator_;
 };
 

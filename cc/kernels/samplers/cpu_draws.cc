@@ -14,10 +14,10 @@ namespace candsamp {
 
 absl::Status Draw<CpuDevice>::Batch(OpKernelContext*, OpRuntime& runtime,
                                     const Distribution& distribution, const Stream& stream,
-                                    const BatchOptions& request, const Tensor& true_classes,
+                                    const BatchOptions& options, const Tensor& true_classes,
                                     const BatchOutputs& outputs) {
   const CountRule rule = DrawCandidates(
-      runtime, distribution, stream, {request.num_sampled, request.unique, request.exact},
+      runtime, distribution, stream, {options.num_sampled, options.unique, options.exact},
       MutableData<int64_t>(outputs.candidates), MutableData<float>(outputs.sampled_expected_count));
   ExpectedCounts(runtime, distribution, rule, Data<int64_t>(true_classes),
                  true_classes.NumElements(), MutableData<float>(outputs.true_expected_count));
@@ -26,7 +26,7 @@ absl::Status Draw<CpuDevice>::Batch(OpKernelContext*, OpRuntime& runtime,
 
 absl::Status Draw<CpuDevice>::Rows(OpKernelContext* context, OpRuntime& runtime,
                                    const Distribution& distribution, const Stream& stream,
-                                   const RowsOptions& request, const RowsInputs& inputs) {
+                                   const RowsOptions& options, const RowsInputs& inputs) {
   Tensor *candidates, *row_splits, *expected_count;
   TF_RETURN_IF_ERROR(context->allocate_output(1, TensorShape({inputs.rows + 1}), &row_splits));
   int64_t* const splits = MutableData<int64_t>(row_splits);
@@ -36,8 +36,8 @@ absl::Status Draw<CpuDevice>::Rows(OpKernelContext* context, OpRuntime& runtime,
   TF_RETURN_IF_ERROR(context->allocate_output(2, shape, &expected_count));
   return ToStatus(
       DrawRows(runtime, distribution, stream,
-                           {inputs.rows, splits, request.unique, request.exact,
-                            request.exclude_true ? Data<int64_t>(*inputs.true_splits) : nullptr,
+                           {inputs.rows, splits, options.unique, options.exact,
+                            options.exclude_true ? Data<int64_t>(*inputs.true_splits) : nullptr,
                             Data<int64_t>(*inputs.true_classes)},
                            MutableData<int64_t>(candidates), MutableData<float>(expected_count)));
 }

@@ -42,11 +42,11 @@ struct Draw<CpuDevice> {
 
   static absl::Status Batch(OpKernelContext* context, OpRuntime& runtime,
                             const Distribution& distribution, const Stream& stream,
-                            const BatchOptions& request, const Tensor& true_classes,
+                            const BatchOptions& options, const Tensor& true_classes,
                             const BatchOutputs& outputs);
   static absl::Status Rows(OpKernelContext* context, OpRuntime& runtime,
                            const Distribution& distribution, const Stream& stream,
-                           const RowsOptions& request, const RowsInputs& inputs);
+                           const RowsOptions& options, const RowsInputs& inputs);
   static absl::Status Probabilities(OpKernelContext* context, OpRuntime& runtime,
                                     const Distribution& distribution, const Tensor& ids,
                                     float* out);

@@ -43,14 +43,14 @@ absl::Status CheckInRange(const char* name, const Tensor& ids, int64_t range) {
   return CheckClassIds(name, ids, {range, "", ", the range of the sampler"});
 }
 
-absl::Status PrepareBatch(OpKernelContext* context, const BatchOptions& request, int64_t support,
+absl::Status PrepareBatch(OpKernelContext* context, const BatchOptions& options, int64_t support,
                           const Tensor& true_classes, BatchOutputs* outputs) {
-  const int64_t num_sampled = request.num_sampled;
+  const int64_t num_sampled = options.num_sampled;
   if (num_sampled < 1 || num_sampled > kMostSampled) {
     return absl::InvalidArgumentError(
         absl::StrCat("num_sampled must be between 1 and ", kMostSampled, ", got ", num_sampled));
   }
-  if (request.unique && num_sampled > support) {
+  if (options.unique && num_sampled > support) {
     return absl::InvalidArgumentError(
         absl::StrCat("Sampler's range is too small: num_sampled must be at most ", support,
                      ", the number of classes that can be drawn, when unique, got ", num_sampled));
@@ -63,13 +63,15 @@ absl::Status PrepareBatch(OpKernelContext* context, const BatchOptions& request,
 }
 
 absl::Status RowsInputs::Read(OpKernelContext* context) {
-  for (const auto& [name, tensor] : {std::pair{"num_sampled", &num_sampled},
-                                     {"true_classes", &true_classes},
-                                     {"true_splits", &true_splits}}) {
-    TF_RETURN_IF_ERROR(context->input(name, tensor));
-    if ((*tensor)->dims() != 1) {
+  TF_RETURN_IF_ERROR(ReadInputs(context, {{"num_sampled", &num_sampled},
+                                          {"true_classes", &true_classes},
+                                          {"true_splits", &true_splits}}));
+  for (const auto& [name, tensor] : {std::pair{"num_sampled", num_sampled},
+                                     {"true_classes", true_classes},
+                                     {"true_splits", true_splits}}) {
+    if (tensor->dims() != 1) {
       return absl::InvalidArgumentError(
-          absl::StrCat(name, " must be a vector, got shape ", (*tensor)->shape().DebugString()));
+          absl::StrCat(name, " must be a vector, got shape ", tensor->shape().DebugString()));
     }
   }
   rows = num_sampled->NumElements();

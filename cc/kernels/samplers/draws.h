@@ -1,4 +1,4 @@
-// Draws of candidates as ops make them: requests, checked inputs, and outputs.
+// Draws of candidates as ops make them: options, checked inputs, and outputs.
 //
 // The kernels are templates over the device. Draw<Device> is all that they need of it; a device
 // is added by specialising Draw, see cpu_draws.h and gpu/gpu_draws.h.
@@ -22,8 +22,8 @@ struct GpuDevice;
 //   StreamAt(values): the stream of an op's input, StreamOf(stream): a known one;
 //   Range(distribution): how many classes it has;
 //   CheckClassIds(name, ids, range): checks that ids are in [0, range), if the device does;
-//   Batch(context, runtime, distribution, stream, request, true_classes, outputs);
-//   Rows(context, runtime, distribution, stream, request, inputs): allocates its outputs too;
+//   Batch(context, runtime, distribution, stream, options, true_classes, outputs);
+//   Rows(context, runtime, distribution, stream, options, inputs): allocates its outputs too;
 //   Probabilities(context, runtime, distribution, ids, out);
 //   AllCandidates(context, true_classes, outputs): the classes in order, each expected once.
 //   AccidentalHits: see accidental_hits_op.h.
@@ -64,8 +64,8 @@ struct BatchOutputs {
   Tensor *candidates, *true_expected_count, *sampled_expected_count;
 };
 
-// Checks the request against the number of classes that can be drawn, and allocates the outputs.
-absl::Status PrepareBatch(OpKernelContext* context, const BatchOptions& request, int64_t support,
+// Checks the options against the number of classes that can be drawn, and allocates the outputs.
+absl::Status PrepareBatch(OpKernelContext* context, const BatchOptions& options, int64_t support,
                           const Tensor& true_classes, BatchOutputs* outputs);
 
 // The inputs of a draw for rows. num_sampled and true_splits are in the host's memory.
@@ -83,14 +83,14 @@ struct RowsInputs {
 template <typename Device, typename Distribution>
 absl::Status DrawBatch(OpKernelContext* context, OpRuntime& runtime,
                        const Distribution& distribution,
-                       const typename Draw<Device>::Stream& stream, const BatchOptions& request,
+                       const typename Draw<Device>::Stream& stream, const BatchOptions& options,
                        const Tensor& true_classes) {
   TF_RETURN_IF_ERROR(
       Draw<Device>::CheckClassIds("true_classes", true_classes, Draw<Device>::Range(distribution)));
   BatchOutputs outputs;
   TF_RETURN_IF_ERROR(
-      PrepareBatch(context, request, distribution.support(), true_classes, &outputs));
-  return Draw<Device>::Batch(context, runtime, distribution, stream, request, true_classes,
+      PrepareBatch(context, options, distribution.support(), true_classes, &outputs));
+  return Draw<Device>::Batch(context, runtime, distribution, stream, options, true_classes,
                              outputs);
 }
 

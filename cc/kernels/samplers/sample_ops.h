@@ -24,14 +24,14 @@ class SampleOp : public StatusKernel {
     const int64_t* stream;
     TF_RETURN_IF_ERROR(FindStream(context, &stream));
     const Tensor *num_sampled, *true_classes;
-    TF_RETURN_IF_ERROR(context->input("num_sampled", &num_sampled));
-    TF_RETURN_IF_ERROR(context->input("true_classes", &true_classes));
+    TF_RETURN_IF_ERROR(
+        ReadInputs(context, {{"num_sampled", &num_sampled}, {"true_classes", &true_classes}}));
     TF_RETURN_IF_ERROR(CheckScalar("num_sampled", *num_sampled));
     TF_RETURN_IF_ERROR(CheckTrueClasses(*true_classes, num_true_));
-    const BatchOptions request = {*Data<int64_t>(*num_sampled), unique_, exact_};
+    const BatchOptions options = {*Data<int64_t>(*num_sampled), unique_, exact_};
     return origin_.With(context, true_classes, [&](const auto& distribution) {
       return DrawBatch<Device>(context, runtime, distribution, Draw<Device>::StreamAt(stream),
-                               request, *true_classes);
+                               options, *true_classes);
     });
   }
 
@@ -45,9 +45,9 @@ class RaggedSampleOp : public StatusKernel {
  public:
   explicit RaggedSampleOp(OpKernelConstruction* context) : StatusKernel(context) {
     OP_REQUIRES_OK(context, origin_.Init(context));
-    OP_REQUIRES_OK(context, context->GetAttr("unique", &request_.unique));
-    OP_REQUIRES_OK(context, context->GetAttr("exact", &request_.exact));
-    OP_REQUIRES_OK(context, context->GetAttr("exclude_true", &request_.exclude_true));
+    OP_REQUIRES_OK(context, context->GetAttr("unique", &options_.unique));
+    OP_REQUIRES_OK(context, context->GetAttr("exact", &options_.exact));
+    OP_REQUIRES_OK(context, context->GetAttr("exclude_true", &options_.exclude_true));
   }
 
  private:
@@ -61,12 +61,12 @@ class RaggedSampleOp : public StatusKernel {
       TF_RETURN_IF_ERROR(Draw<Device>::CheckClassIds("true_classes", true_classes,
                                                      Draw<Device>::Range(distribution)));
       return Draw<Device>::Rows(context, runtime, distribution, Draw<Device>::StreamAt(stream),
-                                request_, inputs);
+                                options_, inputs);
     });
   }
 
   Origin origin_;
-  RowsOptions request_;
+  RowsOptions options_;
 };
 
 template <typename Device, typename Origin>

@@ -486,3 +486,30 @@ def test_an_error_leaves_variables_usable(kind):
 def test_values_given_as_a_list_are_taken_as_shards(kind):
     with pytest.raises(ValueError, match="biases is a list, so its shards must have rank 1, got"):
         call(kind, arguments(biases=[0.0, 0.0, 0.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("short", ["weight_rows", "bias_rows"])
+def test_gradient_op_needs_a_row_of_both_tables_for_each_class(short):
+    """A graph can hand the op tables that differ: no gradient may get lost."""
+    ones = np.ones([2, 2], np.float32)
+    rows = {"weight_rows": [5], "bias_rows": [5]}
+    arguments = {
+        "grad": ones[0],
+        "inputs": ones,
+        "labels": [0, 1],
+        "label_splits": [0, 1, 2],
+        "candidates": [2, 3],
+        "candidate_splits": [0, 1, 2],
+        "label_logit_grad": ones[0],
+        "candidate_logit_grad": ones[0],
+        "unscaled_inputs_grad": ones,
+        "num_weights": 1,
+        "num_biases": 1,
+        "W": tf.float32,
+        "Tshape": tf.int32,
+    }
+    gradient = _library.ops.candsamp_ragged_loss_grad
+    assert gradient(**arguments, **rows).bias_indices[0].numpy().tolist() == [0, 1, 2, 3]
+    message = r"candidates must hold class ids in \[0, 3\), the rows of weights, got 3 in row 1"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        gradient(**arguments, **(rows | {short: [3]}))
