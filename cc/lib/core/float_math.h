@@ -7,6 +7,7 @@
 #define TF_CANDSAMP_CC_LIB_CORE_FLOAT_MATH_H_
 
 #include <math.h>
+#include <stdint.h>
 
 #include "cc/lib/core/bit_cast.h"
 #include "cc/lib/core/host_device.h"

@@ -54,7 +54,7 @@ TEST(CandidatePositionsTest, FindsAClassThatIsAllOfThem) {
   ExpectPositions(candidates, {42, 41, 43, 0});
 }
 
-// The op checks no ranges: TensorFlow's does not either.
+// The op does not check the range of ids, as TensorFlow's op does not.
 TEST(CandidatePositionsTest, IdsMayBeAnyIntegers) {
   const int64_t least = std::numeric_limits<int64_t>::min();
   const int64_t most = std::numeric_limits<int64_t>::max();

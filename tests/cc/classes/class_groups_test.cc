@@ -23,7 +23,7 @@ struct PositionEntry {
   int64_t position;
 };
 
-struct VectorSource {
+struct VectorEntries {
   const std::vector<int64_t>& ids;
 
   int64_t Id(int64_t position) const { return ids.at(position); }
@@ -57,7 +57,7 @@ void ExpectGroups(TestRuntime& runtime, const std::vector<int64_t>& ids, int64_t
                   const ExpectedGroups& expected) {
   SCOPED_TRACE(runtime.name());
   const ClassGroups<PositionEntry> groups(runtime, static_cast<int64_t>(ids.size()), num_classes,
-                                          VectorSource{ids});
+                                          VectorEntries{ids});
   ASSERT_EQ(groups.size(), static_cast<int64_t>(expected.classes.size()));
   for (int64_t g = 0; g < groups.size(); ++g) {
     ASSERT_EQ(groups.classes()[g], expected.classes[g]) << g;
@@ -75,7 +75,7 @@ std::vector<int64_t> UniformIds(int64_t count, int64_t num_classes, std::mt19937
   return ids;
 }
 
-// Log-uniform, as Zipf's law has it.
+// Log-uniform ids, nearly Zipf's law.
 std::vector<int64_t> ZipfIds(int64_t count, int64_t num_classes, std::mt19937_64& random) {
   std::uniform_real_distribution<double> exponent(0,
                                                   std::log(static_cast<double>(num_classes) + 1));
@@ -86,7 +86,7 @@ std::vector<int64_t> ZipfIds(int64_t count, int64_t num_classes, std::mt19937_64
   return ids;
 }
 
-// All in one bucket, and at the upper border of the ids.
+// Ids at the upper border, all in one bucket.
 std::vector<int64_t> LastIds(int64_t count, int64_t num_classes, std::mt19937_64& random) {
   std::vector<int64_t> ids(count);
   for (int64_t& k : ids) k = num_classes - 1 - static_cast<int64_t>(random() % 3) % num_classes;
@@ -142,16 +142,17 @@ INSTANTIATE_TEST_SUITE_P(Ids, ClassGroupsTest,
 TEST(ClassGroupsMemoryTest, ThrowsWhenThereIsNone) {
   const std::vector<int64_t> ids(10000, 3);
   TestRuntime unlimited = TestRuntime::Whole();
-  ClassGroups<PositionEntry>(unlimited, 10000, 10, VectorSource{ids});
+  ClassGroups<PositionEntry>(unlimited, 10000, 10, VectorEntries{ids});
   ASSERT_GT(unlimited.allocations(), 0);
   for (int64_t limit = 0; limit < unlimited.allocations(); ++limit) {
     TestRuntime runtime = TestRuntime::Whole();
     runtime.LimitAllocations(limit);
-    EXPECT_THROW(ClassGroups<PositionEntry>(runtime, 10000, 10, VectorSource{ids}), std::bad_alloc);
+    EXPECT_THROW(ClassGroups<PositionEntry>(runtime, 10000, 10, VectorEntries{ids}),
+                 std::bad_alloc);
   }
 }
 
-// Scratch memory, and with it time, grows with the entries, not with the classes.
+// Scratch memory, and with it time, depends on the number of entries, not of classes.
 TEST(ClassGroupsMemoryTest, DoesNotGrowWithTheClasses) {
   const std::vector<int64_t> ids = {5, 3, 5, 0};
   TestRuntime runtime = TestRuntime::Whole();

@@ -59,7 +59,8 @@ TEST(DistinctClassesTest, IdsMayBeAnyIntegers) {
   ExpectNumbers({-1, least, most, -1, 0, least}, {1, -2, least + 1, most - 1});
 }
 
-// All hashed to the last slot, or to the one before: they go on at the first.
+// Ids that all hash to the last slot, or to the one before it. The search goes on at the first
+// slot.
 TEST(DistinctClassesTest, CollisionsWrapAround) {
   uint64_t inverse = 1;
   for (int k = 0; k < 6; ++k) inverse *= 2 - kGoldenRatio * inverse;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 
-// A set in memory of its own: AddressSanitizer sees what lies beyond.
+// A set in memory of exactly its size, so that AddressSanitizer sees accesses beyond it.
 class Set {
  public:
   Set(int64_t capacity, int64_t range)
@@ -26,7 +26,7 @@ class Set {
   IdSet* operator->() { return &set_; }
 
  private:
-  // Not zeros, as scratch memory is.
+  // Garbage: scratch memory is not zero either.
   uint64_t* Filled(int64_t capacity, int64_t range) {
     std::fill_n(words_.get(), IdSet::Words(capacity, range), 0x5a5a5a5a5a5a5a5a);
     return words_.get();
@@ -36,7 +36,7 @@ class Set {
   IdSet set_;
 };
 
-// Ids that come again, up to `capacity` different ones.
+// Inserts the ids, of which up to `capacity` are different.
 void ExpectSet(const std::vector<int64_t>& ids, int64_t capacity, int64_t range) {
   SCOPED_TRACE(std::to_string(capacity) + " of " + std::to_string(range));
   Set set(capacity, range);
@@ -76,7 +76,7 @@ TEST(IdSetTest, IsASet) {
   }
 }
 
-// Of equal hash: multiples of the inverse of the table's multiplier, and neighbours.
+// Ids of equal hash: multiples of the inverse of the golden ratio, and neighbours.
 TEST(IdSetTest, CollidingIdsAreKeptApart) {
   uint64_t inverse = 1;
   for (int k = 0; k < 6; ++k) inverse *= 2 - kGoldenRatio * inverse;

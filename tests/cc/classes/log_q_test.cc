@@ -1,4 +1,4 @@
-// Where the first log q is that is infinite or NaN.
+// The search for the first log q that is infinite or NaN.
 #include "cc/lib/classes/log_q.h"
 
 #include <gtest/gtest.h>

@@ -92,7 +92,7 @@ using LogQ = std::vector<float>;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-// Of rows of three and of two classes, 10 to 14, with an empty row between them.
+// The classes 10 to 14, in a row of three, an empty row and a row of two.
 const Ids kClasses = {10, 11, 12, 13, 14}, kSplits = {0, 3, 3, 5};
 
 std::string LabelLogQ(const LogQ& log_q) {

@@ -35,7 +35,7 @@ struct WorstError {
   double at = 0;
 };
 
-// Out of line, so that f runs in the floating-point mode that is set.
+// Out of line, so that f runs in the current floating-point mode.
 template <typename F>
 __attribute__((noinline)) void Map(const std::vector<double>& in, std::vector<double>* out, F f) {
   for (size_t k = 0; k < in.size(); ++k) (*out)[k] = f(in[k]);
@@ -61,7 +61,7 @@ std::vector<double> UniformBetween(double low, double high, int count, uint64_t 
   return xs;
 }
 
-// Of all magnitudes from 2^low to 2^high, times `sign`.
+// Random numbers of all magnitudes from 2^low to 2^high, times `sign`.
 std::vector<double> AllMagnitudes(int low, int high, double sign, int count, uint64_t seed) {
   std::mt19937_64 random(seed);
   std::uniform_int_distribution<int> exponent(low, high - 1);
@@ -198,7 +198,7 @@ TEST(DoubleMathTest, HalfLogOfNextRatioIsWithinItsStatedBound) {
   EXPECT_LE(worst_of_float, 4e-10);
 }
 
-// TensorFlow's threads flush; what is normal stays as it is.
+// TensorFlow's threads flush subnormal numbers. Normal results must stay the same.
 TEST(DoubleMathTest, FlushingDenormalsChangesNothing) {
   const auto expect_same = [](const std::vector<double>& xs, auto f) {
     std::vector<double> plain(xs.size()), flushed(xs.size());
@@ -226,7 +226,7 @@ TEST(DoubleMathTest, SumsAndProductsAreExact) {
   }
 }
 
-// Of the magnitudes that ExpToNearest works with: sums above 1, arguments below 1/2.
+// The magnitudes that ExpToNearest works with: sums above 1, arguments below 1/2.
 TEST(DoubleMathTest, DoubleDoublesHaveAHundredBits) {
   std::mt19937_64 random(1);
   std::uniform_real_distribution<double> unit(0, 1);
@@ -260,7 +260,7 @@ TEST(DoubleMathTest, ExpToNearestIsCorrectlyRounded) {
   for (const double x : xs) {
     if (x >= 64) continue;
     const double value = ExpToNearest(x);
-    // The error of expq, 2^-112, misleads once in 2^58 times.
+    // The error of expq, 2^-112, rounds wrongly once in 2^58 times.
     ASSERT_EQ(value, static_cast<double>(expq(x))) << std::hexfloat << x;
     unlike_libm += value != std::exp(x);
   }

@@ -1,4 +1,4 @@
-// Accuracy and special values of the transcendental formulas, against the C library in double.
+// Accuracy and special values of the formulas, against the C library in double.
 #include "cc/lib/core/float_math.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ std::vector<float> Grid(float first, float last, uint32_t step) {
   return grid;
 }
 
-// Out of line, so that f runs in the floating-point mode that is set.
+// Out of line, so that f runs in the current floating-point mode.
 template <typename F>
 __attribute__((noinline)) void Map(const std::vector<float>& in, std::vector<float>* out, F f) {
   for (size_t k = 0; k < in.size(); ++k) (*out)[k] = f(in[k]);
@@ -82,7 +82,7 @@ TEST(ScalarMathTest, ExpIsWithinItsStatedBound) {
   EXPECT_LE(worst.ulp, 1.1) << "at " << std::hexfloat << worst.at;
 }
 
-// TensorFlow's threads flush; every result here is a normal float.
+// TensorFlow's threads flush subnormal numbers, but every result here is a normal float.
 TEST(ScalarMathTest, ExpIsWithinItsStatedBoundWhenDenormalsAreFlushed) {
   const WorstError worst = Measure(Grid(-0.0f, -87.0f, kStep), FloatExp, ExactExp, true);
   EXPECT_LE(worst.ulp, 1.1) << "at " << worst.at;
@@ -107,7 +107,7 @@ TEST(ScalarMathTest, ExpGrowsFromZeroToOne) {
   for (const float x : Grid(-0.0f, -90.0f, kStep)) {
     const float value = ExpNonPositive(x);
     ASSERT_GE(value, 0.0f) << x;
-    // An error of one unit may turn the order of neighbours round, no more.
+    // An error of one unit may swap neighbours, but nothing more.
     ASSERT_LE(value, std::nextafter(next, 2.0f)) << x;
     next = value;
   }
@@ -125,7 +125,7 @@ TEST(ScalarMathTest, Log1pAtSpecialValues) {
   EXPECT_TRUE(std::isnan(Log1pUnit(kNan)));
 }
 
-// No bound is stated: the errors of exp and log1p add up.
+// float_math.h states no bound. The errors of exp and log1p add up.
 TEST(ScalarMathTest, SoftplusIsAccurate) {
   const WorstError negative = Measure(Grid(-0.0f, -87.0f, kStep), FloatSoftplus, ExactSoftplus);
   EXPECT_LE(negative.ulp, 3.0) << "at " << std::hexfloat << negative.at;

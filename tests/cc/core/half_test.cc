@@ -39,7 +39,7 @@ double ValueOf(uint32_t magnitude) {
                     std::max(exponent, 1) - 1 + Format<T>::kMinExponent - Format<T>::kFractionBits);
 }
 
-// The nearest pattern, by search among all of them; the even one of two as near.
+// The nearest pattern, found by a search of all of them. Of two as near, the even one.
 template <typename T>
 uint32_t Nearest(const std::vector<double>& values, double magnitude) {
   const auto above = std::lower_bound(values.begin(), values.end(), magnitude);
@@ -59,7 +59,7 @@ std::vector<double> AllValues() {
   return values;
 }
 
-// Of all patterns, then of random ones, then of all ties and of the floats beside them.
+// All patterns, all ties with the floats beside them, and random floats.
 template <typename T>
 std::vector<float> FloatsToNarrow() {
   std::vector<float> floats;
@@ -72,11 +72,12 @@ std::vector<float> FloatsToNarrow() {
     }
   }
   std::mt19937 random(1);
-  for (int k = 0; k < 200000; ++k) floats.push_back(BitCast<float>(random()));
+  for (int k = 0; k < 200000; ++k)
+    floats.push_back(BitCast<float>(static_cast<uint32_t>(random())));
   return floats;
 }
 
-// Through memory and out of line, so that the conversions run in the mode that is set.
+// Through memory and out of line, so that the conversions run in the current floating-point mode.
 template <typename T>
 __attribute__((noinline)) void WidenEvery(const T* in, size_t count, float* out) {
   for (size_t k = 0; k < count; ++k) out[k] = Widen(in[k]);
@@ -140,7 +141,7 @@ TYPED_TEST_SUITE(HalfTest, HalfTypes);
 TYPED_TEST(HalfTest, WidensEveryPattern) { ExpectWidensEveryPattern<TypeParam>(); }
 
 TYPED_TEST(HalfTest, WidensEveryPatternWhenDenormalsAreFlushed) {
-  // The oracle's doubles are normal, and its floats are converted before the mode is set.
+  // The oracle uses normal doubles only, and makes its floats before the mode is set.
   const std::vector<TypeParam> patterns = AllPatterns<TypeParam>();
   std::vector<float> expected(patterns.size()), wide(patterns.size());
   WidenEvery(patterns.data(), patterns.size(), expected.data());
@@ -189,7 +190,7 @@ TYPED_TEST(HalfTest, NarrowKeepsInfinities) {
   EXPECT_EQ(narrow.bits, Format<TypeParam>::kInfinity | 0x8000u);
 }
 
-// A NaN whose payload is in the low bits only, which are cut off.
+// Narrow cuts off the low bits, which may hold all of the payload of a NaN.
 TYPED_TEST(HalfTest, NarrowKeepsNanWithLowPayload) {
   for (const uint32_t bits : {0x7f800001u, 0xff800001u, 0x7fffffffu, 0xffffffffu, 0x7fc00000u}) {
     TypeParam narrow;

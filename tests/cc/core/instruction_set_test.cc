@@ -1,4 +1,4 @@
-// The choice of the instruction set, and of the kernels that go with it.
+// The choice of the instruction set, and of the tables of loops for it.
 #include "cc/lib/core/instruction_set.h"
 
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 #include "cc/lib/matrix/matrix_loops_isa.h"
 #include "cc/lib/rows/row_loops.h"
 #include "cc/lib/rows/row_loops_isa.h"
+#include "tests/cc/testing/every_isa.h"
 
 namespace candsamp {
 namespace {
@@ -28,15 +29,10 @@ InstructionSet Widest() {
              : InstructionSet::kBaseline;
 }
 
-template <typename Kernels>
-bool IsOf(InstructionSet set, const Kernels& chosen, const Kernels& baseline, const Kernels& avx2,
-          const Kernels& avx512) {
-  return &chosen == (set >= InstructionSet::kAvx512 ? &avx512
-                     : set == InstructionSet::kAvx2 ? &avx2
-                                                    : &baseline);
-}
+#define CANDSAMP_IS_CHOSEN(set, chosen, name) \
+  (&(chosen) == &CANDSAMP_ISA_TABLE(std::min(set, InstructionSet::kAvx512), name))
 
-// The choice is made once in a process, so each gets a process of its own.
+// A process chooses once, so each choice is tested in a process of its own.
 [[noreturn]] void ExitWithWhetherChosen(const char* limit, InstructionSet expected) {
   if (limit == nullptr) {
     unsetenv("CANDSAMP_MAX_ISA");
@@ -44,22 +40,14 @@ bool IsOf(InstructionSet set, const Kernels& chosen, const Kernels& baseline, co
     setenv("CANDSAMP_MAX_ISA", limit, 1);
   }
   const bool right = ChosenInstructionSet() == expected &&
-                     IsOf(expected, ChosenRowLoops<float>(), baseline::kFloatRows, avx2::kFloatRows,
-                          avx512::kFloatRows) &&
-                     IsOf(expected, ChosenRowLoops<double>(), baseline::kDoubleRows,
-                          avx2::kDoubleRows, avx512::kDoubleRows) &&
-                     IsOf(expected, ChosenRowLoops<Bfloat16>(), baseline::kBfloat16Rows,
-                          avx2::kBfloat16Rows, avx512::kBfloat16Rows) &&
-                     IsOf(expected, ChosenRowLoops<Half>(), baseline::kHalfRows, avx2::kHalfRows,
-                          avx512::kHalfRows) &&
-                     IsOf(expected, ChosenLogitLoops<float>(), baseline::kFloatLogits,
-                          avx2::kFloatLogits, avx512::kFloatLogits) &&
-                     IsOf(expected, ChosenLogitLoops<double>(), baseline::kDoubleLogits,
-                          avx2::kDoubleLogits, avx512::kDoubleLogits) &&
-                     IsOf(expected, ChosenMatrixLoops<float>(), baseline::kFloatMatrices,
-                          avx2::kFloatMatrices, avx512::kFloatMatrices) &&
-                     IsOf(expected, ChosenMatrixLoops<double>(), baseline::kDoubleMatrices,
-                          avx2::kDoubleMatrices, avx512::kDoubleMatrices);
+                     CANDSAMP_IS_CHOSEN(expected, ChosenRowLoops<float>(), kFloatRows) &&
+                     CANDSAMP_IS_CHOSEN(expected, ChosenRowLoops<double>(), kDoubleRows) &&
+                     CANDSAMP_IS_CHOSEN(expected, ChosenRowLoops<Bfloat16>(), kBfloat16Rows) &&
+                     CANDSAMP_IS_CHOSEN(expected, ChosenRowLoops<Half>(), kHalfRows) &&
+                     CANDSAMP_IS_CHOSEN(expected, ChosenLogitLoops<float>(), kFloatLogits) &&
+                     CANDSAMP_IS_CHOSEN(expected, ChosenLogitLoops<double>(), kDoubleLogits) &&
+                     CANDSAMP_IS_CHOSEN(expected, ChosenMatrixLoops<float>(), kFloatMatrices) &&
+                     CANDSAMP_IS_CHOSEN(expected, ChosenMatrixLoops<double>(), kDoubleMatrices);
   std::_Exit(right ? 0 : 1);
 }
 

@@ -1,4 +1,4 @@
-// Loops on several threads, some of which come late or never, and what their work throws.
+// Loops on several threads, of which some come late or never, and exceptions of their work.
 #include "cc/lib/core/parallel_loop.h"
 
 #include <gtest/gtest.h>
@@ -127,7 +127,7 @@ TEST(ParallelLoopTest, HelpersThatComeLateOrNeverAreNotWaitedFor) {
   EXPECT_EQ(done, 10);
 }
 
-// As when there is no memory for a task.
+// Scheduling throws when there is no memory for a task.
 TEST(ParallelLoopTest, AHelperThatCannotBeAskedForIsDoneWithout) {
   for (const int askable : {0, 1}) {
     Threads threads;

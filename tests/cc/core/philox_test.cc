@@ -67,7 +67,7 @@ TEST(PhiloxTest, AChildIsKeyedByABlock) {
   }
 }
 
-// As TensorFlow's Uint64ToDouble takes two words.
+// TensorFlow's Uint64ToDouble takes two words in this order.
 TEST(PhiloxTest, TheFirstWordGivesTheUpperBitsOfAMantissa) {
   EXPECT_EQ(UnitMantissa(0), 0u);
   EXPECT_EQ(UnitMantissa(Joined(0xfffff, 0)), uint64_t{0xfffff00000000});

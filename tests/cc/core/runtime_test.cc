@@ -1,4 +1,4 @@
-// What every host does alike.
+// The part of Runtime that all runtimes share.
 #include "cc/lib/core/runtime.h"
 
 #include <gtest/gtest.h>

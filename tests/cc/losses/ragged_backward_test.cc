@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <random>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "tests/cc/losses/ragged_case.h"
+#include "tests/cc/testing/numbers.h"
 #include "tests/cc/testing/test_runtime.h"
 
 namespace candsamp {
@@ -35,7 +35,7 @@ struct LogitGradients {
   std::vector<A> label, candidate, row_factor;
 };
 
-// A sum, and that of the magnitudes of its terms.
+// A sum, and the sum of the magnitudes of its terms.
 struct Sum {
   void Add(long double term) {
     value += term;
@@ -83,14 +83,9 @@ struct Gradients {
     return classes == other.classes && SameBits(weights, other.weights) &&
            SameBits(biases, other.biases);
   }
-
-  static bool SameBits(const std::vector<W>& a, const std::vector<W>& b) {
-    return a.size() == b.size() &&
-           (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(W)) == 0);
-  }
 };
 
-// The groups in pieces, cut at `cuts`, as they are for the shards of a table.
+// The gradients of the groups in pieces, cut at `cuts`, as the shards of a table cut them.
 template <typename W>
 Gradients<W> GradientsOf(Runtime& runtime, const RaggedCase<W>& c,
                          const LogitGradients<W>& logit_gradients, bool with_labels,
@@ -106,7 +101,7 @@ Gradients<W> GradientsOf(Runtime& runtime, const RaggedCase<W>& c,
   int64_t first = 0;
   for (int64_t last : cuts) {
     last = std::min(last, groups.size());
-    // Vectors of their own, so that writing beyond them is seen.
+    // A vector for each piece, so that AddressSanitizer sees writes beyond it.
     std::vector<W> weights((last - first) * c.depth), biases(last - first);
     SumClassRows(runtime, groups, first, last, c.inputs.data(), c.depth, weights.data());
     SumClassBiases(runtime, groups, first, last, biases.data());
@@ -115,20 +110,6 @@ Gradients<W> GradientsOf(Runtime& runtime, const RaggedCase<W>& c,
     first = last;
   }
   return gradients;
-}
-
-// Half a unit in the last place of what is stored, relative to the value.
-template <typename W>
-double Rounding() {
-  return 0;
-}
-template <>
-double Rounding<Half>() {
-  return std::ldexp(1.0, -11);
-}
-template <>
-double Rounding<Bfloat16>() {
-  return std::ldexp(1.0, -8);
 }
 
 template <typename W>
@@ -159,7 +140,7 @@ class RaggedGradientsTest : public testing::Test {};
 using Types = testing::Types<float, double, Bfloat16, Half>;
 TYPED_TEST_SUITE(RaggedGradientsTest, Types);
 
-// Rows without labels, without candidates and without either, and long ones.
+// Rows without labels, without candidates, without either, and long rows.
 const std::vector<RowSize>& MixedSizes() {
   static const std::vector<RowSize>& sizes = *new std::vector<RowSize>{
       {0, 0}, {1, 0}, {0, 3}, {0, 0}, {2, 50}, {1, 3000}, {30, 7}, {1, 600}, {0, 0}};
@@ -178,7 +159,7 @@ TYPED_TEST(RaggedGradientsTest, SumOverAllOccurrences) {
   }
 }
 
-// Two classes alone: each occurs thousands of times.
+// Only two classes: each occurs thousands of times.
 TYPED_TEST(RaggedGradientsTest, SumLongGroups) {
   const std::vector<RowSize> sizes(500, {1, 12});
   for (const int64_t depth : {1, 70}) {
@@ -190,7 +171,7 @@ TYPED_TEST(RaggedGradientsTest, SumLongGroups) {
   }
 }
 
-// More bytes of gradient than the last-level cache holds, by a few classes of great depth.
+// A few classes of great depth, so that the gradient is larger than the last-level cache.
 TYPED_TEST(RaggedGradientsTest, SumLargeGradients) {
   using A = Accumulator<TypeParam>;
   const int64_t depth = (int64_t{9} << 20) / static_cast<int64_t>(sizeof(TypeParam));
@@ -215,7 +196,7 @@ TYPED_TEST(RaggedGradientsTest, SumLargeGradients) {
 }
 
 TYPED_TEST(RaggedGradientsTest, SumsOfPiecesAreThoseOfTheWhole) {
-  // Long groups and short ones: the first classes are labels and candidates of every row.
+  // Long groups and short ones: class 100 is the label, and class 200 a candidate, of every row.
   RaggedCase<TypeParam> c(std::vector<RowSize>(600, {1, 5}), 500, 10, 1.0, 5);
   for (int64_t i = 0; i < c.rows; ++i) {
     c.labels[i] = 100;

@@ -7,20 +7,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "tests/cc/losses/ragged_case.h"
+#include "tests/cc/testing/numbers.h"
 #include "tests/cc/testing/test_runtime.h"
 
 namespace candsamp {
 namespace {
 
 using Exact = long double;
-constexpr Exact kInfinity = std::numeric_limits<Exact>::infinity();
 
 template <typename A>
 struct Result {
@@ -32,14 +31,10 @@ struct Result {
         unscaled_inputs_grad(c.inputs.size(), kUnwritten) {}
 
   bool SameBits(const Result& other) const {
-    return Same(loss, other.loss) && Same(label_logit_grad, other.label_logit_grad) &&
-           Same(candidate_logit_grad, other.candidate_logit_grad) &&
-           Same(unscaled_inputs_grad, other.unscaled_inputs_grad);
-  }
-
-  static bool Same(const std::vector<A>& a, const std::vector<A>& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                      [](const A& x, const A& y) { return std::memcmp(&x, &y, sizeof x) == 0; });
+    return candsamp::SameBits(loss, other.loss) &&
+           candsamp::SameBits(label_logit_grad, other.label_logit_grad) &&
+           candsamp::SameBits(candidate_logit_grad, other.candidate_logit_grad) &&
+           candsamp::SameBits(unscaled_inputs_grad, other.unscaled_inputs_grad);
   }
 
   static constexpr A kUnwritten = A(-12345);
@@ -66,7 +61,7 @@ Result<Accumulator<W>> LossesOf(Runtime& runtime, const RaggedCase<W>& c, const 
   return result;
 }
 
-// The definition, row by row, in a precision beyond that of every type under test.
+// The definition, row by row, in a higher precision than every type under test.
 template <typename W>
 class Reference {
  public:
@@ -84,7 +79,7 @@ class Reference {
   }
 
   std::vector<Exact> loss, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad;
-  // The sums of the magnitudes of what was added up, by which rounding errors are judged.
+  // The sums of the magnitudes of the terms, to which rounding errors are relative.
   std::vector<Exact> loss_size, unscaled_inputs_grad_size;
   std::vector<Exact> largest_logit;
 
@@ -116,7 +111,7 @@ class Reference {
       }
       classes.push_back({id, Logit(row, id, c_.candidate_log_q[k]), &candidate_logit_grad[k]});
     }
-    Exact max = -kInfinity;
+    Exact max = -std::numeric_limits<Exact>::infinity();
     for (const Class& k : classes) max = std::max(max, k.logit);
     Exact sum = 0;
     for (const Class& k : classes) sum += std::exp(k.logit - max);
@@ -154,7 +149,7 @@ class Reference {
   const Options options_;
 };
 
-// Relative errors are those of the logits, absolute ones, times a few roundings.
+// An absolute error of a logit is a relative error of its exponential. A few roundings add to it.
 template <typename W>
 void ExpectNearReference(const Result<Accumulator<W>>& result, const RaggedCase<W>& c,
                          const Options& options) {
@@ -171,7 +166,7 @@ void ExpectNearReference(const Result<Accumulator<W>>& result, const RaggedCase<
           << "row " << i << ", label " << k;
     }
     for (int64_t k = c.candidate_splits[i]; k < c.candidate_splits[i + 1]; ++k) {
-      // exp(-87) and what lies below may be 0 in float.
+      // exp(-87) and less may be 0 in float.
       ASSERT_NEAR(result.candidate_logit_grad[k], reference.candidate_logit_grad[k],
                   tolerance * std::fabs(reference.candidate_logit_grad[k]) + 2 * tiny)
           << "row " << i << ", candidate " << k;
@@ -225,7 +220,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinition) {
   }
 }
 
-// So that several rows are worked on together, and so many that none of them is large.
+// Several short rows are worked on together.
 TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForManyShortRows) {
   for (const int64_t most : {1, 4, 60, 300}) {
     std::mt19937 random(most);
@@ -319,7 +314,7 @@ TYPED_TEST(RaggedLossesTest, RowsDoNotDependOnOneAnother) {
   EXPECT_TRUE(std::isnan(after.loss[1]));
 }
 
-// In rows of one segment and of many, with few labels and with so many that they are sorted.
+// Rows of one segment and of many, with few labels, which are scanned, and many, which are sorted.
 TYPED_TEST(RaggedLossesTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
   using A = Accumulator<TypeParam>;
   for (const int64_t num_labels : {1, 8, 9, 600}) {
@@ -331,7 +326,7 @@ TYPED_TEST(RaggedLossesTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
         const Options options = {kind, true, true, true};
         TestRuntime runtime = TestRuntime::Whole();
         const Result<A> result = LossesOf(runtime, c, options);
-        // Whatever their log q: it is not looked at.
+        // Nothing reads their log q.
         RaggedCase<TypeParam> other = c;
         int64_t dropped = 0;
         for (int64_t k = c.candidate_splits[1]; k < c.candidate_splits[2]; ++k) {
@@ -350,7 +345,7 @@ TYPED_TEST(RaggedLossesTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
   }
 }
 
-// Wherever it stands, and whether the largest logit comes before it or after.
+// Wherever the NaN stands, before the largest logit or after it.
 TYPED_TEST(RaggedLossesTest, OneNanLogitMakesTheLossNan) {
   for (const int64_t num_candidates : {30, 3000}) {
     for (const int64_t at : {int64_t{0}, int64_t{17}, num_candidates - 1}) {
@@ -389,7 +384,8 @@ TYPED_TEST(RaggedLossesTest, LogitsOfMinusInfinityWeighNothing) {
   }
 }
 
-// The labels of the second row and everything of the third are masked: infinite losses, no more.
+// The labels of the second row and all classes of the third are masked. Only their losses are
+// infinite.
 TYPED_TEST(RaggedLossesTest, GradientsOfMaskedRowsAreFinite) {
   using A = Accumulator<TypeParam>;
   const A infinity = std::numeric_limits<A>::infinity();
@@ -475,7 +471,7 @@ TYPED_TEST(RaggedLossesTest, LogitsEqualTheDefinition) {
       }
     }
     for (TestRuntime& runtime : TestRuntime::Various()) {
-      EXPECT_TRUE(Result<A>::Same(Logits(runtime, c, biases), logits)) << runtime.name();
+      EXPECT_TRUE(SameBits(Logits(runtime, c, biases), logits)) << runtime.name();
     }
   }
 }

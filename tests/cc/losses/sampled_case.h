@@ -1,12 +1,11 @@
-// A random batch of rows that share their candidates, its forward pass, and the definition of the
-// losses and their gradients in extended precision.
+// A random batch of the dense losses, its forward pass, and the definition of the losses and their
+// gradients in extended precision.
 #ifndef TF_CANDSAMP_TESTS_CC_LOSSES_SAMPLED_CASE_H_
 #define TF_CANDSAMP_TESTS_CC_LOSSES_SAMPLED_CASE_H_
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <numeric>
 #include <random>
@@ -19,8 +18,10 @@
 #include "cc/lib/losses/sampled_batch.h"
 #include "cc/lib/losses/sampled_forward.h"
 #include "cc/lib/losses/sampled_logits.h"
+#include "cc/lib/losses/tiling.h"
 #include "cc/lib/matrix/matrix_loops.h"
 #include "tests/cc/rows/test_table.h"
+#include "tests/cc/testing/numbers.h"
 
 namespace candsamp {
 
@@ -60,31 +61,11 @@ inline std::vector<SampledOptions> AllSampledOptions() {
   return all;
 }
 
-template <typename T>
-bool SameBits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() &&
-         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
-}
-
-template <typename T>
-bool AllFinite(const std::vector<T>& values) {
-  return std::all_of(values.begin(), values.end(),
-                     [](const T& value) { return std::isfinite(Widen(value)); });
-}
-
-// What no result may be left as.
-template <typename T>
-void FillWithGarbage(std::vector<T>& values) {
-  if (!values.empty()) {
-    std::memset(static_cast<void*>(values.data()), 0x5a, values.size() * sizeof(T));
-  }
-}
-
 template <typename W>
 struct SampledCase {
   using A = Accumulator<W>;
 
-  // Logits are about `spread` large. Every other label is a candidate, where there are any.
+  // Logits are about `spread` large. Every other label is a candidate, if there are any.
   SampledCase(const SampledShape& shape, double spread, uint32_t seed)
       : SampledCase(shape, spread, std::mt19937(seed)) {}
 
@@ -122,7 +103,7 @@ struct SampledCase {
     Number();
   }
 
-  // Numbers the classes; to be called again when labels or candidates were changed.
+  // Numbers the classes. Call it again after a change of labels or candidates.
   void Number() {
     class_ids.clear();
     std::unordered_map<int64_t, int64_t> numbers;
@@ -216,7 +197,7 @@ struct SampledForward {
 
 using Exact = long double;
 
-// A sum, and what rounding errors of one epsilon in its terms add up to.
+// A sum, and the sum of its terms' rounding errors, in epsilons.
 struct Bounded {
   void Add(Exact term, Exact error) {
     value += term;
@@ -225,7 +206,7 @@ struct Bounded {
   Exact value = 0, size = 0;
 };
 
-// The definition, term by term, in a precision beyond that of every type under test. Gradients are
+// The definition, term by term, in a higher precision than every type under test. Gradients are
 // those of the sum of all losses, each times its `grad`, by number of class.
 template <typename W>
 class SampledReference {
@@ -246,7 +227,8 @@ class SampledReference {
     for (int64_t i = 0; i < c.rows; ++i) RunRow(i, grad ? &(*grad)[i] : nullptr);
   }
 
-  // slopes: [rows, columns], what a row's loss changes by with the logits of a candidate.
+  // slopes: [rows, columns], the derivatives of a row's loss by a candidate's logits, times no
+  // factor.
   std::vector<Bounded> loss, label_logit_grad, slopes, inputs, class_rows, class_biases;
 
  private:
@@ -269,7 +251,7 @@ class SampledReference {
     std::vector<Bounded> row_dots(c_.classes);
     for (int64_t j = 0; j < c_.columns; ++j) row_dots[j] = Dot(row, j);
     std::vector<Term> terms;
-    Exact logit_error = 0;  // of the worst logit, in epsilons
+    Exact logit_error = 0;  // the largest of any logit, in epsilons
     const auto add = [&](int64_t number, Exact offset) {
       const Exact logit = row_dots[number].value + offset;
       terms.push_back({number, logit});

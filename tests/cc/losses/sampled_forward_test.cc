@@ -1,5 +1,5 @@
-// The losses with shared candidates against their definition, and against themselves when the work
-// is cut differently.
+// The dense losses against their definition, and against themselves when the work is cut
+// differently.
 #include "cc/lib/losses/sampled_forward.h"
 
 #include <gtest/gtest.h>
@@ -15,19 +15,15 @@
 #include <vector>
 
 #include "cc/lib/core/instruction_set.h"
+#include "cc/lib/losses/tiling.h"
 #include "cc/lib/matrix/matrix_loops_isa.h"
 #include "tests/cc/losses/sampled_case.h"
+#include "tests/cc/losses/sampled_cases.h"
+#include "tests/cc/testing/numbers.h"
 #include "tests/cc/testing/test_runtime.h"
 
 namespace candsamp {
 namespace {
-
-constexpr LossKind kKinds[] = {LossKind::kSoftmax, LossKind::kNce};
-
-template <typename W>
-constexpr Accumulator<W> kInfinity = std::numeric_limits<Accumulator<W>>::infinity();
-template <typename W>
-constexpr Accumulator<W> kNan = std::numeric_limits<Accumulator<W>>::quiet_NaN();
 
 template <typename W>
 void ExpectNearReference(const SampledForward<W>& forward, const SampledCase<W>& c,
@@ -50,7 +46,7 @@ void ExpectNearReference(const SampledForward<W>& forward, const SampledCase<W>&
       const int64_t at = BlockBegin(rows, r, columns, b) + (i - rows.begin(r)) * columns.length(b) +
                          (j - columns.begin(b));
       const Bounded& slope = reference.slopes[i * c.columns + j];
-      // Exponentials near the type's smallest number are taken for zero.
+      // Exponentials near the type's smallest number become zero.
       ASSERT_NEAR(forward.slopes[at] * forward.scales[b * c.rows + i], slope.value,
                   epsilon * slope.size + 4 * std::numeric_limits<Accumulator<W>>::min())
           << i << ", " << j;
@@ -77,81 +73,31 @@ using Types = testing::Types<float, double, Bfloat16, Half>;
 TYPED_TEST_SUITE(SampledLossesTest, Types);
 
 TYPED_TEST(SampledLossesTest, EqualTheDefinition) {
-  for (const int64_t num_true : {1, 2, 3, 4}) {
-    const SampledCase<TypeParam> c({70, num_true, 100, 30, 19}, 1.0, num_true);
-    SCOPED_TRACE(num_true);
-    for (const SampledOptions& options : AllSampledOptions()) ExpectIsTheDefinition(c, options);
-  }
+  ForOneToFourLabels<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-// Around the sizes of blocks and panels.
 TYPED_TEST(SampledLossesTest, EqualTheDefinitionForVariousShapes) {
-  for (const SampledShape& shape : std::vector<SampledShape>{{1, 1, 0, 0, 5},
-                                                             {65, 2, 0, 0, 7},
-                                                             {1, 1, 1, 0, 1},
-                                                             {1, 1, 1, 9, 8, 0},
-                                                             {3, 2, 1, 300, 3, 0},
-                                                             {63, 1, 95, 0, 5},
-                                                             {64, 1, 96, 1, 16},
-                                                             {65, 2, 97, 200, 9},
-                                                             {129, 3, 191, 0, 3},
-                                                             {2, 4, 192, 3, 64},
-                                                             {5, 1, 193, 0, 100},
-                                                             {1, 1, 767, 0, 3},
-                                                             {65, 1, 768, 0, 2},
-                                                             {3, 2, 769, 50, 17},
-                                                             {2, 1, 1537, 9, 4},
-                                                             {2, 130, 300, 20, 6},
-                                                             {3, 1, 900, 3, 260},
-                                                             {513, 1, 200, 3, 4}}) {
-    SCOPED_TRACE(NameOf(shape));
-    const SampledCase<TypeParam> c(shape, 1.0, 2);
-    for (const LossKind kind : kKinds) {
-      ExpectIsTheDefinition(c, {kind, true, true, true});
-      ExpectIsTheDefinition(c, {kind, false, true, false});
-    }
-  }
+  ForVariousShapes<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
 TYPED_TEST(SampledLossesTest, EqualTheDefinitionAtVariousDepths) {
-  for (const int64_t depth : {0, 1, 2, 15, 16, 33, 257}) {
-    SCOPED_TRACE(depth);
-    const SampledCase<TypeParam> c({5, 2, 100, 7, depth}, 1.0, 3);
-    for (const LossKind kind : kKinds) {
-      ExpectIsTheDefinition(c, {kind, true, true, true});
-      ExpectIsTheDefinition(c, {kind, true, true, false});
-    }
-  }
+  ForVariousDepths<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-// Logits hundreds apart: most exponentials vanish.
 TYPED_TEST(SampledLossesTest, EqualTheDefinitionForLargeLogits) {
-  const SampledCase<TypeParam> c({66, 2, 200, 50, 19}, 60.0, 4);
-  for (const SampledOptions& options : AllSampledOptions()) ExpectIsTheDefinition(c, options);
+  ForLargeLogits<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-// As they have when one distribution gave all expected counts.
 TYPED_TEST(SampledLossesTest, EqualTheDefinitionForRepeatsOfEqualOffsets) {
-  SampledCase<TypeParam> c({5, 2, 100, 200, 9}, 1.0, 5);
-  for (size_t k = 0; k < c.candidates.size(); ++k) {
-    c.sample_log_q[k] = static_cast<Accumulator<TypeParam>>(c.candidates[k] % 7);
-  }
-  for (const SampledOptions& options : AllSampledOptions()) ExpectIsTheDefinition(c, options);
+  ForRepeatsOfEqualOffsets<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
 TYPED_TEST(SampledLossesTest, NceAllowsRowsWithoutLabels) {
-  for (const int64_t columns : {0, 1, 100}) {
-    const SampledCase<TypeParam> c({5, 0, columns, columns, 9}, 1.0, 6);
-    ExpectIsTheDefinition(c, {LossKind::kNce, true, true, true});
-  }
+  ForRowsWithoutLabels<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
 TYPED_TEST(SampledLossesTest, NoRowsNoLoss) {
-  for (const SampledShape& shape :
-       {SampledShape{0, 1, 0, 0, 3}, SampledShape{0, 2, 100, 5, 3}, SampledShape{0, 1, 1, 0, 0}}) {
-    const SampledCase<TypeParam> c(shape, 1.0, 7);
-    for (const SampledOptions& options : AllSampledOptions()) ExpectIsTheDefinition(c, options);
-  }
+  ForNoRows<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
 TYPED_TEST(SampledLossesTest, BitsDoNotDependOnTheCutting) {
@@ -179,8 +125,8 @@ TYPED_TEST(SampledLossesTest, KeepingSlopesChangesNothingElse) {
   }
 }
 
-// With the matrix kernels of every instruction set that this machine has.
-TYPED_TEST(SampledLossesTest, EqualTheDefinitionWithEveryMatrixKernel) {
+// With the matrix loops of every instruction set that this machine has.
+TYPED_TEST(SampledLossesTest, EqualTheDefinitionWithEveryInstructionSet) {
   using A = Accumulator<TypeParam>;
   std::vector<const MatrixLoops<A>*> all;
   if constexpr (std::is_same_v<A, float>) {
@@ -220,9 +166,10 @@ TYPED_TEST(SampledLossesTest, RowsDoNotDependOnOneAnother) {
   }
 }
 
-// Wherever it stands: in the weights, the bias or the expected count of a candidate.
+// Wherever the NaN stands: in the weights, the bias or the log q of a candidate.
 TYPED_TEST(SampledLossesTest, OneNanLogitMakesTheLossNan) {
-  for (const int64_t at : {0, 17, 95, 96, 199}) {
+  const int64_t block = ColumnBlocks(200).block;
+  for (const int64_t at : {int64_t{0}, int64_t{17}, block - 1, block, int64_t{199}}) {
     for (const char* in : {"weights", "bias", "log q"}) {
       for (const LossKind kind : kKinds) {
         for (const bool remove : {false, true}) {
@@ -260,7 +207,7 @@ TYPED_TEST(SampledLossesTest, NanOfALabelMakesTheLossNan) {
 
 TYPED_TEST(SampledLossesTest, InfiniteLogitsGiveNoFiniteLoss) {
   for (const LossKind kind : kKinds) {
-    for (const int64_t at : {0, 96, 199}) {
+    for (const int64_t at : {int64_t{0}, ColumnBlocks(200).block, int64_t{199}}) {
       SampledCase<TypeParam> c({3, 1, 200, 0, 5}, 1.0, 14);
       for (int64_t& label : c.labels) label = c.candidates[(at + 1) % 200];
       c.Number();
@@ -274,9 +221,11 @@ TYPED_TEST(SampledLossesTest, InfiniteLogitsGiveNoFiniteLoss) {
   }
 }
 
-// Biases of minus infinity mask classes, repeats of them and whole blocks too.
+// Biases of minus infinity mask some classes, a whole block beside another one, or all.
 TYPED_TEST(SampledLossesTest, MaskedCandidatesWeighNothing) {
-  for (const int64_t num_masked : {1, 96, 150, 200}) {
+  const int64_t block = ColumnBlocks(200).block;
+  ASSERT_LT(block, 150);
+  for (const int64_t num_masked : {int64_t{1}, block, int64_t{150}, int64_t{200}}) {
     for (const int64_t repeats : {0, 100}) {
       SampledCase<TypeParam> c({5, 2, 200, repeats, 9}, 1.0, 15);
       for (int64_t n = 0; n < num_masked; ++n) {
@@ -316,9 +265,11 @@ TYPED_TEST(SampledLossesTest, MaskedLabelsHaveInfiniteLoss) {
   }
 }
 
-// With a column block of nothing but masked and dropped classes, or several, or all of them.
+// Also if all classes of one block, of several or of all are masked or dropped.
 TYPED_TEST(SampledLossesTest, WhatIsKeptIsFinite) {
-  for (const int64_t num_masked : {0, 1, 200, 500, 540}) {
+  const int64_t block = ColumnBlocks(500).block;
+  ASSERT_GT(ColumnBlocks(500).count(), 2);
+  for (const int64_t num_masked : {int64_t{0}, int64_t{1}, block, 2 * block, int64_t{540}}) {
     for (const bool labels_are_candidates : {false, true}) {
       for (const SampledOptions& options : AllSampledOptions()) {
         SampledCase<TypeParam> c({66, 2, 500, 100, 9}, 1.0, 20);
@@ -349,7 +300,7 @@ TYPED_TEST(SampledLossesTest, WhatIsKeptIsFinite) {
   }
 }
 
-// The hit's logit is far above all others, and what is left of it as a label far below.
+// The logit of an accidental hit is far above all others, and its logit as a label far below.
 TYPED_TEST(SampledLossesTest, LargestLogitMayBeDropped) {
   using A = Accumulator<TypeParam>;
   for (const LossKind kind : kKinds) {
@@ -361,9 +312,9 @@ TYPED_TEST(SampledLossesTest, LargestLogitMayBeDropped) {
       c.label_log_q[i] = A(1000);
     }
     c.Number();
-    // Each row's own hit is dropped, the others' hits are not.
+    // Each row drops its own hit, and keeps the hits of other rows.
     ExpectIsTheDefinition(c, {kind, true, true, true});
-    // And with no other row's hit to take its place.
+    // All rows have the same hit, so no other large logit takes its place.
     std::fill(c.labels.begin(), c.labels.end(), c.candidates[0]);
     for (int64_t i = 1; i < c.rows; ++i) c.sample_log_q[i * 60] = A(0);
     c.Number();
@@ -371,24 +322,10 @@ TYPED_TEST(SampledLossesTest, LargestLogitMayBeDropped) {
   }
 }
 
-// A block that leaves nothing, and logits whose exponentials vanish next to that of zero.
+// The exponentials of all other logits vanish next to that of zero: a dropped block must not put a
+// zero among the largest logits.
 TYPED_TEST(SampledLossesTest, DroppedBlocksDoNotRaiseTheLargestLogit) {
-  using A = Accumulator<TypeParam>;
-  for (const int64_t columns : {96, 97, 192, 200}) {
-    for (const int64_t first : {int64_t{0}, columns - columns % 96 - 96}) {
-      SampledCase<TypeParam> c({2, 96, columns, 20, 9}, 1.0, 18);
-      for (int64_t k = 0; k < 96; ++k) {
-        c.labels[k] = c.labels[96 + k] = c.class_ids[first + k];
-        c.label_log_q[k] += A(30000);
-        c.label_log_q[96 + k] += A(30000);
-      }
-      for (A& q : c.sample_log_q) q += A(30000);
-      c.Number();
-      SCOPED_TRACE(columns);
-      ExpectIsTheDefinition(c, {LossKind::kSoftmax, true, true, true});
-      ExpectIsTheDefinition(c, {LossKind::kNce, true, true, true});
-    }
-  }
+  ForDroppedBlocks<TypeParam>(-30000, ExpectIsTheDefinition<TypeParam>);
 }
 
 TYPED_TEST(SampledLossesTest, ThrowsWhenThereIsNoMemory) {

@@ -13,17 +13,14 @@
 #include <utility>
 #include <vector>
 
+#include "cc/lib/losses/tiling.h"
+#include "tests/cc/testing/numbers.h"
 #include "tests/cc/testing/test_runtime.h"
 
 namespace candsamp {
 namespace {
 
-template <typename A>
-constexpr A kInfinity = std::numeric_limits<A>::infinity();
-template <typename A>
-constexpr A kNan = std::numeric_limits<A>::quiet_NaN();
-
-// Candidates by column, and labels by class.
+// Candidates by number of column, and labels by number of class.
 template <typename A>
 struct Case {
   SampledLogits<A> Logits(Runtime& runtime, LossKind kind, bool remove_accidental_hits) const {
@@ -63,13 +60,13 @@ Case<A> RandomCase(int64_t columns, int64_t repeats, std::mt19937& random) {
   return c;
 }
 
-// A row's logits of all columns from dot products of its own, and the largest of each block.
+// The logits of a row for given dot products, and the largest logit of each block.
 template <typename A>
 struct Row {
   Row(const SampledLogits<A>& logits, int64_t row, const std::vector<A>& dots) {
     for (int64_t b = 0; b < logits.columns().count(); ++b) {
       const int64_t begin = logits.columns().begin(b), length = logits.columns().length(b);
-      // Memory of exactly their size.
+      // Memory of exactly the block's size.
       std::vector<A> of_block(length, kNan<A>);
       logits.Start(b, 1, of_block.data());
       for (int64_t j = 0; j < length; ++j) of_block[j] += dots[begin + j];
@@ -154,7 +151,7 @@ TYPED_TEST(SampledLogitsTest, SoftmaxMergesOffsetsFarApart) {
   EXPECT_EQ(row.z, (std::vector<A>{A(1000), A(1000), -most, most, A(5)}));
 }
 
-// As a bias of minus infinity masks a class.
+// A bias of minus infinity masks a class.
 TYPED_TEST(SampledLogitsTest, SoftmaxMergesMaskedRepeats) {
   using A = TypeParam;
   const Case<A> c = {{0, 1, 0, 0}, {-kInfinity<A>, A(1), -kInfinity<A>, -kInfinity<A>}};
@@ -245,7 +242,7 @@ TYPED_TEST(SampledLogitsTest, OffsetsOfMaskedClassesAreFinite) {
   EXPECT_TRUE(std::isnan(OffsetOf(kNan<A>, A(1))));
 }
 
-// Beside what is not masked, alone in a block, and whatever its dot product.
+// Beside classes that are not masked, and alone in a block. The dot product does not matter.
 TYPED_TEST(SampledLogitsTest, OffsetsOfMaskedClassesMask) {
   using A = TypeParam;
   const A masked = OffsetOf(-kInfinity<A>, A(1));
@@ -281,7 +278,7 @@ TYPED_TEST(SampledLogitsTest, RepeatsOfWhatIsDroppedAreDropped) {
             (std::multimap<int64_t, A>{{0, A(3)}, {0, A(5)}, {1, -kInfinity<A>}}));
 }
 
-// A hit that is the largest logit by far leaves the largest of the rest.
+// After a hit with by far the largest logit, the largest of the rest is returned.
 TYPED_TEST(SampledLogitsTest, DropsHits) {
   using A = TypeParam;
   constexpr int64_t columns = 2 * kColumnBlock + 8;
@@ -290,7 +287,9 @@ TYPED_TEST(SampledLogitsTest, DropsHits) {
   for (const LossKind kind : kKinds) {
     Case<A> c = RandomCase<A>(columns, 0, this->random_);
     c.num_true = 3;
-    c.labels = {last + 50, 0, last + 50, last, last + 1, 700, 500, 600, 700};
+    // Rows with a repeated label, and with labels that are no columns.
+    constexpr int64_t beyond = columns + 100;
+    c.labels = {last + 50, 0, last + 50, last, last + 1, beyond, beyond, columns, beyond + 1};
     for (const bool remove : {false, true}) {
       const SampledLogits<A> logits = c.Logits(this->runtime_, kind, remove);
       std::vector<A> dots = RandomDots<A>(columns, this->random_);
@@ -310,7 +309,28 @@ TYPED_TEST(SampledLogitsTest, DropsHits) {
   }
 }
 
-TYPED_TEST(SampledLogitsTest, BlocksMayBeDroppedWhole) {
+TYPED_TEST(SampledLogitsTest, OneBlockMayBeDroppedWhole) {
+  using A = TypeParam;
+  constexpr int64_t columns = 2 * kColumnBlock;
+  const Blocks blocks = ColumnBlocks(columns);
+  ASSERT_GE(blocks.count(), 2);
+  for (int64_t b = 0; b < blocks.count(); ++b) {
+    Case<A> c = RandomCase<A>(columns, 0, this->random_);
+    c.num_true = blocks.length(b);
+    for (int64_t j = 0; j < c.num_true; ++j) c.labels.push_back(blocks.begin(b) + j);
+    const SampledLogits<A> logits = c.Logits(this->runtime_, LossKind::kSoftmax, true);
+    const Row<A> row(logits, 0, std::vector<A>(columns, A(0)));
+    for (int64_t j = 0; j < columns; ++j) {
+      const bool dropped = j / blocks.block == b;
+      ASSERT_EQ(row.z[j], dropped ? -kInfinity<A> : c.offsets[j]) << j << " without " << b;
+    }
+    for (int64_t other = 0; other < blocks.count(); ++other) {
+      EXPECT_EQ(std::isinf(row.largest[other]), other == b) << other << " without " << b;
+    }
+  }
+}
+
+TYPED_TEST(SampledLogitsTest, AllBlocksMayBeDroppedWhole) {
   using A = TypeParam;
   constexpr int64_t columns = kColumnBlock + 1;
   Case<A> c = RandomCase<A>(columns, 0, this->random_);
@@ -329,8 +349,18 @@ TYPED_TEST(SampledLogitsTest, FindsLabelsAmongColumns) {
   const int64_t last = blocks.block - 1;
   Case<A> c = RandomCase<A>(columns, 30, this->random_);
   c.num_true = 4;
-  c.labels = {0,   last,    0,       columns - 1, columns, last + 1, 2 * last + 1, 2 * last + 2,
-              700, columns, columns, columns + 1};
+  c.labels = {0,
+              last,
+              0,
+              columns - 1,
+              columns,
+              last + 1,
+              2 * last + 1,
+              2 * last + 2,
+              columns + 300,
+              columns,
+              columns,
+              columns + 1};
   const SampledLogits<A> logits = c.Logits(this->runtime_, LossKind::kSoftmax, false);
   std::vector<int64_t> found(c.labels.size(), -1);
   for (int64_t i = 0; i < 3; ++i) {

@@ -1,5 +1,5 @@
-// Products in bfloat16 against sums in double: AVX512-BF16 where the machine has it, AMX where it
-// has that, and AMX emulated.
+// Products in bfloat16 against sums in double: with AVX512-BF16 and AMX if the machine has them,
+// and with emulated AMX.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -40,7 +40,7 @@ float Rounded(float value) {
   return Widen(half);
 }
 
-// A matrix in memory, perhaps transposed, in rows that are longer than they need be.
+// A matrix in memory, perhaps transposed, with spare values after each row.
 struct Matrix {
   Matrix(int64_t rows, int64_t columns, Layout layout, int64_t spare, std::mt19937* random)
       : transposed(layout == Layout::kTransposed),

@@ -1,4 +1,4 @@
-// The AMX matrix kernels with AMX itself emulated, for machines that have AVX512-BF16 alone.
+// The AMX matrix loops with AMX itself emulated, for machines that have AVX512-BF16 but no AMX.
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,avx512bf16")
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 
@@ -10,11 +10,11 @@
 
 namespace {
 
-// What the processor holds for a thread: eight tiles of 16 rows of 64 bytes.
+// The tile registers of a thread: eight tiles of 16 rows of 64 bytes.
 thread_local uint8_t tiles[8][16][64];
 thread_local bool configured = false;
 
-// Anything but eight whole tiles is not what the kernels ask for.
+// The loops always configure eight whole tiles.
 void LoadConfig(const void* memory) {
   const uint8_t* bytes = static_cast<const uint8_t*>(memory);
   for (int k = 0; k < 16; ++k) {
@@ -61,7 +61,7 @@ float Bfloat16At(const uint8_t* bytes) {
   return value;
 }
 
-// As TDPBF16PS is described in Intel's manual: sum[m][n] += a[m][2k] b[k][2n] + a[m][2k+1]
+// TDPBF16PS, as Intel's manual describes it: sum[m][n] += a[m][2k] b[k][2n] + a[m][2k+1]
 // b[k][2n+1].
 void MultiplyBfloat16(int sum, int a, int b) {
   for (int m = 0; m < 16; ++m) {

@@ -1,4 +1,4 @@
-// The matrix kernels of every instruction set that this machine has, against a plain loop.
+// The matrix loops of every instruction set that this machine has, against a plain loop.
 #include "cc/lib/matrix/matrix_loops.h"
 
 #include <gtest/gtest.h>
@@ -15,8 +15,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "cc/lib/core/instruction_set.h"
 #include "cc/lib/matrix/matrix_loops_isa.h"
+#include "tests/cc/testing/every_isa.h"
+#include "tests/cc/testing/numbers.h"
 
 namespace candsamp {
 namespace {
@@ -30,49 +31,7 @@ constexpr int64_t kColumnCounts[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  11,
 constexpr int64_t kMostRows = 64, kMostColumns = 101;
 constexpr Layout kLayouts[] = {Layout::kRows, Layout::kTransposed};
 
-bool CpuHas(InstructionSet set) {
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  switch (set) {
-    case InstructionSet::kBaseline:
-      return true;
-    case InstructionSet::kAvx2:
-      return avx2;
-    case InstructionSet::kAvx512:
-      return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    default:  // has no kernels of this kind
-      return false;
-  }
-}
-
-template <InstructionSet kSet>
-struct Tables;
-#define CANDSAMP_TABLES(set, isa)                                                       \
-  template <>                                                                           \
-  struct Tables<InstructionSet::set> {                                                  \
-    static const MatrixLoops<float>& Matrices(float) { return isa::kFloatMatrices; }    \
-    static const MatrixLoops<double>& Matrices(double) { return isa::kDoubleMatrices; } \
-  };
-CANDSAMP_TABLES(kBaseline, baseline)
-CANDSAMP_TABLES(kAvx2, avx2)
-CANDSAMP_TABLES(kAvx512, avx512)
-#undef CANDSAMP_TABLES
-
-template <InstructionSet kSet, typename T>
-struct Compiled {
-  using Type = T;
-  static constexpr InstructionSet kInstructionSet = kSet;
-};
-
-struct CompiledName {
-  template <typename C>
-  static std::string GetName(int) {
-    return std::string(InstructionSetName(C::kInstructionSet)) +
-           (std::is_same<typename C::Type, float>::value ? "Float" : "Double");
-  }
-};
-
-// Memory before a page that must not be touched.
+// Memory before a protected page, so that accesses beyond the end crash.
 template <typename A>
 class BeforeGuardPage {
  public:
@@ -97,9 +56,7 @@ class BeforeGuardPage {
   char* memory_;
 };
 
-template <typename A>
-constexpr A kNan = std::numeric_limits<A>::quiet_NaN();
-// NaN never comes out of these tests' products, and this one is told from others by its bits.
+// Bits that no product of these tests has.
 template <typename A>
 A Guard() {
   A guard;
@@ -121,8 +78,8 @@ struct Matrix {
   std::vector<A> values;
 };
 
-// The first rows and columns of `from`, in that layout and as far apart as `stride` says, with NaN
-// between the rows and nothing behind the last one.
+// The first rows and columns of `from`, in that layout and with that stride. NaN lies between the
+// rows, and the guard page behind the last one.
 template <typename A>
 const A* LayOut(const Matrix<A>& from, int64_t rows, int64_t columns, Layout layout, int64_t stride,
                 const BeforeGuardPage<A>& memory) {
@@ -140,30 +97,26 @@ const A* LayOut(const Matrix<A>& from, int64_t rows, int64_t columns, Layout lay
 }
 
 template <typename C>
-class MatrixLoopsTest : public testing::Test {
+class MatrixLoopsTest : public EveryIsaTest<C> {
  protected:
   using A = typename C::Type;
-
-  void SetUp() override {
-    if (!CpuHas(C::kInstructionSet)) GTEST_SKIP() << "this machine cannot run it";
-  }
 
   // Integers so small that sums of products are exact.
   Matrix<A> Integers(int64_t rows, int64_t columns) {
     std::uniform_int_distribution<int> integer(-128, 128);
     Matrix<A> matrix(rows, columns);
-    for (A& value : matrix.values) value = static_cast<A>(integer(random_));
+    for (A& value : matrix.values) value = static_cast<A>(integer(this->random_));
     return matrix;
   }
 
   Matrix<A> Reals(int64_t rows, int64_t columns) {
     std::normal_distribution<A> normal;
     Matrix<A> matrix(rows, columns);
-    for (A& value : matrix.values) value = normal(random_);
+    for (A& value : matrix.values) value = normal(this->random_);
     return matrix;
   }
 
-  // Aligned memory of `count` values, with guards up to the page that must not be touched.
+  // Aligned memory of `count` values, with guards up to the protected page.
   static A* Packed(int64_t count, const BeforeGuardPage<A>& memory) {
     const int64_t line = 64 / sizeof(A);
     const int64_t whole = (count + line - 1) / line * line;
@@ -195,7 +148,7 @@ class MatrixLoopsTest : public testing::Test {
     return packed;
   }
 
-  // Adds left * right to `initial`, and checks what lies around the sum.
+  // Adds left * right to `initial`, and checks that nothing around the sum was written.
   Matrix<A> MultiplyAdd(const A* left, const A* right, int64_t m, int64_t k, int64_t n,
                         int64_t more, A initial) {
     constexpr int64_t kGuards = 32;
@@ -215,16 +168,20 @@ class MatrixLoopsTest : public testing::Test {
     return sum;
   }
 
-  const MatrixLoops<A>& loops_ = Tables<C::kInstructionSet>::Matrices(A());
-  std::mt19937 random_{1};
+  static const MatrixLoops<A>& Loops() {
+    if constexpr (std::is_same_v<A, float>) {
+      return CANDSAMP_ISA_TABLE(C::kInstructionSet, kFloatMatrices);
+    } else {
+      return CANDSAMP_ISA_TABLE(C::kInstructionSet, kDoubleMatrices);
+    }
+  }
+
+  const MatrixLoops<A>& loops_ = Loops();
   const BeforeGuardPage<A> source_{1 << 20}, left_{1 << 20}, right_{1 << 20}, result_{1 << 18};
 };
 
-using InstructionSetsAndTypes = testing::Types<
-    Compiled<InstructionSet::kBaseline, float>, Compiled<InstructionSet::kBaseline, double>,
-    Compiled<InstructionSet::kAvx2, float>, Compiled<InstructionSet::kAvx2, double>,
-    Compiled<InstructionSet::kAvx512, float>, Compiled<InstructionSet::kAvx512, double>>;
-TYPED_TEST_SUITE(MatrixLoopsTest, InstructionSetsAndTypes, CompiledName);
+using Types = EveryIsaWith<float, double>;
+TYPED_TEST_SUITE(MatrixLoopsTest, Types, CompiledName);
 
 template <typename A>
 Matrix<long double> Product(const Matrix<A>& left, const Matrix<A>& right) {
@@ -240,7 +197,7 @@ Matrix<long double> Product(const Matrix<A>& left, const Matrix<A>& right) {
   return product;
 }
 
-// Every tail, layout and stride, added to what is there already.
+// Every tail, layout and stride, added to a sum that is not zero.
 TYPED_TEST(MatrixLoopsTest, MultiplyAddIsExactForIntegers) {
   using A = typename TestFixture::A;
   for (const int64_t k : kDepths) {
@@ -312,7 +269,7 @@ TYPED_TEST(MatrixLoopsTest, MultiplyAddIsAccurate) {
                           this->PackRight(right, k, n, Layout::kTransposed, 0), m, k, n, 0, A(0));
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < n; ++j) {
-        // Errors that go up and down add up like the square root of the length.
+        // Errors of both signs add up like the square root of the length.
         ASSERT_NEAR(sum.At(i, j), expected.At(i, j),
                     std::numeric_limits<A>::epsilon() * (1 + std::sqrt(k) / 4) * size.At(i, j))
             << i << ", " << j << " of depth " << k;
@@ -335,7 +292,7 @@ TYPED_TEST(MatrixLoopsTest, PackedBlocksServeManyProducts) {
   }
 }
 
-// As in losses, where a bad row of inputs is to spoil no other.
+// In the losses, a bad row of inputs must spoil no other.
 TYPED_TEST(MatrixLoopsTest, NanStaysInItsRowAndColumn) {
   using A = typename TestFixture::A;
   for (const int64_t m : {1, 3, 4, 9, 13}) {
@@ -364,7 +321,7 @@ TYPED_TEST(MatrixLoopsTest, NanStaysInItsRowAndColumn) {
   }
 }
 
-// The losses reserve room for their largest blocks, and one of them as a plain array.
+// The losses reserve room for their largest blocks, and keep a packed left block in a plain array.
 TYPED_TEST(MatrixLoopsTest, SmallerBlocksFitWhereLargerOnesDo) {
   for (const int64_t k : kDepths) {
     for (const int64_t n : kColumnCounts) {

@@ -1,4 +1,4 @@
-// The row and logit kernels of every instruction set that this machine has.
+// The row and logit loops of every instruction set that this machine has.
 #include "cc/lib/rows/row_loops.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,9 @@
 #include "cc/lib/core/float_math.h"
 #include "cc/lib/core/instruction_set.h"
 #include "cc/lib/rows/row_loops_isa.h"
+#include "tests/cc/testing/every_isa.h"
 #include "tests/cc/testing/flush_denormals.h"
+#include "tests/cc/testing/numbers.h"
 
 namespace candsamp {
 namespace {
@@ -27,67 +29,8 @@ constexpr int64_t kDepths[] = {0, 1, 3, 15, 16, 17, 63, 64, 65, 100, 128, 300};
 constexpr int64_t kCounts[] = {0, 1, 2, 7, 16, 40};
 constexpr int64_t kGuards = 64;
 
-bool CpuHas(InstructionSet set) {
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
-  switch (set) {
-    case InstructionSet::kBaseline:
-      return true;
-    case InstructionSet::kAvx2:
-      return avx2;
-    case InstructionSet::kAvx512:
-      return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    default:  // has no kernels of this kind
-      return false;
-  }
-}
-
-template <InstructionSet kSet>
-struct Tables;
-#define CANDSAMP_TABLES(set, isa)                                                  \
-  template <>                                                                      \
-  struct Tables<InstructionSet::set> {                                             \
-    static const RowLoops<float>& Rows(float) { return isa::kFloatRows; }          \
-    static const RowLoops<double>& Rows(double) { return isa::kDoubleRows; }       \
-    static const RowLoops<Bfloat16>& Rows(Bfloat16) { return isa::kBfloat16Rows; } \
-    static const RowLoops<Half>& Rows(Half) { return isa::kHalfRows; }             \
-    static const LogitLoops<float>& Logits(float) { return isa::kFloatLogits; }    \
-    static const LogitLoops<double>& Logits(double) { return isa::kDoubleLogits; } \
-  };
-CANDSAMP_TABLES(kBaseline, baseline)
-CANDSAMP_TABLES(kAvx2, avx2)
-CANDSAMP_TABLES(kAvx512, avx512)
-#undef CANDSAMP_TABLES
-
-template <InstructionSet kSet, typename T>
-struct Compiled {
-  using Type = T;
-  static constexpr InstructionSet kInstructionSet = kSet;
-};
-
-template <typename T>
-std::string TypeName() {
-  return std::is_same<T, float>::value    ? "Float"
-         : std::is_same<T, double>::value ? "Double"
-         : std::is_same<T, Half>::value   ? "Half"
-                                          : "Bfloat16";
-}
-
-struct CompiledName {
-  template <typename C>
-  static std::string GetName(int) {
-    return InstructionSetName(C::kInstructionSet) + TypeName<typename C::Type>();
-  }
-};
-
-template <typename T>
-bool SameBits(const T& a, const T& b) {
-  return std::memcmp(&a, &b, sizeof a) == 0;
-}
-
-// Values that end where their memory ends, so that AddressSanitizer sees what is read beyond, and
-// that start at an odd element.
+// Values that end where their memory ends, so that AddressSanitizer sees reads beyond. They start
+// at an odd element.
 template <typename T>
 class Values {
  public:
@@ -139,8 +82,8 @@ class Guarded {
   T* const values_;
 };
 
-// Integers so small that products and sums of them are exact in the arithmetic's type, in any
-// order, and so large that they are not in a narrower one.
+// Integers so small that products and sums of them are exact in the type of the arithmetic, in any
+// order, and so large that they are not exact in a narrower type.
 template <typename T>
 T RandomInteger(std::mt19937& random) {
   const int limit = std::is_same<Accumulator<T>, double>::value ? 1 << 20 : 128;
@@ -176,28 +119,36 @@ Values<T> RandomValues(int64_t count, std::mt19937& random) {
   return values;
 }
 
+const RowLoops<float>& RowLoopsOf(InstructionSet set, float) {
+  return CANDSAMP_ISA_TABLE(set, kFloatRows);
+}
+const RowLoops<double>& RowLoopsOf(InstructionSet set, double) {
+  return CANDSAMP_ISA_TABLE(set, kDoubleRows);
+}
+const RowLoops<Bfloat16>& RowLoopsOf(InstructionSet set, Bfloat16) {
+  return CANDSAMP_ISA_TABLE(set, kBfloat16Rows);
+}
+const RowLoops<Half>& RowLoopsOf(InstructionSet set, Half) {
+  return CANDSAMP_ISA_TABLE(set, kHalfRows);
+}
+const LogitLoops<float>& LogitLoopsOf(InstructionSet set, float) {
+  return CANDSAMP_ISA_TABLE(set, kFloatLogits);
+}
+const LogitLoops<double>& LogitLoopsOf(InstructionSet set, double) {
+  return CANDSAMP_ISA_TABLE(set, kDoubleLogits);
+}
+
 template <typename C>
-class RowLoopsTest : public testing::Test {
+class RowLoopsTest : public EveryIsaTest<C> {
  protected:
   using W = typename C::Type;
   using A = Accumulator<W>;
 
-  void SetUp() override {
-    if (!CpuHas(C::kInstructionSet)) GTEST_SKIP() << "this machine cannot run it";
-  }
-
-  const RowLoops<W>& loops_ = Tables<C::kInstructionSet>::Rows(W());
-  std::mt19937 random_{1};
+  const RowLoops<W>& loops_ = RowLoopsOf(C::kInstructionSet, W());
 };
 
-using InstructionSetsAndTypes = testing::Types<
-    Compiled<InstructionSet::kBaseline, float>, Compiled<InstructionSet::kBaseline, double>,
-    Compiled<InstructionSet::kBaseline, Bfloat16>, Compiled<InstructionSet::kBaseline, Half>,
-    Compiled<InstructionSet::kAvx2, float>, Compiled<InstructionSet::kAvx2, double>,
-    Compiled<InstructionSet::kAvx2, Bfloat16>, Compiled<InstructionSet::kAvx2, Half>,
-    Compiled<InstructionSet::kAvx512, float>, Compiled<InstructionSet::kAvx512, double>,
-    Compiled<InstructionSet::kAvx512, Bfloat16>, Compiled<InstructionSet::kAvx512, Half>>;
-TYPED_TEST_SUITE(RowLoopsTest, InstructionSetsAndTypes, CompiledName);
+using RowTypes = EveryIsaWith<float, double, Bfloat16, Half>;
+TYPED_TEST_SUITE(RowLoopsTest, RowTypes, CompiledName);
 
 TYPED_TEST(RowLoopsTest, Dot) {
   using W = typename TestFixture::W;
@@ -256,11 +207,10 @@ TYPED_TEST(RowLoopsTest, WeightedSum) {
         for (int64_t k = 0; k < count; ++k) sum += coefficients[k] * rows.At(k, d);
         Narrow(sum, &expected[d]);
       }
-      for (const auto kernel :
-           {this->loops_.weighted_sum, this->loops_.non_temporal_weighted_sum}) {
+      for (const auto loop : {this->loops_.weighted_sum, this->loops_.non_temporal_weighted_sum}) {
         for (const int64_t offset : {0, 1, 2, 4, 8, 16}) {
           Guarded<W> out(offset + depth);
-          kernel(rows.pointers(), coefficients.data(), count, depth, out.data() + offset);
+          loop(rows.pointers(), coefficients.data(), count, depth, out.data() + offset);
           NonTemporalFence();
           for (int64_t d = 0; d < depth; ++d) {
             ASSERT_TRUE(SameBits(out[offset + d], expected[d]))
@@ -305,7 +255,7 @@ TYPED_TEST(RowLoopsTest, ScaleAndNarrow) {
   }
 }
 
-// As the losses do to rescale a sum.
+// The losses rescale a sum in place.
 TYPED_TEST(RowLoopsTest, ScalesInPlace) {
   using W = typename TestFixture::W;
   if constexpr (std::is_same<W, Accumulator<W>>::value) {
@@ -317,11 +267,11 @@ TYPED_TEST(RowLoopsTest, ScalesInPlace) {
   }
 }
 
-// Real numbers: a column is summed in the order of the rows, whatever the width of the vectors.
+// Real numbers: each column is summed in the order of the rows, whatever the width of the vectors.
 TYPED_TEST(RowLoopsTest, EveryInstructionSetGivesTheSameColumns) {
   using W = typename TestFixture::W;
   using A = typename TestFixture::A;
-  const RowLoops<W>& baseline = Tables<InstructionSet::kBaseline>::Rows(W());
+  const RowLoops<W>& baseline = RowLoopsOf(InstructionSet::kBaseline, W());
   std::normal_distribution<A> normal;
   for (const int64_t depth : kDepths) {
     std::vector<W> narrow(depth);
@@ -361,19 +311,19 @@ TYPED_TEST(RowLoopsTest, DotIsAccurate) {
     const W* pointer = row.data();
     A dot;
     this->loops_.dot(&pointer, 1, 1, x.data(), depth, &dot);
-    // Errors that go up and down add up like the square root of the length.
+    // Errors of both signs add up like the square root of the length.
     EXPECT_NEAR(dot, expected, std::numeric_limits<A>::epsilon() * std::sqrt(depth) / 4 * expected)
         << depth;
   }
 }
 
-// Rows hold every bit pattern; `width` of them at a time go through one form of the loop: several
-// vectors, one of any width, or single values.
+// Loads every bit pattern, `width` at a time. The width decides which form of the loop runs: for
+// several vectors, for one vector of any size, or for single values.
 template <typename W>
 void ExpectLoadsEveryPattern(const RowLoops<W>& loops, int64_t width) {
   std::vector<W> patterns;
   for (uint32_t bits = 0; bits <= 0xffff; ++bits) patterns.push_back({static_cast<uint16_t>(bits)});
-  // Minus zero plus a number is that number, whichever its sign, and a NaN becomes a quiet one.
+  // Minus zero plus a number is that number, of either sign, and a NaN becomes a quiet one.
   std::vector<float> sums(patterns.size(), -0.0f), expected(sums);
   const volatile float one = 1.0f;
   const float coefficient = one;
@@ -418,7 +368,8 @@ TYPED_TEST(RowLoopsTest, NarrowsEveryKindOfFloat) {
   using W = typename TestFixture::W;
   if constexpr (sizeof(W) == 2) {
     std::vector<float> floats = {INFINITY, -INFINITY, NAN, -NAN, 65519.99f, 65520.0f, 0.0f, -0.0f};
-    for (int k = 0; k < 100000; ++k) floats.push_back(BitCast<float>(this->random_()));
+    for (int k = 0; k < 100000; ++k)
+      floats.push_back(BitCast<float>(static_cast<uint32_t>(this->random_())));
     std::vector<W> narrow(floats.size());
     this->loops_.scale_and_narrow(floats.data(), 1.0f, floats.size(), narrow.data());
     for (size_t k = 0; k < floats.size(); ++k) {
@@ -430,13 +381,9 @@ TYPED_TEST(RowLoopsTest, NarrowsEveryKindOfFloat) {
 }
 
 template <typename C>
-class LogitLoopsTest : public testing::Test {
+class LogitLoopsTest : public EveryIsaTest<C> {
  protected:
   using A = typename C::Type;
-
-  void SetUp() override {
-    if (!CpuHas(C::kInstructionSet)) GTEST_SKIP() << "this machine cannot run it";
-  }
 
   // At most 0 after the subtraction of 3, and some so small that their exponential is 0.
   Values<A> Logits(int64_t count) {
@@ -444,20 +391,16 @@ class LogitLoopsTest : public testing::Test {
     std::normal_distribution<A> normal(-10, 10);
     for (int64_t k = 0; k < count; ++k) {
       logits[k] =
-          k % 9 == 4 ? -std::numeric_limits<A>::infinity() : std::min(normal(random_), A(3));
+          k % 9 == 4 ? -std::numeric_limits<A>::infinity() : std::min(normal(this->random_), A(3));
     }
     return logits;
   }
 
-  const LogitLoops<A>& loops_ = Tables<C::kInstructionSet>::Logits(A());
-  std::mt19937 random_{1};
+  const LogitLoops<A>& loops_ = LogitLoopsOf(C::kInstructionSet, A());
 };
 
-using InstructionSetsAndArithmetics = testing::Types<
-    Compiled<InstructionSet::kBaseline, float>, Compiled<InstructionSet::kBaseline, double>,
-    Compiled<InstructionSet::kAvx2, float>, Compiled<InstructionSet::kAvx2, double>,
-    Compiled<InstructionSet::kAvx512, float>, Compiled<InstructionSet::kAvx512, double>>;
-TYPED_TEST_SUITE(LogitLoopsTest, InstructionSetsAndArithmetics, CompiledName);
+using LogitTypes = EveryIsaWith<float, double>;
+TYPED_TEST_SUITE(LogitLoopsTest, LogitTypes, CompiledName);
 
 constexpr int64_t kMostLogits = 40;
 

@@ -87,7 +87,7 @@ TEST(RowTableTest, AllConsecutiveRowsHaveIds) {
   }
 }
 
-// Row r of shard k is id r * shards + k: ids end where a shard has no row for the next.
+// Row r of shard k is id r * shards + k. Ids end before the first one without a row.
 TEST(RowTableTest, IdsDealtInTurnEndAtTheFirstMissingRow) {
   EXPECT_EQ(IdsOf(Partition::kInTurn, {}), 0);
   EXPECT_EQ(IdsOf(Partition::kInTurn, {7}), 7);
@@ -116,7 +116,7 @@ TEST(RowTableTest, WithoutShardsIsEmpty) {
   EXPECT_EQ(table.shards(), 0);
 }
 
-// An empty shard is still a table that was given.
+// A table of one empty shard is given, unlike one without shards.
 TEST(RowTableTest, WithAnEmptyShardIsNotAbsent) {
   RowTable<float> table(1);
   table.AddShard(nullptr, 0);

@@ -40,7 +40,7 @@ std::vector<Segment> Visited(TestRuntime& runtime, const std::vector<int64_t>& s
   return visited;
 }
 
-// What ForEach must visit, in order: the definition, group by group.
+// The segments that ForEach must visit, by the definition, group by group.
 std::vector<Segment> ExpectedSegments(const std::vector<int64_t>& sizes) {
   std::vector<Segment> expected;
   int64_t slots = 0;
@@ -167,7 +167,7 @@ TEST(SegmentsTest, ListsLongGroupsWithTheirSlotsInOrder) {
   EXPECT_EQ(segments.slots(), 7);
 }
 
-// A group of ten thousand times what fits a segment is still shared out.
+// Threads share a group even if it is ten thousand times as long as a segment.
 TEST(SegmentsTest, ALongGroupIsWorkForManyThreads) {
   int64_t units = 0;
   class CountingRuntime : public Runtime {

@@ -8,7 +8,7 @@
 namespace candsamp {
 namespace {
 
-// rows, depth, depth of inputs, classes
+// In this order: rows, depth, depth of inputs, classes.
 TEST(TableShapeTest, AcceptsTablesWithARowForEachClass) {
   for (const TableSizes& sizes :
        {TableSizes{50, 8, 8, 50}, TableSizes{64, 8, 8, 50}, TableSizes{8, 8, 8, 8},
@@ -37,12 +37,12 @@ TEST(TableShapeTest, SaysThatWeightsLookTransposed) {
   const std::string hint =
       "; weights has shape [8,50]: transposed? It must be [num_classes, depth]; of a Dense layer's "
       "kernel pass tf.transpose(kernel)";
-  // Classes not known, as many as rows, more.
+  // An unknown number of classes, as many as rows, and more.
   for (const int64_t num_classes : {kUnknownSize, int64_t{8}, int64_t{50}}) {
     EXPECT_EQ(CheckDepth({8, 50, 8, num_classes}, "[3,8]"),
               "inputs must have the depth of weights, 50, got shape [3,8]" + hint);
   }
-  // By the number of classes alone.
+  // Only the number of classes tells.
   EXPECT_EQ(CheckDepth({8, 50, 9, 40}, "[3,9]"),
             "inputs must have the depth of weights, 50, got shape [3,9]" + hint);
   EXPECT_EQ(CheckWeightRows({8, 50, kUnknownSize, 50}),

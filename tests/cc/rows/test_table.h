@@ -34,7 +34,7 @@ class TestTable {
     return table;
   }
 
-  // By walking along the shards, not by RowTable's search.
+  // Walks along the shards, unlike RowTable, whose search is under test.
   W* Row(int64_t id) {
     size_t shard = 0;
     for (; id >= shard_rows_[shard]; ++shard) id -= shard_rows_[shard];

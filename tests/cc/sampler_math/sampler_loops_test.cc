@@ -1,4 +1,5 @@
-// The sampler kernels of every instruction set that this machine has: the bits of the formulas.
+// The sampler loops of every instruction set that this machine has, bit by bit against the
+// formulas.
 #include "cc/lib/sampler_math/sampler_loops.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,10 @@
 #include <vector>
 
 #include "cc/lib/core/instruction_set.h"
+#include "cc/lib/sampler_math/expected_count.h"
 #include "cc/lib/sampler_math/sampler_loops_isa.h"
+#include "cc/lib/sampler_math/variates.h"
+#include "tests/cc/testing/every_isa.h"
 #include "tests/cc/testing/flush_denormals.h"
 
 namespace candsamp {
@@ -37,20 +41,6 @@ const int64_t kRanges[] = {1,
 
 LogUniformRange RangeOf(int64_t range) { return {range, std::log1p(static_cast<double>(range))}; }
 
-const SamplerLoops& KernelsOf(InstructionSet set) {
-  return set == InstructionSet::kAvx512 ? avx512::kSamplers
-         : set == InstructionSet::kAvx2 ? avx2::kSamplers
-                                        : baseline::kSamplers;
-}
-
-bool CpuHas(InstructionSet set) {
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-  return set == InstructionSet::kBaseline || (avx2 && (set == InstructionSet::kAvx2 || avx512));
-}
-
 // Outputs with a guard behind them.
 template <typename T>
 class Output {
@@ -60,7 +50,7 @@ class Output {
   }
   T* data() { return values_.data(); }
 
-  // `what` says of which input it is.
+  // `what` describes the input in messages.
   void Expect(const std::vector<T>& expected, const std::string& what) const {
     const size_t count = values_.size() - kGuards;
     ASSERT_EQ(expected.size(), count);
@@ -105,7 +95,7 @@ class SamplerLoopsTest : public testing::TestWithParam<InstructionSet> {
     return p;
   }
 
-  const SamplerLoops& loops_ = KernelsOf(GetParam());
+  const SamplerLoops& loops_ = CANDSAMP_ISA_TABLE(GetParam(), kSamplers);
   std::mt19937_64 random_{1};
 };
 
@@ -209,7 +199,7 @@ TEST_P(SamplerLoopsTest, LogUniform) {
   }
 }
 
-// Where exp(u log(range + 1)) is all but an integer, and at the ends.
+// Draws for which exp(u log(range + 1)) is nearly an integer, and at both ends of the range.
 TEST_P(SamplerLoopsTest, LogUniformAtTheBordersOfTheClasses) {
   for (const int64_t range : kRanges) {
     std::vector<uint64_t> bits = {0, ~uint64_t{0}, BitsOfUnit(0.5), BitsOfUnit(1 - 0x1p-52)};
@@ -235,13 +225,13 @@ TEST_P(SamplerLoopsTest, LearnedUnigram) {
         std::vector<int64_t> counts(range);
         for (int64_t& count : counts)
           count = static_cast<int64_t>(random_() >> (random_() % 63 + 1));
-        counts[0] = (int64_t{1} << shift) - 1;  // so that something is drawn in the end
+        counts[0] = (int64_t{1} << shift) - 1;  // so that every draw ends
         std::vector<uint8_t> short_counts;
         for (const int64_t count : counts) short_counts.push_back(ShortCount(count));
         short_counts.resize(range + 7);
         SlotTable table =
             MakeSlotTable({blocks, 200}, most, shift, range, classes.data(), counts.data());
-        // Many, so that some are met.
+        // Many classes with long counts, so that some are drawn.
         table.unfair = random_() >> (HasPairs(table) ? 34 : 2);
         for (const int64_t count : {0, 1, 7, 8, 9, 70, 2047, 2048}) {
           const PhiloxStream stream = {random_(), random_(), random_()};
@@ -411,7 +401,7 @@ TEST(SamplerFormulaTest, ClocksAreExponential) {
   }
 }
 
-// What TensorFlow computes, with the C library's exp.
+// The draw as TensorFlow computes it, with the C library's exp.
 int64_t WithLibm(uint64_t bits, const LogUniformRange& range) {
   const double u = std::ldexp(static_cast<double>(UnitMantissa(bits)), -52);
   return (static_cast<int64_t>(std::exp(u * range.log_range)) - 1) % range.range;
@@ -440,8 +430,8 @@ TEST(SamplerFormulaTest, LogUniformDrawsAreThoseOfLibm) {
   }
 }
 
-// Where ids have as many bits as doubles, the last bit of exp shows in the id, and libm's is not
-// always rounded to nearest.
+// Ids of huge ranges have as many bits as doubles. The last bit of exp shows in them, and libm does
+// not always round it to nearest.
 TEST(SamplerFormulaTest, LogUniformDrawsOfHugeRangesAreNearlyThoseOfLibm) {
   for (const int64_t range : {int64_t{1} << 52, int64_t{1} << 62}) {
     EXPECT_LE(CountUnlikeLibm(range, 10000000), 5000) << "range " << range;

@@ -8,8 +8,9 @@
 
 namespace candsamp {
 
-// Below this a test fails. Seeds are fixed: with another algorithm of the same law, one test in a
-// million does. There are fewer than a hundred.
+// A test fails below this. Seeds are fixed, so a test either always passes or always fails. After a
+// change to another algorithm of the same law, one test in a million fails. There are fewer than a
+// hundred.
 constexpr double kFalsePositive = 1e-6;
 
 // P(a chi-square variable of `freedom` degrees exceeds x), the incomplete gamma function Q(a, y):
@@ -35,8 +36,8 @@ inline double ChiSquareTail(double x, double freedom) {
   return front * fraction;
 }
 
-// The chance of counts this far from their expectation. Cells in which fewer than 5 are expected
-// are taken together.
+// The chance that counts are this far from their expectation. Merges the cells in which fewer than
+// 5 are expected.
 inline double ChiSquareP(const std::vector<int64_t>& counts, const std::vector<double>& p) {
   double total = 0, sum = 0;
   for (const int64_t count : counts) total += static_cast<double>(count);
@@ -59,7 +60,7 @@ inline double ChiSquareP(const std::vector<int64_t>& counts, const std::vector<d
   if (small_expected >= 5) {
     add(small_count, small_expected);
   } else if (small_count > 0) {
-    // Too rare for a cell: the chance of this many, Poisson's.
+    // Too rare for a cell. The chance of this many is Poisson's.
     double chance = 0, term = std::exp(-small_expected);
     for (int k = 0; k < 200; ++k, term *= small_expected / k) chance += k >= small_count ? term : 0;
     if (chance < kFalsePositive / 2) return chance;

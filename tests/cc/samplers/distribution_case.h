@@ -1,4 +1,4 @@
-// Distributions of all kinds, for the tests.
+// Distributions of all kinds, for tests.
 #ifndef TF_CANDSAMP_TESTS_CC_SAMPLERS_DISTRIBUTION_CASE_H_
 #define TF_CANDSAMP_TESTS_CC_SAMPLERS_DISTRIBUTION_CASE_H_
 
@@ -17,7 +17,7 @@
 
 namespace candsamp {
 
-// A distribution together with what it reads.
+// A distribution with the weights or counts that it reads.
 struct DistributionCase {
   std::string name;
   std::vector<float> weights;
@@ -61,7 +61,7 @@ inline std::vector<int64_t> ZipfCounts(int64_t range, int64_t most) {
   return counts;
 }
 
-// Small ones, of every kind and shape.
+// Small distributions of every kind.
 inline std::vector<DistributionCase> SmallCases() {
   std::vector<DistributionCase> cases;
   for (const int64_t range : {1, 2, 3, 64, 1000}) {
@@ -91,7 +91,7 @@ inline double ProbabilityOf(const Distribution& distribution, int64_t id) {
   distribution.Probabilities(&id, 1, &p);
   return p;
 }
-// Those of all classes.
+// The probabilities of all classes.
 inline std::vector<double> AllProbabilities(const Distribution& distribution) {
   std::vector<int64_t> ids(distribution.range());
   for (size_t k = 0; k < ids.size(); ++k) ids[k] = static_cast<int64_t>(k);

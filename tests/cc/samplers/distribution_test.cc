@@ -1,5 +1,5 @@
-// What every distribution promises: draws that depend on the stream and their number alone, and
-// that have the probabilities they say.
+// The promises of every distribution: draws depend on the stream and their number alone, and have
+// the stated probabilities.
 #include "cc/lib/samplers/distribution.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ constexpr PhiloxStream kStream = {1, 2, 3};
 
 std::vector<DistributionCase> AllCases() {
   std::vector<DistributionCase> cases = SmallCases();
-  // Draws that are rejected: a quarter of them, a third, few, and hardly any.
+  // Ranges that reject a quarter of the draws, a third, few, and hardly any.
   for (const int64_t range :
        {3 * (int64_t{1} << 61), int64_t{6148914691236517206}, (int64_t{1} << 50) + 1,
         (int64_t{1} << 44) + 1, std::numeric_limits<int64_t>::max(), int64_t{1} << 62}) {
@@ -31,7 +31,7 @@ std::vector<DistributionCase> AllCases() {
   }
   cases.push_back(LogUniformCase(int64_t{1} << 62));
   cases.push_back(FixedCase(std::vector<float>(3000001, 1.0f)));
-  // One block of the table and more, and counts that leave few slots.
+  // One block of the slot table or more, with counts that make few slots or many.
   for (const int64_t range : {89, 90, 91, 5000}) {
     cases.push_back(LearnedCase(std::vector<int64_t>(range, 0)));
     cases.push_back(LearnedCase(ZipfCounts(range, 1000000)));
@@ -40,7 +40,7 @@ std::vector<DistributionCase> AllCases() {
   return cases;
 }
 
-// In chunks of these sizes, over and over.
+// Draws in chunks of these sizes, again and again.
 std::vector<int64_t> DrawnInChunks(const Distribution& distribution,
                                    const std::vector<int64_t>& chunks, int64_t count) {
   std::vector<int64_t> ids(count);
@@ -95,7 +95,7 @@ TEST(DistributionTest, DrawsCanBeCounted) {
   }
 }
 
-// Each thread with its own host and its own stream, as TensorFlow runs ops side by side.
+// TensorFlow runs ops side by side: each thread has its own runtime and its own stream.
 TEST(DistributionTest, DrawsAtTheSameTimeDoNotDisturbEachOther) {
   for (const DistributionCase& a_case : SmallCases()) {
     const PhiloxStream other = {9, 9, 9};
@@ -186,7 +186,7 @@ TEST(DistributionStatisticsTest, DrawsAreIndependent) {
   }
 }
 
-// The tests above see a sampler that is a little wrong.
+// The tests above notice a sampler that is a little wrong.
 TEST(DistributionStatisticsTest, WrongSamplersAreFound) {
   std::vector<DistributionCase> cases;
   cases.push_back(UniformCase(1000));

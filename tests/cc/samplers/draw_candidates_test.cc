@@ -1,5 +1,5 @@
-// Candidates against the definition: the first distinct ones of independent draws. That what comes
-// after too many draws has the right law is for tests/py/samplers/test_sampler_statistics.py.
+// Candidates against the definition: the first distinct classes of independent draws. The law of
+// the candidates after too many draws, by clocks, is tested in Python (test_sampler_statistics).
 #include "cc/lib/samplers/draw_candidates.h"
 
 #include <gtest/gtest.h>
@@ -23,14 +23,14 @@ namespace {
 
 constexpr PhiloxStream kStream = {1, 2, 3};
 
-// What is asked for.
+// A request, with the memory of its excluded classes.
 struct Wish {
   int64_t count;
   bool unique = true;
   bool exact = false;
   std::vector<int64_t> excluded = {};
 
-  DrawRequest draws() const {
+  DrawRequest request() const {
     return {count, unique, exact, excluded.data(), static_cast<int64_t>(excluded.size())};
   }
   std::string name() const {
@@ -48,7 +48,7 @@ struct Sample {
 Sample Drawn(Runtime& runtime, const Distribution& distribution, const Wish& wish,
              const PhiloxStream& stream = kStream) {
   Sample sample = {std::vector<int64_t>(wish.count, -1), std::vector<float>(wish.count, -1), {}};
-  sample.rule = DrawCandidates(runtime, distribution, stream, wish.draws(), sample.ids.data(),
+  sample.rule = DrawCandidates(runtime, distribution, stream, wish.request(), sample.ids.data(),
                                sample.counts.data());
   return sample;
 }
@@ -58,10 +58,10 @@ Sample Drawn(const Distribution& distribution, const Wish& wish,
   return Drawn(runtime, distribution, wish, stream);
 }
 
-// For which the blocks of the call have words.
+// At most as many as the reserved blocks have words for.
 int64_t MostTries(int64_t count) { return std::min(64 * count + 1024, 1024 * count); }
 
-// One draw after the other.
+// The definition: one draw after the other.
 struct Expected {
   Expected(const Distribution& distribution, const Wish& wish, int64_t wanted) {
     const std::set<int64_t> excluded(wish.excluded.begin(), wish.excluded.end());
@@ -90,7 +90,7 @@ int64_t Available(const Distribution& distribution, const std::vector<int64_t>& 
   return available;
 }
 
-// How often `id` is expected by the rule, in long double.
+// The expected count of a class by the rule, in long double.
 long double CountOf(const CountRule& rule, double probability) {
   const long double p = std::min(probability / static_cast<long double>(rule.mass), 1.0L);
   if (rule.kind == CountRule::kProportional) return rule.parameter * p;
@@ -149,7 +149,7 @@ void ExpectSample(const Distribution& distribution, const Wish& wish) {
 
 std::vector<DistributionCase> Cases() {
   std::vector<DistributionCase> cases = SmallCases();
-  // Classes of which one or all but one hardly ever come up.
+  // Distributions in which one class hardly ever comes up, or all but one.
   cases.push_back(FixedCase({1, 1e-6f, 1e-7f, 0, 1e-9f, 1e-30f}));
   cases.push_back(FixedCase({1, 1, 1, 1, 1, 1e-30f}));
   cases.push_back(LearnedCase({int64_t{1} << 61, 0, 5, 0, int64_t{1} << 30}));
@@ -201,7 +201,7 @@ TEST(DrawCandidatesTest, ExactCountsDoNotChangeTheCandidates) {
   }
 }
 
-// With and without the slow way, over classes that fill several blocks.
+// With and without clocks, for classes that fill several blocks of kClassBlock.
 TEST(DrawCandidatesTest, DoNotDependOnTheRuntime) {
   std::vector<DistributionCase> cases;
   cases.push_back(UniformCase(40000));
@@ -225,7 +225,7 @@ TEST(DrawCandidatesTest, DoNotDependOnTheRuntime) {
   }
 }
 
-// What two streams draw has nothing in common: also where the slow way does most.
+// Two streams draw independently, also if clocks draw most of the candidates.
 TEST(DrawCandidatesTest, DependOnTheStream) {
   for (const DistributionCase& a_case : Cases()) {
     if (a_case->range() < 700) continue;
@@ -261,7 +261,7 @@ TEST(DrawCandidatesTest, CountsOfOtherClassesFollowTheRule) {
   }
 }
 
-// Counts allocations as a host does that hands out multiples of 64 bytes.
+// A runtime that counts the bytes it allocates, in multiples of 64.
 class RoundingRuntime : public Runtime {
  public:
   void ParallelFor(int64_t total, int64_t cost,
@@ -290,7 +290,7 @@ TEST(DrawScratchBytesTest, AreNeverExceeded) {
             const Wish wish = {count, unique, exact, excluded};
             RoundingRuntime runtime;
             Drawn(runtime, *a_case, wish);
-            ASSERT_LE(runtime.allocated(), DrawScratchBytes(wish.draws(), a_case->range()))
+            ASSERT_LE(runtime.allocated(), DrawScratchBytes(wish.request(), a_case->range()))
                 << a_case.name << ", " << wish.name();
           }
         }
@@ -314,14 +314,14 @@ TEST(DrawCandidatesMemoryTest, ThrowsWhenThereIsNone) {
   }
 }
 
-// Memory grows with the candidates, not with the classes, unless the slow way is needed.
+// Memory depends on the number of candidates, not of classes, unless clocks are needed.
 TEST(DrawCandidatesMemoryTest, DoesNotGrowWithTheClasses) {
   TestRuntime runtime = TestRuntime::Whole();
   runtime.LimitBytes(100000);
   EXPECT_EQ(Drawn(runtime, *UniformCase(int64_t{1} << 62), {1000, true, true}).ids.size(), 1000u);
 }
 
-// Passes draws on, and remembers how far into the stream they went.
+// Forwards draws, and remembers how far into the stream they went.
 class Watched : public Distribution {
  public:
   explicit Watched(const Distribution& distribution)
@@ -342,7 +342,7 @@ class Watched : public Distribution {
   mutable uint64_t position_ = 0;
 };
 
-// kBlocksPerSample blocks for each candidate are a call's own. The next call begins after them.
+// A call has kBlocksPerSample blocks for each candidate. The next call begins after them.
 TEST(DrawCandidatesTest, DrawsStayWithinTheBlocksOfTheCall) {
   const DistributionCase one_in_a_million = FixedCase({1, 1e-30f, 1e-30f, 1e-30f, 1e-30f});
   for (const int64_t count : {1, 2, 3, 4}) {

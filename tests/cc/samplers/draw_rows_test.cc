@@ -1,5 +1,5 @@
-// Ragged draws: rows that depend on nothing but themselves. Each row is in scratch memory of the
-// size that DrawScratchBytes says: under AddressSanitizer more of it would show.
+// Candidates of the rows of a batch: each row depends on itself alone. Each part of the rows has
+// scratch memory of the size that DrawScratchBytes says, so that AddressSanitizer sees more.
 #include "cc/lib/samplers/draw_rows.h"
 
 #include <gtest/gtest.h>
@@ -77,7 +77,7 @@ std::vector<Row> Rows(const Distribution& distribution, const Batch& batch,
   return result.rows;
 }
 
-// Some of which take the slow way.
+// In some of them clocks draw candidates.
 std::vector<DistributionCase> Cases() {
   std::vector<DistributionCase> cases;
   cases.push_back(UniformCase(50));
@@ -175,7 +175,7 @@ TEST(RaggedDrawsTest, DoNotDependOnTheRuntime) {
   }
 }
 
-// More rows behind, and others in place of all but one.
+// Replaces all rows but one, and adds rows behind them.
 TEST(RaggedDrawsTest, ARowDoesNotDependOnTheOthers) {
   std::mt19937_64 random(1);
   for (const DistributionCase& a_case : Cases()) {
@@ -212,7 +212,7 @@ TEST(RaggedDrawsTest, EqualRowsAreDrawnIndependently) {
       std::set<std::vector<int64_t>> different;
       for (const Row& row : rows) different.insert(row.ids);
       for (const Row& row : next) different.insert(row.ids);
-      // Steep weights leave few orders.
+      // Steep weights make few different orders.
       EXPECT_GT(different.size(), 95u) << a_case.name;
     }
   }
@@ -247,7 +247,7 @@ TEST(RaggedDrawsTest, TooManyCandidatesAreAProblem) {
   EXPECT_EQ(problem({{100, 0}, false}), "");
   EXPECT_NE(problem({{3, 4}}).find("num_sampled[1] must be at most 3"), std::string::npos);
   EXPECT_NE(problem({{3, 4}}).find("got 4"), std::string::npos);
-  // Two that can be drawn are left; the class without weight was none.
+  // Two classes that can be drawn are left. The class without weight never counts.
   EXPECT_EQ(problem({{2, 2}, true, true, true, {{0}, {3, 1}}}), "");
   EXPECT_NE(
       problem({{2, 3}, true, false, true, {{0}, {3, 1}}}).find("num_sampled[1] must be at most 2"),
@@ -273,7 +273,7 @@ TEST(RaggedDrawsTest, ThrowsWhenThereIsNoMemory) {
   }
 }
 
-// A few parts of them share scratch memory: it does not grow with the rows.
+// A few parts of the rows share scratch memory, so it does not grow with the rows.
 TEST(RaggedDrawsTest, ManyRowsNeedLittleMemory) {
   TestRuntime runtime = TestRuntime::Whole();
   runtime.LimitBytes(8 << 20);

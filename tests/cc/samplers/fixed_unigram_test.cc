@@ -118,7 +118,7 @@ TEST(FixedUnigramTest, DrawsOfExtremeWeightsAreThoseOfTheReference) {
   ExpectAsReference({1, 0, 0, 0}, 5000);
 }
 
-// 2^32 mod 3,000,001 is a fifteen-hundredth of 2^32 or less, so some columns are drawn again.
+// 2^32 mod 3,000,001 is at most 1/1,500 of 2^32, so a few columns are drawn again.
 TEST(FixedUnigramTest, ColumnsThatAreRejectedAreDrawnAgain) {
   const std::vector<float> weights = ZipfWeights(2999999);
   const PhiloxStream stream = {1, 2, 3};
@@ -147,7 +147,7 @@ TEST(FixedUnigramTest, SupportIsTheNumberOfPositiveWeights) {
   EXPECT_EQ(FixedCase({std::numeric_limits<float>::min(), -0.0f, 1})->support(), 2);
 }
 
-// In every respect, whether or not the thread flushes them.
+// Subnormal weights count as zeros in every respect, whether or not the thread flushes them.
 TEST(FixedUnigramTest, SubnormalWeightsCountAsZeros) {
   const float least = std::numeric_limits<float>::min();
   for (const std::vector<float>& weights :
@@ -177,12 +177,12 @@ TEST(FixedUnigramTest, ProbabilitiesAreSharesOfTheWeights) {
     const long double exact = weights[id] / sum;
     ASSERT_NEAR(ProbabilityOf(*a_case, id), exact, 1e-13 * exact) << id;
   }
-  // Their sum is beyond float.
+  // The sum of the weights is beyond float.
   const float most = std::numeric_limits<float>::max();
   EXPECT_DOUBLE_EQ(ProbabilityOf(*FixedCase({most, most, most, most}), 2), 0.25);
 }
 
-// The reference rounds, but not by what shows in a million draws.
+// The reference rounds too, but that does not show in a million draws.
 TEST(FixedUnigramTest, FrequenciesFitTheWeights) {
   std::mt19937_64 random(1);
   for (const int64_t range : {2, 5, 30, 1000}) {

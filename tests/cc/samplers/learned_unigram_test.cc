@@ -22,7 +22,7 @@ namespace candsamp {
 namespace {
 
 constexpr PhiloxStream kStream = {1, 2, 3};
-// Around the sizes at which the table is one block, and several.
+// Ranges around the size at which the table becomes several blocks.
 constexpr int64_t kRanges[] = {1, 2, 3, 89, 255, 256, 257, 820, 1000, 4095, 4100, 1 << 16};
 
 std::vector<int64_t> Counts(const LearnedUnigram& unigram, int64_t draws,
@@ -46,7 +46,7 @@ struct Shape {
   MakeCounts make;
 };
 
-// Few and many slots in the table, for one class or for all.
+// Counts that make few or many slots, for one class or for all.
 std::vector<Shape> Shapes() {
   return {
       {"zeros", [](int64_t range, std::mt19937_64&) { return std::vector<int64_t>(range, 0); }},
@@ -91,12 +91,12 @@ void ExpectSame(const LearnedUnigram& grown, const std::vector<int64_t>& counts)
   const LearnedUnigram built(copy.data(), static_cast<int64_t>(copy.size()));
   ASSERT_EQ(grown.total(), built.total());
   ASSERT_EQ(AllProbabilities(grown), AllProbabilities(built));
-  // Every place of the table is hit, or nearly.
+  // Enough draws to hit nearly every place of the table.
   const int64_t draws = std::min<int64_t>(10 * grown.range() + 1000, 100000);
   ASSERT_EQ(Drawn(grown, kStream, draws), Drawn(built, kStream, draws)) << grown.total();
 }
 
-// The counts come in random order, in batches of random sizes.
+// Adds the counts in random order, in batches of random sizes.
 void Grow(const std::vector<int64_t>& final_counts, int64_t checks, std::mt19937_64& random) {
   const int64_t range = static_cast<int64_t>(final_counts.size());
   std::vector<int64_t> classes;
@@ -129,7 +129,7 @@ TEST(LearnedUnigramTest, TheOrderOfUpdatesDoesNotMatter) {
   }
 }
 
-// One at a time, past every size at which the table is built anew.
+// Adds one at a time, past every size at which the table is built anew.
 TEST(LearnedUnigramTest, EveryStepGivesWhatItsCountsGive) {
   std::mt19937_64 random(1);
   for (const int64_t range : {1, 2, 3, 90, 256}) {
@@ -143,9 +143,9 @@ TEST(LearnedUnigramTest, EveryStepGivesWhatItsCountsGive) {
   }
 }
 
-// Classes whose first slots belong into the first block of the table, until it overflows and all
-// slots are laid out differently. This knows the first choice and the sizes of slot_table.h; with
-// others it tests less.
+// Adds to classes whose first block is the first one of the table, until it overflows and another
+// salt lays out all slots anew. The test uses the hash and the sizes of slot_table.h. With others
+// it would test less.
 TEST(LearnedUnigramTest, ABlockThatOverflowsChangesNothing) {
   constexpr int64_t kRange = 20000, kCapacity = kRange / 4, kBlocks = (kCapacity + 159) / 160;
   std::vector<int64_t> crowd;
@@ -219,7 +219,7 @@ TEST(LearnedUnigramTest, HugeCounts) {
   unigram.Add(classes.data(), 3);
   EXPECT_EQ(counts[2], 2);
   ExpectSame(unigram, counts);
-  // The most that fits.
+  // The largest counts that fit.
   std::vector<int64_t> full = {kMostLearnedCount - 3, 0};
   LearnedUnigram last(full.data(), 2);
   const int64_t zero = 0;
@@ -261,7 +261,7 @@ TEST(LearnedUnigramStatisticsTest, FrequenciesFitTheCounts) {
   }
 }
 
-// As they grow: updates between the draws.
+// Updates between the draws, so that the counts grow.
 TEST(LearnedUnigramStatisticsTest, FrequenciesFitAfterUpdates) {
   std::mt19937_64 random(1);
   for (const int64_t range : {3, 90, 257, 1000}) {
@@ -305,7 +305,7 @@ TEST(LearnedUnigramStatisticsTest, WrongSamplersAreFound) {
   });
 }
 
-// Draws of a sampler whose counts somebody else changes: they end, and are classes.
+// If somebody else changes the counts, draws still end, and are classes.
 void ExpectClasses(const LearnedUnigram& unigram) {
   for (const int64_t id : Drawn(unigram, kStream, 5000)) {
     ASSERT_GE(id, 0);
@@ -313,7 +313,7 @@ void ExpectClasses(const LearnedUnigram& unigram) {
   }
 }
 
-// Adds so many classes, some at a time, that the table is built anew several times. Returns whether
+// Adds classes, some at a time, until the table has been built anew several times. Returns whether
 // all were added.
 bool AddUntilBuilt(LearnedUnigram& unigram) {
   const int64_t range = unigram.range();
@@ -331,7 +331,7 @@ TEST(LearnedUnigramTest, CountsThatOthersMakeLargerAreTakenUp) {
   for (const int64_t range : {3, 257, 5000}) {
     std::vector<int64_t> counts(range, 7);
     LearnedUnigram unigram(counts.data(), range);
-    // More slots than the table has places, in a class and in all.
+    // More slots than the table has places, in one class or in all together.
     counts[range / 2] += 100 * range;
     ExpectClasses(unigram);
     for (int64_t& count : counts) count += 1000;

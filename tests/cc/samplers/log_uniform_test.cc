@@ -14,7 +14,7 @@ namespace {
 
 const int64_t kRanges[] = {1, 2, 3, 1000, 50000, int64_t{1} << 20, int64_t{1} << 40};
 
-// As TensorFlow draws: a double from two words, then (int64)exp(u log(range + 1)) - 1 mod range.
+// TensorFlow's draw: a double u from two words, then (int64)exp(u log(range + 1)) - 1 mod range.
 std::vector<int64_t> Expected(int64_t range, const PhiloxStream& stream, int64_t count) {
   const double log_range = std::log1p(static_cast<double>(range));
   std::vector<int64_t> ids(count);

@@ -1,4 +1,4 @@
-// Uniform draws against division, one after the other.
+// Uniform draws against divisions, one after the other.
 #include "cc/lib/samplers/uniform.h"
 
 #include <gtest/gtest.h>
@@ -49,7 +49,7 @@ TEST(UniformTest, MapsBitsToTheirRemainder) {
   }
 }
 
-// As TensorFlow draws: the stream's pieces in order, rejected ones skipped.
+// TensorFlow's draws: the pieces of the stream in order, without rejected ones.
 std::vector<int64_t> Expected(int64_t range, const PhiloxStream& stream, int64_t count) {
   const uint64_t n = static_cast<uint64_t>(range);
   std::vector<int64_t> ids;
@@ -68,7 +68,8 @@ TEST(UniformTest, DrawsAreTheRemaindersThatAreNotRejected) {
   }
 }
 
-// Once in 2^20 draws: so rare that a sampler may hope for none, and start again.
+// One rejection in 2^20 draws: so rare that the sampler assumes none, and starts again if it is
+// wrong.
 TEST(UniformTest, RareRejectionsAreFound) {
   constexpr int64_t kRange = (int64_t{1} << 50) - (int64_t{1} << 30), kCount = 4000000;
   ASSERT_EQ(Rejected(kRange), uint64_t{1} << 44);

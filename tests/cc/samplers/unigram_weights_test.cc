@@ -35,12 +35,12 @@ TEST(ParseVocabularyTest, OneWeightALine) {
   EXPECT_EQ(Parsed("16777217"), (Weights{16777216}));
 }
 
-// As TensorFlow reads them.
+// TensorFlow reads all of these too.
 TEST(ParseVocabularyTest, WeightsMayBeHexadecimal) {
   EXPECT_EQ(Parsed("0x10\n0x1.8p3\n"), (Weights{16, 12}));
 }
 
-// The process may have set any: TensorFlow reads the same weights under all.
+// A process may set any locale. TensorFlow reads the same weights in all of them.
 TEST(ParseVocabularyTest, DoesNotDependOnTheLocale) {
   bool is_set = false;
   for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8", "pt_BR.UTF-8"}) {
@@ -79,7 +79,7 @@ void ExpectProblemOfLine(const std::string& text, int line) {
       << text << ": '" << problem << "'";
 }
 
-// Blank lines are skipped, but count.
+// Blank lines are skipped, but error messages count them.
 TEST(ParseVocabularyTest, ProblemsNameTheirLine) {
   ExpectProblemOfLine("word", 1);
   ExpectProblemOfLine("1\n2\nword\n4\n", 3);
@@ -108,7 +108,7 @@ TEST(ParseVocabularyTest, AFileWithoutWeightsIsAProblem) {
   for (const char* text : {"", "\n", "  \r\n\n"}) EXPECT_NE(Problem(text), "") << text;
 }
 
-// A file that is no text at all does not fill the screen.
+// The message quotes only the beginning of a long line.
 TEST(ParseVocabularyTest, LongLinesAreCutInMessages) {
   const std::string problem = Problem(std::string(100000, 'x'));
   EXPECT_LT(problem.size(), 200u);
@@ -159,7 +159,7 @@ Weights Kept(const Weights& weights, const UnigramShard& shard) {
   return kept;
 }
 
-// Each id is in one shard, at id / num_shards, with its weight; reserved ids have none.
+// Each id is in one shard, at id / num_shards, with its weight. Reserved ids have weight 0.
 TEST(UnigramShardTest, ShardsPartitionTheIds) {
   for (const int64_t count : {1, 2, 3, 10, 17}) {
     Weights weights;
@@ -198,7 +198,7 @@ TEST(UnigramShardTest, DistortionIsAPower) {
   for (size_t k = 0; k < weights.size(); ++k) {
     EXPECT_FLOAT_EQ(kept[k + 1], static_cast<float>(std::pow(weights[k], 0.75))) << weights[k];
   }
-  // Reserved ids stay without weight, given zeros become ones.
+  // Reserved ids keep weight 0, but given zeros become ones: 0 to the power 0.
   shard.distortion = 0;
   EXPECT_EQ(Kept({0, 5}, shard), (Weights{0, 1, 1}));
   shard.distortion = 2;

@@ -6,7 +6,7 @@
 
 namespace candsamp {
 
-// Flush-to-zero and denormals-are-zero for as long as it lives.
+// Sets flush-to-zero and denormals-are-zero during its lifetime.
 class FlushDenormals {
  public:
   FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040u); }

@@ -37,14 +37,14 @@ class TestRuntime : public Runtime {
     return TestRuntime(std::to_string(threads) + " threads", Cutting::kRandom, threads, threads);
   }
 
-  // Hosts that differ in everything that no result may depend on.
+  // Runtimes that differ in everything that no result may depend on.
   static std::vector<TestRuntime> Various() {
-    std::vector<TestRuntime> hosts;
-    hosts.push_back(Whole());
-    hosts.push_back(Units());
-    for (uint32_t seed = 1; seed <= 3; ++seed) hosts.push_back(RandomCuts(seed));
-    for (const int threads : {1, 2, 5}) hosts.push_back(Threads(threads));
-    return hosts;
+    std::vector<TestRuntime> runtimes;
+    runtimes.push_back(Whole());
+    runtimes.push_back(Units());
+    for (uint32_t seed = 1; seed <= 3; ++seed) runtimes.push_back(RandomCuts(seed));
+    for (const int threads : {1, 2, 5}) runtimes.push_back(Threads(threads));
+    return runtimes;
   }
 
   void ParallelFor(int64_t total, int64_t cost,
@@ -69,8 +69,8 @@ class TestRuntime : public Runtime {
     running_ = false;
   }
 
-  // Not a byte more than asked for, so that AddressSanitizer sees every overrun, and filled with
-  // NaNs, so that what is read before it is written shows.
+  // Memory of exactly the size, so that AddressSanitizer sees every overrun. It is full of NaNs, so
+  // that reads before writes show.
   void* AllocateBytes(size_t bytes) override {
     EXPECT_EQ(std::this_thread::get_id(), owner_);
     EXPECT_FALSE(running_) << "allocation inside ParallelFor";

@@ -13,6 +13,7 @@ import pytest
 import ragged_cases as rc
 import tensorflow as tf
 from calls import ERRORS, MODES, SHAPE_MODES
+from internals import ops
 from ragged_arguments import arguments, call, check, run
 
 BIG = 2**31
@@ -508,7 +509,7 @@ def test_gradient_op_needs_a_row_of_both_tables_for_each_class(short):
         "W": tf.float32,
         "Tshape": tf.int32,
     }
-    gradient = _library.ops.candsamp_ragged_loss_grad
+    gradient = ops.candsamp_ragged_loss_grad
     assert gradient(**arguments, **rows).bias_indices[0].numpy().tolist() == [0, 1, 2, 3]
     message = r"candidates must hold class ids in \[0, 3\), the rows of weights, got 3 in row 1"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
