@@ -12,7 +12,8 @@ export PYTHON TF_PACKAGE CUDA_ARCHS
 
 PY = .venv/bin/python
 
-.PHONY: build demo demo-words test lint format benchmark gpu-check-files clean venv
+.PHONY: build demo demo-words test lint format benchmark gpu-check-files release \
+    clean venv
 
 build: venv
 	$(BAZEL) build //pip_package:wheel
@@ -44,14 +45,23 @@ benchmark: build
 	$(PY) benchmarks/samplers.py
 	$(PY) benchmarks/losses.py
 
+# A wheel for PyPI, in build/release: for all GPUs, and with a tag that says which glibc it needs.
+release: CUDA_ARCHS = all
+release: build
+	tools/bootstrap.sh tools/release_requirements.txt
+	PATH=$(CURDIR)/.venv/bin:$$PATH auditwheel --quiet repair \
+	    --exclude libtensorflow_framework.so.2 --wheel-dir build/release \
+	    build/bazel-bin/pip_package/*.whl
+
 # What tools/gpu_check runs: on a machine with a GPU, and here with --emulate.
-GPU_CHECK = benchmarks/gpu:candsamp_benchmarks tests/cuda:candsamp_benchmarks_on_host \
-    tests/cuda:gpu_checker tests/cuda:gpu_checker_on_host
+GPU_CHECK_FILES = $(addprefix build/bazel-bin/, \
+    tests/cuda/gpu_checker benchmarks/gpu/libcandsamp_benchmarks.so \
+    tests/cuda/gpu_checker_on_host tests/cuda/libcandsamp_benchmarks_on_host.so)
 
 gpu-check-files: venv
-	$(BAZEL) build $(addprefix //,$(GPU_CHECK))
+	$(BAZEL) build //tests/cuda:gpu_check_files
 	mkdir -p build/gpu_check
-	cp -f $(addprefix build/bazel-bin/,$(subst :,/,$(GPU_CHECK))) build/gpu_check
+	cp -f $(GPU_CHECK_FILES) build/gpu_check
 
 clean:
 	@if [ -n "$(BAZEL)" ]; then $(BAZEL) clean; fi

@@ -153,7 +153,13 @@ def candsamp_tf_library(name, deps = [], **kwargs):
     """A library of cc/ops or cc/kernels: sees TensorFlow, and is linked for its registrations."""
     native.cc_library(
         name = name,
-        copts = _TF_COPTS + ["-Winvalid-pch", "-include", "bazel/precompiled.h"],
+        copts = _TF_COPTS + [
+            "-include",
+            "bazel/precompiled.h",
+            "-Winvalid-pch",
+            # Bazel learns from the compiler which headers were read: those, too.
+            "-fpch-deps",
+        ],
         linkstatic = True,
         alwayslink = True,
         deps = deps + ["//bazel:precompiled", "@local_tensorflow//:headers"],

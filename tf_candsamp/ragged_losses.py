@@ -24,13 +24,13 @@ __all__ = ["ragged_candidate_logits", "ragged_nce_loss", "ragged_sampled_softmax
 class _Batch(NamedTuple):
     """The losses' arguments of these names: what is scored, and against which classes."""
 
-    weights: Any
-    biases: Any
-    labels: Any
-    inputs: Any
-    candidates: Any
-    label_log_q: Any
-    candidate_log_q: Any
+    weights: ClassTableLike
+    biases: ClassTableLike | None
+    labels: RaggedLike
+    inputs: TensorLike
+    candidates: RaggedLike
+    label_log_q: RaggedLike | None
+    candidate_log_q: RaggedLike | None
 
 
 def ragged_sampled_softmax_loss(

@@ -27,19 +27,19 @@ __all__ = ["nce_loss", "sampled_softmax_loss"]
 class _Batch(NamedTuple):
     """The losses' arguments of these names: what is scored, and against which classes."""
 
-    weights: Any
-    biases: Any
-    labels: Any
-    inputs: Any
-    num_classes: Any
-    num_true: Any
+    weights: ClassTableLike
+    biases: ClassTableLike | None
+    labels: TensorLike
+    inputs: TensorLike
+    num_classes: SupportsIndex | tf.Tensor | None
+    num_true: SupportsIndex
 
 
 class _Options(NamedTuple):
     """The losses' arguments of these names, which are attributes of the ops."""
 
     remove_accidental_hits: bool
-    partition_strategy: Any
+    partition_strategy: PartitionStrategy
     recompute: bool
 
 

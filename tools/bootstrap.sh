@@ -46,6 +46,11 @@ if [[ $(cat .venv/key 2>/dev/null) != "$key" ]]; then
   "$PYTHON" -m venv --clear .venv || fail "'$PYTHON -m venv .venv' failed, see above."
 fi
 
+# Python compiles what it imports when it first does: pip would compile all of TensorFlow now.
+pip_install() {
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile "$@"
+}
+
 new=()
 stamps=()
 for file in "$@"; do
@@ -53,7 +58,7 @@ for file in "$@"; do
   [[ -e $stamp ]] || new+=(-r "$file") stamps+=("$stamp")
 done
 if ((${#new[@]})); then
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check "$TF_PACKAGE" "${new[@]}" ||
+  pip_install "$TF_PACKAGE" "${new[@]}" ||
     fail "pip could not install $TF_PACKAGE ${new[*]}, see above; run make again when that is mended."
   touch "${stamps[@]}"
 fi
@@ -65,8 +70,7 @@ if [[ ! -e .venv/installed-keras-2 ]]; then
 from importlib.metadata import packages_distributions, version
 print(version(packages_distributions()["tensorflow"][0]).split(".")[1])')
   ((minor < 16)) ||
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
-      "tf_keras==2.$minor.*" ||
+    pip_install --no-deps "tf_keras==2.$minor.*" ||
     fail "pip could not install tf_keras, see above; run make again when that is mended."
   touch .venv/installed-keras-2
 fi

@@ -22,7 +22,7 @@ if [[ ! -x $buildifier ]]; then
 fi
 # Bazel 4's own rules need no load(). A one-line docstring is enough where arguments are Bazel's own.
 warnings=-native-cc-binary,-native-cc-common,-native-cc-info,-native-cc-library,-native-cc-test
-warnings+=,-native-sh-test,-function-docstring-args
+warnings+=,-native-sh-test,-function-docstring-args,-unnamed-macro
 
 find . -path ./.venv -prune -o -path ./build -prune -o \
   \( -name BUILD -o -name WORKSPACE -o -name '*.bzl' \) -print0 | sort -z |

@@ -28,8 +28,9 @@ STEPS = ("check", "sanitize", "benchmark")
 TOOLS = ("memcheck", "racecheck", "synccheck")
 MORE_TOOLS = ("initcheck",)
 
-CHECKER, LIBRARY = "gpu_checker", "candsamp_benchmarks"
-ON_HOST = "_on_host"  # what the same programs are called whose launchers run on threads
+# The programs for a GPU, and their twins whose launchers run on threads.
+CHECKER, LIBRARY = "gpu_checker", "libcandsamp_benchmarks.so"
+CHECKER_ON_HOST, LIBRARY_ON_HOST = "gpu_checker_on_host", "libcandsamp_benchmarks_on_host.so"
 
 
 class CheckError(Exception):
@@ -147,10 +148,10 @@ def emulate(report, options):
     """What can be tested without a GPU: these programs on threads, and this one."""
     if "check" in options.steps:
         sizes = "--sizes=small" if options.quick else "--sizes=tiny"
-        command = [program(options.bin, CHECKER + ON_HOST), sizes, f"--seed={options.seed}"]
+        command = [program(options.bin, CHECKER_ON_HOST), sizes, f"--seed={options.seed}"]
         report.run("the checks on threads", command)
     if "benchmark" in options.steps:
-        benchmark(report, program(options.bin, LIBRARY + ON_HOST), options)
+        benchmark(report, program(options.bin, LIBRARY_ON_HOST), options)
 
 
 def check(report, options):

@@ -15,6 +15,7 @@ check() {
 }
 
 if [[ ${1:-} == --fix ]]; then
+  check licences .venv/bin/python tools/licence_lines.py --fix
   check ruff .venv/bin/ruff check --fix
   check "ruff format" .venv/bin/ruff format
   check clang-format .venv/bin/clang-format -i "${cpp[@]}"
@@ -25,6 +26,7 @@ else
   check mypy .venv/bin/python -m mypy tf_candsamp
   check clang-format .venv/bin/clang-format --dry-run -Werror "${cpp[@]}"
   check buildifier tools/buildifier.sh -mode=check
+  check licences .venv/bin/python tools/licence_lines.py
   check shellcheck .venv/bin/shellcheck "${scripts[@]}"
 fi
 

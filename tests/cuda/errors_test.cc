@@ -49,7 +49,7 @@ TEST(ErrorsTest, OtherErrorsAreNamed) {
   EXPECT_TRUE(Has(CudaErrorText(123456, 13000), "unrecognized")) << CudaErrorText(123456, 13000);
 }
 
-// What this very machine says: where it has no driver, that there is none.
+// The text for this machine: without a driver, it says that none is installed.
 TEST(ErrorsTest, ThisMachine) {
   int count = 0, driver = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);

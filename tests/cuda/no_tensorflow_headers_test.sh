@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails if nvcc read a header of TensorFlow or Eigen, or if it cannot be told what it read.
+# Fails if nvcc read a header of TensorFlow or Eigen, or if a list of what it read looks wrong.
 # Usage: no_tensorflow_headers_test.sh FILE.d...   where nvcc -MD wrote each FILE.d
 set -euo pipefail
 

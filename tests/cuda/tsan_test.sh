@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a ThreadSanitizer binary without address space randomisation where that may be turned off:
-# g++ 12's runtime gives up on the many random bits that newer kernels use.
+# Runs a ThreadSanitizer binary without address space randomisation, where that may be turned off.
+# Newer Linux kernels use so many random bits that g++ 12's runtime gives up.
 # Usage: tsan_test.sh BINARY
 set -euo pipefail
 

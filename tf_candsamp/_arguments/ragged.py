@@ -124,6 +124,10 @@ def _from_dense(name: str, value: tf.Tensor, vector: bool) -> Rows:
 def _from_sparse(name: str, value: tf.SparseTensor) -> tf.RaggedTensor:
     rank = value.shape.rank
     expected = f"{name} must have shape [B, n] if it is sparse, got"
+    unordered = (
+        f"{name} is sparse: its indices must be in order of rows, from 0 to B - 1 "
+        "(tf.sparse.reorder puts them in order), got others at position"
+    )
     if rank not in (2, None):
         raise ValueError(f"{expected} {value.shape}.")
     with on_host():
@@ -137,11 +141,7 @@ def _from_sparse(name: str, value: tf.SparseTensor) -> tf.RaggedTensor:
         descents = tf.cast(bounded[1:] < bounded[:-1], tf.int32)
         splits = _checked(
             tf.equal(tf.reduce_max(descents), 0),
-            [
-                f"{name} is sparse: its indices must be in order of rows, from 0 to B - 1 "
-                "(tf.sparse.reorder puts them in order), got others at position",
-                tf.argmax(descents, output_type=tf.int32),
-            ],
+            [unordered, tf.argmax(descents, output_type=tf.int32)],
             tf.searchsorted(rows, tf.range(shape[0] + 1), out_type=tf.int64),
         )
     return tf.RaggedTensor.from_row_splits(value.values, splits, validate=False)

@@ -31,7 +31,7 @@ def positive(name: str, value: Any) -> int:
     return number
 
 
-def positive_or_tensor(name: str, value: Any) -> Any:
+def positive_or_tensor(name: str, value: Any) -> int | tf.Tensor:
     """A positive integer, or a tensor, of which `host_integers` checks the type and rank."""
     return value if tf.is_tensor(value) else positive(name, value)
 

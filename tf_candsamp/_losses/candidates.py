@@ -1,12 +1,15 @@
 """The candidates that all rows of a loss share: given, drawn by a sampler, or drawn by default."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, SupportsIndex
 
 import tensorflow as tf
 
 from tf_candsamp._arguments.classes import class_vector
 from tf_candsamp._arguments.scalars import host_integers, integer, positive, wants_exact
 from tf_candsamp._arguments.tensors import to_tensor
+from tf_candsamp._results import CandidateSample
+from tf_candsamp._types import ExpectedCount, TensorLike
 from tf_candsamp.candidate_samplers import log_uniform_candidate_sampler
 from tf_candsamp.samplers import Sampler
 
@@ -14,14 +17,14 @@ from tf_candsamp.samplers import Sampler
 class Candidates(NamedTuple):
     """The losses' arguments of these names."""
 
-    num_sampled: Any
-    sampled_values: Any
-    sampler: Any
-    seed: Any
-    expected_count: Any
-    update: Any
+    num_sampled: SupportsIndex | tf.Tensor
+    sampled_values: CandidateSample | Sequence[TensorLike] | None
+    sampler: Sampler | None
+    seed: SupportsIndex | None
+    expected_count: ExpectedCount
+    update: bool | None
 
-    def num_classes(self, num_classes: Any) -> int:
+    def num_classes(self, num_classes: SupportsIndex | tf.Tensor | None) -> int:
         """The op's attribute num_classes; -1 if it is known at run time only, or not given."""
         if self.sampled_values is not None:
             return -1 if num_classes is None else _attribute("num_classes", num_classes, positive)
@@ -56,11 +59,13 @@ class Candidates(NamedTuple):
             ),
         }
 
-    def _given_or_drawn(self, labels: tf.Tensor, num_classes: int, num_true: int) -> Any:
+    def _given_or_drawn(
+        self, labels: tf.Tensor, num_classes: int, num_true: int
+    ) -> CandidateSample | tuple[TensorLike, TensorLike | None, TensorLike]:
         """Candidates, and the expected counts of labels and candidates."""
         exact = wants_exact(self.expected_count)
         if self.sampler is not None:
-            return self._drawn_by_sampler(labels, num_classes)
+            return self._drawn_by(self.sampler, labels, num_classes)
         if self.sampled_values is None:
             return log_uniform_candidate_sampler(
                 labels,
@@ -85,8 +90,7 @@ class Candidates(NamedTuple):
             ) from None
         return ids, true_count, sampled_count
 
-    def _drawn_by_sampler(self, labels: tf.Tensor, num_classes: int) -> Any:
-        sampler = self.sampler
+    def _drawn_by(self, sampler: Sampler, labels: tf.Tensor, num_classes: int) -> CandidateSample:
         if not isinstance(sampler, Sampler):
             raise TypeError(
                 f"sampler must be one of tf_candsamp's sampler objects, got {sampler!r}."
@@ -105,7 +109,7 @@ class Candidates(NamedTuple):
         )
 
 
-def _attribute(name: str, value: Any, check: Any) -> int:
+def _attribute(name: str, value: Any, check: Callable[[str, Any], int]) -> int:
     """check(name, value) for an attribute of the op; -1 for a tensor, known at run time only."""
     if not tf.is_tensor(value):
         return check(name, value)

@@ -95,7 +95,9 @@ def _shards(
     ]
 
 
-def _first_order(op: tf.Operation, grad: tf.Tensor, *grads_of_kept: tf.Tensor | None) -> tf.Tensor:
+def _first_order(
+    op: tf.Operation, grad: tf.Tensor | None, *grads_of_kept: tf.Tensor | None
+) -> tf.Tensor | None:
     """`grad`, which fails if what the op kept for its gradient is differentiated, too."""
     if tf.executing_eagerly():  # the gradient of the gradient op has failed already
         return grad
@@ -116,7 +118,9 @@ def _floats(grads: Iterable[tf.Tensor | None]) -> list[tf.Tensor]:
     return [g for g in grads if g is not None and g.dtype.is_floating]
 
 
-def _unless_differentiated(op: tf.Operation, value: tf.Tensor, grads: list[tf.Tensor]) -> tf.Tensor:
+def _unless_differentiated(
+    op: tf.Operation, value: tf.Tensor | None, grads: list[tf.Tensor]
+) -> tf.Tensor:
     """`value`, which fails at run time if any of `grads` is not zero.
 
     An error when the graph is built would break a first-order step that is only traced under an

@@ -100,8 +100,8 @@ struct WriteHitsKernel {
   }
 };
 
-// Besides what team.h says of launchers, one for hits has three methods. Where `memory` is null,
-// the first two only write how many bytes of it they need.
+// The launcher for hits has three methods beyond those in team.h. Where `memory` is null, the first
+// two only write to *bytes how much memory they need.
 // - SortPairs(memory, bytes, keys, sorted_keys, values, sorted_values, count) is a stable sort.
 // - ExclusiveSum(memory, bytes, values, count) works in place.
 // - CopyToHostAndWait(to, from, bytes).

@@ -1,5 +1,5 @@
-// A set of classes that the threads of a team fill together. It knows the first draw of each class.
-// It is a hash table with open addressing.
+// A set of classes that the threads of a team fill together, with the first draw of each class. It
+// is a hash table with open addressing.
 #ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ID_SET_H_
 #define TF_CANDSAMP_CC_CUDA_CLASSES_ID_SET_H_
 
@@ -11,7 +11,7 @@ namespace candsamp {
 
 class DeviceIdSet {
  public:
-  // Slots for `wanted` classes, and for those of the draws beyond them that Room allows.
+  // How many slots hold `wanted` classes, and the classes of further draws that Room allows.
   static CANDSAMP_METHOD int64_t Slots(int64_t wanted) { return 4 * wanted + 16; }
   // REQUIRES: memory of 2 * slots words.
   CANDSAMP_DEVICE DeviceIdSet(uint64_t* memory, int64_t slots)

@@ -25,7 +25,7 @@ CANDSAMP_DEVICE inline uint64_t AtomicAdd(uint64_t* at, uint64_t value) {
 #endif
 }
 
-// Writes `value` if it finds `expected`; returns what it finds.
+// Writes `value` over `expected`, if that is there. Returns the old value.
 CANDSAMP_DEVICE inline uint64_t AtomicReplace(uint64_t* at, uint64_t expected, uint64_t value) {
 #ifdef __CUDA_ARCH__
   return atomicCAS(reinterpret_cast<unsigned long long*>(at), expected, value);
@@ -44,7 +44,7 @@ CANDSAMP_DEVICE inline uint64_t AtomicLoad(const uint64_t* at) {
 }
 
 #ifndef __CUDA_ARCH__
-// Writes `value` if replaces(value, what is there).
+// Writes `value` if replaces(value, old value).
 template <typename Replaces>
 CANDSAMP_DEVICE void AtomicReplaceIf(uint64_t* at, uint64_t value, Replaces replaces) {
   uint64_t expected = AtomicLoad(at);

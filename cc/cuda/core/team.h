@@ -9,6 +9,7 @@
 //   blocks of ForEach may run one after another, so none of them may wait for another.
 // - A team is a block (BlockTeam) or the grid (GridTeam). It has rank() and size(), a barrier
 //   Sync(), and ExclusiveScan. All threads of the team make the same calls of the last two.
+//
 // Plain writes are visible to the other threads of a team after its Sync(). Between two barriers,
 // threads share memory by the atomic operations of device.h alone.
 //
@@ -75,8 +76,8 @@ class GridTeam {
   CANDSAMP_DEVICE void Sync() { block_.SyncGrid(); }
 
   // 1. Each block scans its values, and publishes its total.
-  // 2. Each block scans the totals of all blocks: each thread those of a few blocks.
-  // 3. The thread whose share holds its own block's total tells its block what came before.
+  // 2. Each block scans the totals of all blocks, a few of them on each thread.
+  // 3. The thread that scanned its own block's total shares what comes before it with the block.
   template <typename T, typename Op>
   CANDSAMP_DEVICE T ExclusiveScan(T value, T identity, Op op, T* total) {
     static_assert(sizeof(T) <= kPartialBytes && sizeof(T) <= kSharedWords * sizeof(uint32_t), "");

@@ -287,7 +287,7 @@ class Drawing {
     TeamSort(team_, scratch_.clocks, found, RingsFirst());
     for (int64_t k = team_.rank(); k < found; k += team_.size()) {
       const uint64_t id = scratch_.clocks[k].id;
-      seen_.Insert(id, ~uint64_t{1});
+      seen_.Insert(id, ~uint64_t{1});  // no draw has this number
       if (picked_ + k < request_.count) out_[picked_ + k] = static_cast<int64_t>(id);
     }
     if (found > 0) clock_time_ = BitCast<double>(scratch_.clocks[found - 1].time) * mass_;
@@ -316,7 +316,7 @@ class Drawing {
   }
 
   // Draws with replacement by cumulated sums of the probabilities of classes that are not excluded.
-  // Each draw has a target between 0 and their total: its class is where the sum exceeds that.
+  // Each draw has a target between 0 and their total: its class is the first whose sum exceeds it.
   CANDSAMP_DEVICE void FinishBySums() {
     const PhiloxStream stream = StreamFor(stream_, Purpose::kRest);
     const double all = UnseenMass();
@@ -349,7 +349,8 @@ class Drawing {
     picked_ = wanted_;
   }
 
-  // The class of a class block with which the sum, `before` at its beginning, exceeds the target.
+  // The first class of a class block whose cumulated sum exceeds the target. `before` is the sum at
+  // the block's beginning.
   CANDSAMP_DEVICE int64_t ClassAt(int64_t class_block, double before, double target) const {
     const int64_t begin = class_block * kClassBlock;
     const int64_t end = Least(begin + kClassBlock, view_.range);
@@ -373,9 +374,8 @@ class Drawing {
     return sum;
   }
 
-  // Calls use(first, n, sums) on all threads, where sums[k] is the sum of the probabilities of the
-  // classes in class block first + k that can be picked, for 0 <= k < n. Lanes are added as the CPU
-  // adds them.
+  // Calls use(first, n, sums) on all threads, for n class blocks at a time. For 0 <= k < n, sums[k]
+  // is the probability that class block first + k still holds, added in the CPU's order.
   template <typename Use>
   CANDSAMP_DEVICE void ForEachWave(Use use) {
     const int64_t wave = DrawScratch::Wave(team_.size());

@@ -30,8 +30,8 @@ struct RowsScratch {
     return at;
   }
 
-  // The words of this many rows with this many candidates altogether: linear in both, so it is also
-  // where a row's piece begins, given what comes before the row.
+  // The words of so many rows with so many candidates altogether. It is linear in both, so a row's
+  // piece begins at the words of the rows before it.
   static CANDSAMP_METHOD int64_t OfRows(int64_t candidates, int64_t rows, bool unique) {
     const int64_t of_none = DrawScratch::WordsOfDraw(0, unique);
     return candidates * (DrawScratch::WordsOfDraw(1, unique) - of_none) + rows * of_none;

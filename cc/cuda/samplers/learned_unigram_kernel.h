@@ -1,7 +1,7 @@
 // The kernel that adds to the counts of a learned-unigram distribution, and lays out its slots.
 //
-// The slots lie where LearnedUnigram (cc/lib/samplers/learned_unigram.h) lays those of the same
-// counts: both layouts are functions of the counts alone.
+// The layout is that of LearnedUnigram (cc/lib/samplers/learned_unigram.h) for the same counts:
+// both are functions of the counts alone.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_LEARNED_UNIGRAM_KERNEL_H_
 #define TF_CANDSAMP_CC_CUDA_SAMPLERS_LEARNED_UNIGRAM_KERNEL_H_
 
@@ -30,7 +30,7 @@ struct UpdateArguments {
   }
 };
 
-// What one thread does of an update. The whole grid works on it together:
+// An update, which all threads of the grid Run() together:
 // 1. Add() counts the classes. Whenever that fills a slot, it inserts the slot into a slot block.
 // 2. If the layout still fits, the blocks sort those slot blocks, and the update is done.
 // 3. Otherwise Build() lays out all slots: with a larger t, for more slots, or with another salt.
@@ -214,11 +214,11 @@ class LearnedUnigramUpdate {
     return state_.overflowed == 0;
   }
 
-  // Adds one; returns what was there.
+  // Adds one; returns the old value.
   CANDSAMP_DEVICE static int64_t AtomicIncrement(uint16_t* at) {
 #ifdef __CUDA_ARCH__
-    // CUDA adds to 32 bits: to those that hold these 16. By the time that the lower half carries
-    // into the upper one, its slot block has long overflowed, and all slots are laid out again.
+    // CUDA adds to the 32 bits that hold these 16. Before the lower half carries into the upper
+    // one, its slot block overflows by far, and then all slots are laid out again.
     const uintptr_t address = reinterpret_cast<uintptr_t>(at);
     const unsigned shift = address % 4 * 8;
     return atomicAdd(reinterpret_cast<unsigned*>(address - address % 4), 1u << shift) >> shift &

@@ -71,10 +71,7 @@ void SumClassBiases(Runtime& runtime, const ClassGroups<Occurrence<Accumulator<W
                                 int64_t, const Accumulator<W>*, int64_t, W*);                      \
   template void SumClassBiases<W>(Runtime&, const ClassGroups<Occurrence<Accumulator<W>>>&,        \
                                   int64_t, int64_t, W*);
-CANDSAMP_INSTANTIATE(float)
-CANDSAMP_INSTANTIATE(double)
-CANDSAMP_INSTANTIATE(Bfloat16)
-CANDSAMP_INSTANTIATE(Half)
+CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)
 #undef CANDSAMP_INSTANTIATE
 
 }  // namespace candsamp

@@ -78,6 +78,9 @@ struct AccumulatorOf<double> {
 template <typename T>
 using Accumulator = typename AccumulatorOf<T>::type;
 
+// The types in which the rows of a class table can be stored.
+#define CANDSAMP_FOR_EACH_STORED_TYPE(Use) Use(float) Use(double) Use(Bfloat16) Use(Half)
+
 }  // namespace candsamp
 
 #endif  // TF_CANDSAMP_CC_LIB_CORE_HALF_H_

@@ -133,10 +133,7 @@ template ClassGroups<Occurrence<double>> GroupOccurrences<double>(Runtime&, cons
 #define CANDSAMP_INSTANTIATE(W)                                                                 \
   template void SumCandidateRows<W>(Runtime&, const RaggedIds&, int64_t, const Accumulator<W>*, \
                                     const RowTable<W>&, Accumulator<W>*);
-CANDSAMP_INSTANTIATE(float)
-CANDSAMP_INSTANTIATE(double)
-CANDSAMP_INSTANTIATE(Bfloat16)
-CANDSAMP_INSTANTIATE(Half)
+CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)
 #undef CANDSAMP_INSTANTIATE
 
 }  // namespace candsamp

@@ -315,10 +315,7 @@ void RaggedLogits(Runtime& runtime, const RaggedBatch& batch, const Accumulator<
       const RowTable<W>&, bool, const RaggedLossOutput<Accumulator<W>>&);                \
   template void RaggedLogits<W>(Runtime&, const RaggedBatch&, const Accumulator<W>*,     \
                                 const RowTable<W>&, const RowTable<W>&, Accumulator<W>*);
-CANDSAMP_INSTANTIATE(float)
-CANDSAMP_INSTANTIATE(double)
-CANDSAMP_INSTANTIATE(Bfloat16)
-CANDSAMP_INSTANTIATE(Half)
+CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)
 #undef CANDSAMP_INSTANTIATE
 
 }  // namespace candsamp

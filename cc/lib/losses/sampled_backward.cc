@@ -260,10 +260,7 @@ void SampledLossBackward(Runtime& runtime, const SampledLogits<Accumulator<W>>& 
   template void SampledLossBackward<W>(Runtime&, const SampledLogits<Accumulator<W>>&, \
                                        const MatrixLoops<Accumulator<W>>&,             \
                                        const SampledLossKept<W>&, const SampledLossGradients<W>&);
-CANDSAMP_INSTANTIATE(float)
-CANDSAMP_INSTANTIATE(double)
-CANDSAMP_INSTANTIATE(Bfloat16)
-CANDSAMP_INSTANTIATE(Half)
+CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)
 #undef CANDSAMP_INSTANTIATE
 
 }  // namespace candsamp

@@ -201,10 +201,7 @@ void SampledLossForward(Runtime& runtime, const SampledLogits<Accumulator<W>>& l
       Runtime&, const SampledLogits<Accumulator<W>>&, const MatrixLoops<Accumulator<W>>&, \
       const int64_t*, const Accumulator<W>*, const Accumulator<W>*, const RowTable<W>&,   \
       const RowTable<W>&, const SampledLossOutput<W>&);
-CANDSAMP_INSTANTIATE(float)
-CANDSAMP_INSTANTIATE(double)
-CANDSAMP_INSTANTIATE(Bfloat16)
-CANDSAMP_INSTANTIATE(Half)
+CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)
 #undef CANDSAMP_INSTANTIATE
 
 }  // namespace candsamp

@@ -5,8 +5,8 @@
 //  1. Start fills a block with the offsets, and the product of matrices adds the dot products.
 //  2. Reduce finds the block's largest logit m, replaces each logit z by exp(z - m), and returns m
 //     and the sum of these exponentials.
-//  3. SampledForward takes the largest m of the row's blocks and labels, M, and adds up the blocks'
-//     sums times exp(m - M): that is the denominator.
+//  3. SampledForward takes M, the largest of the row's m and label logits. The denominator of the
+//     softmax is the blocks' sums times exp(m - M), plus exp(z - M) for each label.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_LOGITS_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_LOGITS_H_
 
@@ -27,9 +27,9 @@ struct BlockSum {
   A sum;  // softmax: sum of exp(z - max); NCE: sum of softplus(z)
 };
 
-// The offset of a candidate, which its dot products get added. The backward pass gets it again, and
-// kept values must be finite: a bias of minus infinity, which masks the class, becomes the lowest
-// number.
+// The offset of a candidate: the part of its logits that is no dot product. The forward pass keeps
+// it for the backward pass, and kept values must be finite. So a bias of minus infinity, which
+// masks the class, becomes the lowest number.
 template <typename A>
 A OffsetOf(A bias, A log_q) {
   return std::max(bias - log_q, std::numeric_limits<A>::lowest());

@@ -158,8 +158,8 @@ class Drawing {
 
   // Picks the missing candidates by exponential clocks:
   //  1. Give every class that was not seen a clock.
-  //  2. Keep the clocks that ring first. When twice as many as needed are kept, drop the later
-  //  half.
+  //  2. Keep the clocks that ring first. When about twice as many as needed are kept, drop the
+  //     later half.
   //  3. Sort the kept clocks, and pick in the order in which they ring.
   void FinishByClocks() {
     using Clock = std::pair<double, int64_t>;  // when it rings, and its class

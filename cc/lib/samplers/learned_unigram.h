@@ -3,7 +3,7 @@
 // A draw and an update take O(1) expected time, whatever the range. The idea is that of proposal
 // arrays (arXiv 2302.05682):
 //  1. Cut the weight of each class into slots of one size. The last slot of a class is partly
-//  filled.
+//     filled.
 //  2. Propose a slot uniformly.
 //  3. Accept it with the probability that says how far it is filled, else go on with step 2.
 // Here the layout of the slots is a function of the counts alone, not of the order in which they
@@ -27,16 +27,14 @@ constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 //
 // Layout (slot_table.h):
 //  - A class has count / t full slots, rounded down, of t units each. They lie in a table of
-//  blocks:
-//    the class's first block is a function of its id, and each further slot lies in the next block
+//    blocks. The class's id decides the first block, and each further slot lies in the next block
 //    (BlockOfSlot). The classes of a block ascend.
 //  - A class has one partial slot, with 1 + count mod t filled units. It needs no table: the count
 //    itself says how far it is filled.
 //
 // Draw:
 //  1. Propose a unit of one of the table's places or of one of the partial slots, uniformly. Of
-//  every
-//     block as many places take part as the fullest one has taken.
+//     each block as many places take part as the fullest one has taken.
 //  2. Accept it if the place is taken, or if the partial slot is filled as far.
 // A draw takes 1 to 2 proposals on average, at most 3.1. Near the largest totals it takes up to
 // twice as many.
@@ -44,12 +42,10 @@ constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 // Update:
 //  1. Add one to the count. If that fills the partial slot, insert a full slot into its block.
 //  2. If N has reached 2 * range * t, double t and build the table anew. If the table is full,
-//  build
-//     it anew with a quarter more room.
+//     build it anew with a quarter more room.
 // N updates take O(range + N) time.
 //
-// Small counts are also kept in a byte each, so that the memory which draws look up stays in the
-// cache.
+// Small counts are also kept in a byte each, so that the memory of draws stays in the cache.
 class LearnedUnigram : public Distribution {
  public:
   // REQUIRES: 0 < range <= kMostLearnedClasses, FirstBadCount(counts, range) is -1, and counts
@@ -63,8 +59,8 @@ class LearnedUnigram : public Distribution {
 
   // Adds one to the count of each class. Returns false if somebody else has made a count negative
   // or the sum too large: the counts are added then too, but this object must not be used any more.
-  // The same holds after an exception, which means that there is no memory. REQUIRES: 0 <=
-  // classes[k] < range(), count <= kMostLearnedCount - total().
+  // The same holds after an exception, which means that there is no memory.
+  // REQUIRES: 0 <= classes[k] < range(), count <= kMostLearnedCount - total().
   bool Add(const int64_t* classes, int64_t count);
 
   // Goes on with another copy of the counts.

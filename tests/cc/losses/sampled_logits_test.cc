@@ -327,6 +327,12 @@ TYPED_TEST(SampledLogitsTest, OneBlockMayBeDroppedWhole) {
     for (int64_t other = 0; other < blocks.count(); ++other) {
       EXPECT_EQ(std::isinf(row.largest[other]), other == b) << other << " without " << b;
     }
+    // The block adds nothing to the sum, and does not raise the largest logit of the row.
+    std::vector<A> z(blocks.length(b));
+    logits.Start(b, 1, z.data());
+    const BlockSum<A> block = logits.Reduce(0, b, z.data());
+    EXPECT_EQ(block.max, -kInfinity<A>) << b;
+    EXPECT_EQ(block.sum, A(0)) << b;
   }
 }
 

@@ -49,9 +49,10 @@ def test_make_builds_what_it_runs():
     (copied,) = [line.split() for line in made.splitlines() if line.startswith("cp ")]
     assert copied[-1] == "build/gpu_check"
     assert {pathlib.Path(path).name for path in copied[2:-1]} == {
-        name + place
-        for name in ("gpu_checker", "candsamp_benchmarks")
-        for place in ("", "_on_host")
+        "gpu_checker",
+        "gpu_checker_on_host",
+        "libcandsamp_benchmarks.so",
+        "libcandsamp_benchmarks_on_host.so",
     }
 
 

@@ -12,10 +12,13 @@ import pytest
 import ragged_cases as rc
 import sampled_cases as sc
 import tensorflow as tf
+import tiling
 from internals import ops
 
 CLASSES = 700
-NUM_SAMPLED = 500  # in blocks of at most 192
+NUM_SAMPLED = 500
+# Candidates that fill a block, though some come twice.
+BLOCK = 2 * tiling.column_block(NUM_SAMPLED)
 
 
 @pytest.fixture
@@ -42,13 +45,13 @@ def sampled_case(pattern, **options):
     if pattern == "some_masked":
         case.biases[np.arange(0, 690, 3)] = -np.inf
     if pattern == "block_masked":
-        case.biases[case.sampled[:230]] = -np.inf
+        case.biases[case.sampled[:BLOCK]] = -np.inf
     if pattern == "all_masked":
         case.biases[:690] = -np.inf
     if pattern == "all_hits":
         case.labels[:, 0] = case.sampled[:] = 3
     if pattern in ("block_of_hits", "hits_and_masks"):
-        hits = np.unique(case.sampled[:230])
+        hits = np.unique(case.sampled[:BLOCK])
         case.labels = np.tile(hits, [7, 1])
         case.true_expected_count = np.full(case.labels.shape, 0.25)
         others = np.setdiff1d(case.sampled, hits)
