@@ -1,19 +1,24 @@
 """Calls in eager mode and in functions, and what the refused ones say."""
 
+import functools
 import re
 
 import pytest
 import tensorflow as tf
 
+# Without AutoGraph, which takes longer than most tests to convert what they call. `in_mode` and the
+# tests of tapes call with it, as users do.
+graph_function = functools.partial(tf.function, autograph=False)
 # What makes a function run in each mode.
-MODES = {"eager": lambda function: function, "function": tf.function}
+MODES = {"eager": lambda function: function, "function": graph_function}
 # Where a mistake in a shape is found: by Python, by the kernel, when the graph is built.
 SHAPE_MODES = ("eager", "unknown_shapes", "known_shapes")
 ERRORS = (ValueError, TypeError, tf.errors.InvalidArgumentError)
 
 
 def in_mode(mode, function, *arguments):
-    return MODES[mode](function)(*arguments)
+    """function(*arguments), in a function with AutoGraph if the mode is that of a function."""
+    return (function if mode == "eager" else tf.function(function))(*arguments)
 
 
 def of_known_rank(tensor):
@@ -36,7 +41,7 @@ def in_shape_mode(mode, function, tensors, unknown=of_known_rank):
     signature = None
     if mode == "unknown_shapes":
         signature = [tf.nest.map_structure(unknown, tensors)]
-    return tf.function(function, input_signature=signature)(tensors)
+    return graph_function(function, input_signature=signature)(tensors)
 
 
 def refused(message, function, *args, errors=ERRORS, **kwargs):

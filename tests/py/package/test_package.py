@@ -43,7 +43,8 @@ def test_source_folder_says_why_it_cannot_be_imported():
 
 
 def test_other_tensorflow_is_named(tmp_path):
-    error = _import_error("import tensorflow as tf; tf.__version__ = '2.3.4'", cwd=tmp_path)
+    other = "import sys, types; sys.modules['tensorflow'] = tf = types.ModuleType('tensorflow')"
+    error = _import_error(f"{other}; tf.__version__ = '2.3.4'", cwd=tmp_path)
     assert "TensorFlow 2.3.4 is installed" in error
 
 

@@ -49,21 +49,27 @@ class Model(Scorer):
         return super().signatures() | {"draw": self.draw, "loss": self.loss}
 
 
+# What the process loads, in turn: a library once loaded cannot be unloaded.
+SITUATIONS = {
+    "scorer without the library": Scorer,
+    "model without the library": Model,
+    "model with the library": Model,
+}
+LOADERS = ("of_object", "of_session")
+
 _PROCESS = f"""
 import sys
 import numpy as np, tensorflow as tf
 sys.modules["tf_candsamp"] = None  # importing it is an error
 inputs, labels = np.array({INPUTS.tolist()}, np.float32), np.array({LABELS.tolist()})
-path, library, results = sys.argv[1:]
-if library:
-    tf.load_op_library(library)
+library, *paths = sys.argv[1:]
 
-def of_object():
+def of_object(path):
     functions = tf.saved_model.load(path).signatures
     return lambda name, **given: functions[name](
         **{{name: tf.constant(value) for name, value in given.items()}})["output_0"]
 
-def of_session():  # what a serving binary does
+def of_session(path):  # what a serving binary does
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default():
         signatures = tf.compat.v1.saved_model.load(session, ["serve"], path).signature_def
@@ -71,47 +77,43 @@ def of_session():  # what a serving binary does
         signatures[name].outputs["output_0"].name,
         {{signatures[name].inputs[k].name: value for k, value in given.items()}})
 
-for load in of_object, of_session:
-    try:
-        call = load()
-        got = {{"score": call("score", inputs=inputs)}}
-        if library:
-            got |= {{"draw": call("draw", labels=labels)}}
-            got |= {{"loss": call("loss", labels=labels, inputs=inputs)}}
-    except Exception as error:
-        got = {{"error": str(error)}}
-    np.savez(results + load.__name__, **got)
+for path in paths:
+    with_library = path.endswith("with the library")
+    if with_library:
+        tf.load_op_library(library)
+    for load in of_object, of_session:
+        try:
+            call = load(path)
+            got = {{"score": call("score", inputs=inputs)}}
+            if with_library:
+                got |= {{"draw": call("draw", labels=labels)}}
+                got |= {{"loss": call("loss", labels=labels, inputs=inputs)}}
+        except Exception as error:
+            got = {{"error": str(error)}}
+        np.savez(path + "/result_" + load.__name__, **got)
 """
-LOADERS = ("of_object", "of_session")
-
-
-def elsewhere(model, path, library):
-    """Saves the model; returns by loader what its functions return in another process."""
-    tf.saved_model.save(model, str(path), signatures=model.signatures())
-    processes.run("-c", _PROCESS, path, library, path / "result_")
-    results = {}
-    for loader in LOADERS:
-        with np.load(path / f"result_{loader}.npz") as result:
-            results[loader] = dict(result)
-    return results
 
 
 @pytest.fixture(scope="module")
-def with_library(tmp_path_factory):
-    return elsewhere(Model(), tmp_path_factory.mktemp("model"), LIBRARY)
+def folder(tmp_path_factory):
+    """Of each situation, the saved model and what its functions returned in another process."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, make in SITUATIONS.items():
+        model = make()
+        tf.saved_model.save(model, str(folder / name), signatures=model.signatures())
+    processes.run("-c", _PROCESS, LIBRARY, *(folder / name for name in SITUATIONS))
+    return folder
 
 
-@pytest.fixture(scope="module")
-def scorer(tmp_path_factory):
-    """Where it was saved, and the results without the library."""
-    path = tmp_path_factory.mktemp("scorer")
-    return path, elsewhere(Scorer(), path, "")
+def result_of(folder, situation, loader):
+    with np.load(folder / situation / f"result_{loader}.npz") as result:
+        return dict(result)
 
 
 @pytest.mark.parametrize("loader", LOADERS)
-def test_the_library_alone_is_enough(with_library, loader):
+def test_the_library_alone_is_enough(folder, loader):
     """Signatures score, draw and compute losses, from the state that was saved."""
-    got, want = with_library[loader], Model()
+    got, want = result_of(folder, "model with the library", loader), Model()
     assert list(got) == ["score", "draw", "loss"], got
     np.testing.assert_allclose(got["score"], want.score(INPUTS), rtol=1e-6)
     np.testing.assert_array_equal(got["draw"], want.draw(LABELS))
@@ -119,20 +121,21 @@ def test_the_library_alone_is_enough(with_library, loader):
 
 
 @pytest.mark.parametrize("loader", LOADERS)
-def test_functions_that_do_not_sample_need_no_library(scorer, loader):
-    (_, results), want = scorer, Scorer()
-    assert list(results[loader]) == ["score"], results[loader]
-    np.testing.assert_allclose(results[loader]["score"], want.score(INPUTS), rtol=1e-6)
+def test_functions_that_do_not_sample_need_no_library(folder, loader):
+    got, want = result_of(folder, "scorer without the library", loader), Scorer()
+    assert list(got) == ["score"], got
+    np.testing.assert_allclose(got["score"], want.score(INPUTS), rtol=1e-6)
 
 
-def test_a_sampler_is_saved_though_no_function_uses_it(scorer):
-    path, _ = scorer
-    saved = tf.train.load_checkpoint(str(path / "variables" / "variables"))
+def test_a_sampler_is_saved_though_no_function_uses_it(folder):
+    path = folder / "scorer without the library" / "variables" / "variables"
+    saved = tf.train.load_checkpoint(str(path))
     counts = [name for name in saved.get_variable_to_shape_map() if "counts" in name]
     assert counts
     np.testing.assert_array_equal(saved.get_tensor(counts[0]), Scorer().sampler.counts)
 
 
-def test_the_error_without_the_library(tmp_path):
-    for got in elsewhere(Model(), tmp_path, "").values():
+def test_the_error_without_the_library(folder):
+    for loader in LOADERS:
+        got = result_of(folder, "model without the library", loader)
         assert "Op type not registered 'Candsamp>" in str(got["error"])

@@ -9,9 +9,7 @@ import functools
 import json
 import sys
 
-import allocation_cases
 import tensorflow as tf
-from internals import ops
 
 FOR_GOOD = 2**62
 
@@ -82,7 +80,11 @@ def run(failures, make):
 
 
 def record(used):
-    """Makes the ops note their names when they are called."""
+    """Makes the package's ops note their names when they are called. Returns all their names.
+
+    The package holds some of them from its import on, so this comes before it.
+    """
+    load, every = tf.load_op_library, set()
 
     def recorded(name, op):
         @functools.wraps(op)
@@ -92,13 +94,18 @@ def record(used):
 
         return call
 
-    every = {
-        name
-        for name in dir(ops)
-        if name.startswith("candsamp_") and not name.endswith("_eager_fallback")
-    }
-    for name in every:
-        setattr(ops, name, recorded(name, getattr(ops, name)))
+    def load_recorded(path):
+        ops = load(path)
+        for name in dir(ops):
+            if name.startswith("candsamp_") and not name.endswith("_eager_fallback"):
+                every.add(name)
+                setattr(ops, name, recorded(name, getattr(ops, name)))
+        return ops
+
+    tf.load_op_library = load_recorded
+    import allocation_cases  # noqa: F401
+
+    tf.load_op_library = load
     return every
 
 
@@ -107,6 +114,8 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     failures, used = Failures(library), set()
     every = record(used)
+    import allocation_cases
+
     reports = {}
     for name, make in allocation_cases.CASES.items():
         print(name, file=sys.stderr, flush=True)  # the last one if the process ends here

@@ -297,7 +297,7 @@ def test_mistakes(mode, number):
                 check_batch(result, given)
 
         try:
-            (call if mode == "eager" else tf.function(call, autograph=False))()
+            MODES[mode](call)()
         except errors:
             refused += 1
     assert refused > tries / 10

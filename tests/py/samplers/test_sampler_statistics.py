@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sampler_laws as laws
 import tensorflow as tf
+from calls import graph_function
 from sampler_laws import FALSE_POSITIVE, Rows
 
 import tf_candsamp as tfcs
@@ -107,7 +108,7 @@ def ragged(sampler, count, expected_count="tf", true_classes=None):
 def calls(sample):
     """A call for each row: sample(step), one after the other in a function."""
 
-    @tf.function
+    @graph_function
     def loop(rows):
         def step(k):
             result = sample(k)

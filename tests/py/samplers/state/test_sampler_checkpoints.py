@@ -115,7 +115,7 @@ def test_killed_training_continues(tmp_path):
         process.communicate()
     assert process.returncode == -signal.SIGKILL
     result = tmp_path / "result.npz"
-    processes.run("sampler_training.py", tmp_path, result, timeout=120)
+    processes.run("sampler_training.py", tmp_path, result)
     want = [a for step in drawn[sampler_training.KILLED_AFTER :] for a in step]
     with np.load(result) as arrays:
         got = list(arrays.values())

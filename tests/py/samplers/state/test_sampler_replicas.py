@@ -13,7 +13,7 @@ from calls import MODES
 @pytest.fixture(scope="module")
 def result_of():
     """The result of a case of sampler_replicas.py, which runs in a process of its own."""
-    output = processes.run("sampler_replicas.py", timeout=120)
+    output = processes.run("sampler_replicas.py")
     results = json.loads(output.splitlines()[-1])
 
     def result(case):
