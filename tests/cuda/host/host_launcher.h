@@ -38,10 +38,11 @@ class HostLauncher {
     RunOnGrid({blocks, shape_.threads}, kernel);
   }
 
-  // For accidental hits.
+  // For accidental hits. The first two overwrite `memory` at last, to show where it overlaps with
+  // what they wrote.
   void SortPairs(void* memory, size_t* bytes, const int64_t* keys, int64_t* sorted_keys,
                  const int64_t* values, int64_t* sorted_values, int64_t count) {
-    if (!Use(memory, bytes)) return;
+    if (!memory) return Ask(bytes);
     std::vector<int64_t> order(count);
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(),
@@ -50,23 +51,18 @@ class HostLauncher {
       sorted_keys[k] = keys[order[k]];
       sorted_values[k] = values[order[k]];
     }
+    std::memset(memory, 0xff, *bytes);
   }
   void ExclusiveSum(void* memory, size_t* bytes, int64_t* values, int64_t count) {
-    if (!Use(memory, bytes)) return;
+    if (!memory) return Ask(bytes);
     std::exclusive_scan(values, values + count, values, int64_t{0});
+    std::memset(memory, 0xff, *bytes);
   }
   void CopyToHostAndWait(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
 
  private:
-  // Overwrites memory that the caller hands out, or says how much that must be.
-  static bool Use(void* memory, size_t* bytes) {
-    if (memory) {
-      std::memset(memory, 0xff, *bytes);
-    } else {
-      *bytes = 24;
-    }
-    return memory != nullptr;
-  }
+  // Asks for some memory, as CUB does.
+  static void Ask(size_t* bytes) { *bytes = 24; }
 
   GridShape shape_;
 };

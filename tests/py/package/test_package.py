@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
 import tensorflow as tf
 from internals import TF_VERSION
 from processes import ROOT
@@ -51,3 +52,23 @@ def test_other_tensorflow_is_named(tmp_path):
 def test_missing_tensorflow_is_named(tmp_path):
     error = _import_error("import sys; sys.modules['tensorflow'] = None", cwd=tmp_path)
     assert error.startswith("ImportError: tf_candsamp needs TensorFlow")
+
+
+MODULES = [
+    tfcs.candidate_samplers,
+    tfcs.ragged_losses,
+    tfcs.sampled_losses,
+    tfcs.samplers,
+    tfcs.stateless_samplers,
+]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_public_names_are_promised(module):
+    """What a public module defines without an underscore is part of the package's interface."""
+    defined = {
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", None) == module.__name__ and name[0] != "_"
+    }
+    assert defined <= set(module.__all__) <= set(tfcs.__all__)

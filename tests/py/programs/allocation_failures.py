@@ -80,9 +80,9 @@ def run(failures, make):
 
 
 def record(used):
-    """Makes the package's ops note their names when they are called. Returns all their names.
+    """Makes the package's ops note their names when they are called; returns all their names.
 
-    The package holds some of them from its import on, so this comes before it.
+    The package keeps some of them when it is imported, so call this before. The names are there after.
     """
     load, every = tf.load_op_library, set()
 
@@ -103,9 +103,6 @@ def record(used):
         return ops
 
     tf.load_op_library = load_recorded
-    import allocation_cases  # noqa: F401
-
-    tf.load_op_library = load
     return every
 
 
@@ -114,7 +111,7 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     failures, used = Failures(library), set()
     every = record(used)
-    import allocation_cases
+    import allocation_cases  # imports the package
 
     reports = {}
     for name, make in allocation_cases.CASES.items():
