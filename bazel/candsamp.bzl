@@ -72,6 +72,9 @@ _NVCC_OPTS = [
     "--objdir-as-tempdir",
 ]
 
+# Who may depend on a library: all of the project.
+_PROJECT = ["//:__subpackages__"]
+
 def if_cuda(if_true, if_false = []):
     """A choice for BUILD files: whether the build has found a CUDA toolkit."""
     return if_true if HAS_CUDA else if_false
@@ -82,8 +85,25 @@ def candsamp_cc_library(name, **kwargs):
         name = name,
         copts = _COPTS,
         linkstatic = True,
+        visibility = _PROJECT,
         **kwargs
     )
+
+def _folder():
+    """What makes a folder one library of its own name."""
+    return {
+        "name": native.package_name().split("/")[-1],
+        "srcs": native.glob(["*.cc"]),
+        "hdrs": native.glob(["*.h"]),
+    }
+
+def candsamp_cc_folder(deps = []):
+    """A folder of cc/lib as one library: //cc/lib/losses is all files in it."""
+    candsamp_cc_library(deps = deps, **_folder())
+
+def candsamp_tf_folder(deps):
+    """The same for a folder of cc/ops or cc/kernels."""
+    candsamp_tf_library(deps = deps, **_folder())
 
 def candsamp_isa_library(
         name,
@@ -116,6 +136,7 @@ def candsamp_isa_library(
             ],
             linkstatic = True,
             deps = deps,
+            visibility = _PROJECT,
             **kwargs
         )
     objects = [name + "_" + isa for isa in isas]
@@ -124,6 +145,7 @@ def candsamp_isa_library(
         hdrs = hdrs,
         linkstatic = True,
         deps = deps + objects,
+        visibility = _PROJECT,
         **kwargs
     )
     native.filegroup(
@@ -163,6 +185,7 @@ def candsamp_tf_library(name, deps = [], **kwargs):
         linkstatic = True,
         alwayslink = True,
         deps = deps + ["//bazel:precompiled", "@local_tensorflow//:headers"],
+        visibility = _PROJECT,
         **kwargs
     )
 
@@ -272,6 +295,7 @@ def candsamp_cuda_library(name, srcs, hdrs = [], deps = [], **kwargs):
         hdrs = hdrs,
         linkstatic = True,
         deps = deps + ["@local_cuda//:runtime"],
+        visibility = _PROJECT,
         **kwargs
     )
     native.filegroup(
@@ -296,6 +320,7 @@ def candsamp_cuda_host_library(name, deps = [], **kwargs):
         local_defines = ["CANDSAMP_GPUS=" + ",".join([str(gpu) for gpu in _GPUS or [_PTX]])],
         linkstatic = True,
         deps = deps + ["@local_cuda//:runtime"],
+        visibility = _PROJECT,
         **kwargs
     )
 
@@ -315,6 +340,7 @@ def candsamp_program(name, **kwargs):
         copts = _COPTS,
         linkopts = _PORTABLE_LINKOPTS,
         linkstatic = True,
+        visibility = _PROJECT,
         **kwargs
     )
 
@@ -337,6 +363,7 @@ def candsamp_c_library(name, deps, **kwargs):
         linkstatic = True,
         linkopts = _PORTABLE_LINKOPTS + ["-Wl,-z,defs"],
         deps = deps,
+        visibility = _PROJECT,
         **kwargs
     )
 

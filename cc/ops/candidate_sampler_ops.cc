@@ -2,22 +2,10 @@
 // same candidates; their kernels keep the random state, as TensorFlow's do.
 #include <string>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "cc/ops/sampler_shapes.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
-namespace tensorflow {
+namespace candsamp {
 namespace {
-
-using candsamp::DimensionHandle;
-using candsamp::InferenceContext;
-using candsamp::InputOfRank;
-using candsamp::kBatchDoc;
-using candsamp::kExactDoc;
-using candsamp::SetBatchOutputs;
-using candsamp::ShapeHandle;
 
 // The shape of true_classes, a matrix whose number of columns is the attribute num_true.
 absl::Status TrueClasses(InferenceContext* c, ShapeHandle* shape) {
@@ -203,4 +191,4 @@ ids: [H], the position of each hit among the candidates.
 weights: [H], each the lowest finite float: added to the hit's logit it masks the candidate.
 )doc");
 
-}  // namespace tensorflow
+}  // namespace candsamp

@@ -6,23 +6,11 @@
 // found by the variable, and built again when the variable holds something else.
 #include <string>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "cc/ops/sampler_shapes.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
-namespace tensorflow {
+namespace candsamp {
 namespace {
-
-using candsamp::DimensionHandle;
-using candsamp::InferenceContext;
-using candsamp::InputOfRank;
-using candsamp::kBatchDoc;
-using candsamp::kExactDoc;
-using candsamp::SetBatchOutputs;
-using candsamp::ShapeHandle;
 
 absl::Status CheckStream(InferenceContext* c) {
   ShapeHandle stream;
@@ -39,7 +27,7 @@ absl::Status SampleShapes(InferenceContext* c) {
   TF_RETURN_IF_ERROR(InputOfRank(c, "num_sampled", 0, &num_sampled));
   TF_RETURN_IF_ERROR(InputOfRank(c, "true_classes", 2, &true_classes));
   DimensionHandle size = c->UnknownDim();
-  const Tensor* value = c->input_tensor(1);
+  const tensorflow::Tensor* value = c->input_tensor(1);
   // The kernel refuses a number that is not positive.
   if (value && value->scalar<int64_t>()() > 0) size = c->MakeDim(value->scalar<int64_t>()());
   SetBatchOutputs(c, size, true_classes);
@@ -148,7 +136,7 @@ std::string ProbabilityDoc(const char* worked_shape, const char* distribution) {
   REGISTER_OP(name)                 \
       .Input("ids: int64")          \
       .Output("probability: float") \
-      .SetShapeFn(shape_inference::UnchangedShape)
+      .SetShapeFn(tensorflow::shape_inference::UnchangedShape)
 
 CANDSAMP_SAMPLE("Candsamp>StatelessUniformSample")
     .Attr("range_max: int")
@@ -297,7 +285,7 @@ For ids [0, 1, 2] and a variable that holds [0, 2, 1]: probability [0.167, 0.5, 
 REGISTER_OP("Candsamp>LearnedUnigramUpdate")
     .Input("classes: int64")
     .Input("counts: resource")
-    .SetShapeFn(shape_inference::NoOutputs)
+    .SetShapeFn(tensorflow::shape_inference::NoOutputs)
     .Doc(std::string(R"doc(
 Adds one to the count of each class, as often as it occurs.
 
@@ -306,4 +294,4 @@ For classes [[2], [2]] and a variable that holds [0, 2, 1], it then holds [0, 2,
 classes: all in [0, V), of any shape. If one is out of range, none is counted.
 )doc") + kCountsDoc);
 
-}  // namespace tensorflow
+}  // namespace candsamp

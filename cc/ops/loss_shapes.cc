@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "cc/lib/rows/table_shape.h"
 
 namespace candsamp {

@@ -7,15 +7,9 @@
 #ifndef TF_CANDSAMP_CC_OPS_LOSS_SHAPES_H_
 #define TF_CANDSAMP_CC_OPS_LOSS_SHAPES_H_
 
-#include "absl/status/status.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
+#include "cc/ops/tf_names.h"
 
 namespace candsamp {
-
-using tensorflow::shape_inference::DimensionHandle;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
 
 // The shape of the input `name`, which must have the given rank.
 absl::Status Input(InferenceContext* c, const char* name, int rank, ShapeHandle* shape);
@@ -108,6 +102,6 @@ num_biases: the number of shards of biases, or 0.
       .Attr("Tshape: {int32, int64} = DT_INT32")     \
       .Attr("num_weights: int >= 1")                 \
       .Attr("num_biases: int >= 0")                  \
-      .SetShapeFn(::candsamp::GradShapes)
+      .SetShapeFn(GradShapes)
 
 #endif  // TF_CANDSAMP_CC_OPS_LOSS_SHAPES_H_

@@ -1,8 +1,8 @@
 // The op that fails where a second derivative of a loss is asked for.
+#include "cc/ops/tf_names.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
-#include "tensorflow/core/framework/op.h"
 
-namespace tensorflow {
+namespace candsamp {
 
 REGISTER_OP("Candsamp>NotTwiceDifferentiable")
     .Input("value: T")
@@ -11,7 +11,7 @@ REGISTER_OP("Candsamp>NotTwiceDifferentiable")
     .Attr("T: {float, double, bfloat16, half}")
     .Attr("grad_types: list({float, double, bfloat16, half}) >= 0")
     .Attr("op_name: string")
-    .SetShapeFn(shape_inference::UnchangedShape)
+    .SetShapeFn(tensorflow::shape_inference::UnchangedShape)
     .Doc(R"doc(
 Returns `value` if all of `grads` are zero; otherwise fails and names the op `op_name`.
 
@@ -27,4 +27,4 @@ grad_types: the types of grads.
 op_name: the op whose gradient would be differentiated.
 )doc");
 
-}  // namespace tensorflow
+}  // namespace candsamp

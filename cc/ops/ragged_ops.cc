@@ -3,25 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "cc/ops/loss_shapes.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
-namespace tensorflow {
+namespace candsamp {
 namespace {
-
-using candsamp::DimensionHandle;
-using candsamp::InferenceContext;
-using candsamp::Input;
-using candsamp::kGradDoc;
-using candsamp::kLossDoc;
-using candsamp::kShardRowsDoc;
-using candsamp::kTablesDoc;
-using candsamp::MergeTables;
-using candsamp::ShapeHandle;
-using candsamp::TableRowsShapes;
 
 // Merges into *rows, the number of rows of inputs, that of the ragged argument `name`.
 absl::Status MergeRows(InferenceContext* c, const char* name, const char* splits_name,
@@ -220,4 +205,4 @@ row_ids: [N], which row of `rows` belongs to each candidate.
 num_rows: the number of shards of `rows`.
 )doc") + kShardRowsDoc + kGradDoc);
 
-}  // namespace tensorflow
+}  // namespace candsamp

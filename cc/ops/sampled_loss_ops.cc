@@ -1,25 +1,10 @@
 // Ops of the losses whose rows share their candidates, and of their gradient.
 #include <string>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "cc/ops/loss_shapes.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
-namespace tensorflow {
+namespace candsamp {
 namespace {
-
-using candsamp::DimensionHandle;
-using candsamp::InferenceContext;
-using candsamp::Input;
-using candsamp::kGradDoc;
-using candsamp::kLossDoc;
-using candsamp::kShardRowsDoc;
-using candsamp::kTablesDoc;
-using candsamp::MergeTables;
-using candsamp::ShapeHandle;
-using candsamp::TableRowsShapes;
 
 absl::Status LossShapes(InferenceContext* c) {
   ShapeHandle inputs, labels, candidates;
@@ -175,4 +160,4 @@ recompute: as in the loss op.
 partition_strategy: as in the loss op.
 )doc") + kShardRowsDoc + kGradDoc);
 
-}  // namespace tensorflow
+}  // namespace candsamp

@@ -2,8 +2,6 @@
 
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-
 namespace candsamp {
 
 absl::Status InputOfRank(InferenceContext* c, const char* name, int rank, ShapeHandle* shape) {

@@ -2,15 +2,9 @@
 #ifndef TF_CANDSAMP_CC_OPS_SAMPLER_SHAPES_H_
 #define TF_CANDSAMP_CC_OPS_SAMPLER_SHAPES_H_
 
-#include "absl/status/status.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
+#include "cc/ops/tf_names.h"
 
 namespace candsamp {
-
-using tensorflow::shape_inference::DimensionHandle;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
 
 // The shape of the input `name`, which must be a scalar, a vector or a matrix.
 absl::Status InputOfRank(InferenceContext* c, const char* name, int rank, ShapeHandle* shape);

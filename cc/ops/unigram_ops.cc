@@ -1,29 +1,21 @@
 // Ops that make the weights of a fixed unigram distribution.
-#include "absl/status/status.h"
 #include "cc/lib/samplers/unigram_weights.h"
 #include "cc/ops/sampler_shapes.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
-namespace tensorflow {
+namespace candsamp {
 namespace {
-
-using candsamp::DimensionHandle;
-using candsamp::InferenceContext;
-using candsamp::InputOfRank;
-using candsamp::ShapeHandle;
 
 absl::Status UnigramWeightsShapes(InferenceContext* c) {
   ShapeHandle unigrams;
   TF_RETURN_IF_ERROR(InputOfRank(c, "unigrams", 1, &unigrams));
-  candsamp::UnigramShard attributes;
+  UnigramShard attributes;
   TF_RETURN_IF_ERROR(c->GetAttr("num_reserved_ids", &attributes.num_reserved_ids));
   TF_RETURN_IF_ERROR(c->GetAttr("num_shards", &attributes.num_shards));
   TF_RETURN_IF_ERROR(c->GetAttr("shard", &attributes.shard));
   DimensionHandle size = c->UnknownDim();
   // The kernel refuses bad attributes.
   if (c->ValueKnown(c->Dim(unigrams, 0)) && attributes.Check().empty()) {
-    size = c->MakeDim(candsamp::ShardSize(c->Value(c->Dim(unigrams, 0)), attributes));
+    size = c->MakeDim(ShardSize(c->Value(c->Dim(unigrams, 0)), attributes));
   }
   c->set_output(0, c->Vector(size));
   return absl::OkStatus();
@@ -73,4 +65,4 @@ num_shards: of all ids those with id % num_shards == shard are kept, as id / num
 shard: which shard is kept.
 )doc");
 
-}  // namespace tensorflow
+}  // namespace candsamp

@@ -1,4 +1,6 @@
-"""The samples that test_sampler_stateless.py pins. Run, it prints sampler_goldens.json anew.
+"""The samples that test_sampler_stateless.py pins. It prints sampler_goldens.json anew:
+
+    PYTHONPATH=tests/py/helpers .venv/bin/python tests/py/programs/sampler_goldens.py
 
 A change of what is in that file is a breaking change of the package: seeds and checkpoints stop
 meaning the candidates that they meant. Say so in CHANGELOG.md.

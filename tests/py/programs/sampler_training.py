@@ -1,4 +1,4 @@
-"""Trains with samplers, from the last checkpoint on. test_sampler_state.py runs and kills it."""
+"""Trains with samplers from the last checkpoint on; test_sampler_checkpoints.py kills it."""
 
 import os
 import sys
