@@ -75,26 +75,22 @@ class RaggedLogitsOp : public StatusKernel {
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     LossArguments<W> arguments;
     TF_RETURN_IF_ERROR(arguments.Open(context));
-    const RowTable<W>& weights = arguments.weights;
-    const RowTable<W>& biases = arguments.biases;
-    const Tensor* inputs = arguments.inputs;
-
     RaggedBatch batch = {};
-    batch.rows = inputs->dim_size(0);
+    batch.rows = arguments.inputs->dim_size(0);
     TF_RETURN_IF_ERROR(ReadCandidates(context, &batch));
-    TF_RETURN_IF_ERROR(
-        ToStatus(CheckClassIds("candidates", batch.candidates, batch.rows, weights.rows())));
+    TF_RETURN_IF_ERROR(ToStatus(
+        CheckClassIds("candidates", batch.candidates, batch.rows, arguments.weights.rows())));
 
     Tensor* logits;
     TF_RETURN_IF_ERROR(
         context->allocate_output("logits", TensorShape({batch.num_candidates()}), &logits));
-    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
-    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", arguments.weights));
+    TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", arguments.biases));
     NarrowedOutput<T> narrowed_logits(runtime, logits);
-    RaggedLogits(runtime, batch, Widened<T>(runtime, *inputs), weights, biases,
-                 narrowed_logits.values());
+    RaggedLogits(runtime, batch, Widened<T>(runtime, *arguments.inputs), arguments.weights,
+                 arguments.biases, narrowed_logits.values());
     narrowed_logits.Store();
-    return OutputRows(context, runtime, batch, weights, arguments.weights_in_variable());
+    return OutputRows(context, runtime, batch, arguments.weights, arguments.weights_in_variable());
   }
 
   // Keeps the rows of the candidates for the gradient, by the time of which a variable may have
