@@ -125,7 +125,7 @@ def measure(folders, pairs, only):
     found = {}
     for pair in range(pairs):
         workers = [Worker(folder) for folder in folders]
-        names = [worker.answer() for worker in workers][0]
+        names, *_ = [worker.answer() for worker in workers]
         for name in filter(lambda name: only in name, names):
             found.setdefault(name, []).append(time_case(name, workers))
             print(f"pair {pair + 1} of {pairs}: {name}", file=sys.stderr, flush=True)

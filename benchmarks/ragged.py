@@ -165,7 +165,7 @@ def bandwidth(size):
 
 
 def floor_seconds(case):
-    weights, _, labels, _, candidates = arguments(case, "ours")[1:-1]
+    _weights, _, labels, _, candidates = arguments(case, "ours")[1:-1]
     row_bytes = 4 * case["D"]
     read = case["B"] + case["candidates"]
     written = len(np.unique(np.concatenate([labels, candidates.values])))

@@ -69,9 +69,8 @@ def stray_figures(text):
     for number, line in enumerate(lines, 1):
         starts = line.startswith("|") and head is None
         head = (head or line) if line.startswith("|") else None
-        if FIGURE.search(line) or MEASURED_CELL.search(line):
-            yield number, line
-        elif starts and MEASURED_HEAD.search(head):
+        measured = starts and MEASURED_HEAD.search(head)
+        if measured or FIGURE.search(line) or MEASURED_CELL.search(line):
             yield number, line
 
 

@@ -114,6 +114,7 @@ def test_symbolic_rows_of_a_function(name, composite, wanted):
         return assert_same(call(sparse(name)), wanted["softmax"])
     call = tf.function(lambda *rows: loss(**{name: rows}), input_signature=[spec] * 5)
     assert_same(call(*[tf.constant(row) for row in arrays(name)]), wanted["softmax"])
+    return None
 
 
 @modes

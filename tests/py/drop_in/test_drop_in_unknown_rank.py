@@ -153,6 +153,7 @@ def test_unknown_rank_in_a_graph(labels):
         refused("candidates must have shape", session.run, losses, feed | {classes: [1, 2]})
     want = tfcs.ragged_sampled_softmax_loss(weights, None, labels, inputs, feed[classes])
     np.testing.assert_array_equal(got, want)
+    return None
 
 
 def test_unknown_rank_of_rows_in_a_list():

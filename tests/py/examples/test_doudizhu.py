@@ -8,11 +8,11 @@ import pytest
 pytest.importorskip("rlcard")
 pytest.importorskip("tqdm")
 
-import baselines  # noqa: E402
-import dataset  # noqa: E402
-import engine  # noqa: E402
-import expert  # noqa: E402
-from rlcard.games.doudizhu.utils import ACTION_2_ID, ID_2_ACTION  # noqa: E402
+import baselines
+import dataset
+import engine
+import expert
+from rlcard.games.doudizhu.utils import ACTION_2_ID, ID_2_ACTION
 
 
 def positions_of(seed, games):

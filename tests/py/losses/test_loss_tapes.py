@@ -1,6 +1,7 @@
 """Gradients of all losses wherever a tape may be: always the same."""
 
 import dataclasses
+import itertools
 
 import loss_cases as lc
 import numpy as np
@@ -357,7 +358,7 @@ def test_loaded_model_trains(subject, tmp_path):
     rate = tf.constant(0.01)
     values = [float(loaded.step(rate)) for _ in range(5)]
     assert values == [float(model.step(rate)) for _ in range(5)]
-    assert all(after < before for before, after in zip(values, values[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(values))
     np.testing.assert_array_equal(loaded.weights, model.weights)
 
 
@@ -369,7 +370,7 @@ def test_training_by_a_v1_optimizer(subject):
         step = tf.compat.v1.train.AdagradOptimizer(0.1).minimize(value)
         session.run(tf.compat.v1.global_variables_initializer())
         values = [session.run([value, step])[0] for _ in range(20)]
-    assert all(after < before for before, after in zip(values, values[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(values))
 
 
 def refused_as_second_derivative(mode, function):

@@ -43,7 +43,7 @@ def run(code, given):
 
 
 def test_readme():
-    given, code = blocks("README.md")
+    _given, code = blocks("README.md")
     assert code
     for block in code:
         run(block, {})

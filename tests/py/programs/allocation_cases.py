@@ -264,7 +264,7 @@ def loss_cases():
 
 @functools.cache
 def vocabulary():
-    file = tempfile.NamedTemporaryFile("w", suffix=".txt")
+    file = tempfile.NamedTemporaryFile("w", suffix=".txt")  # noqa: SIM115  Kept until the end.
     file.writelines(f"word,{weight}\n" for weight in WEIGHTS)
     file.flush()
     return file

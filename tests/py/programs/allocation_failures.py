@@ -80,9 +80,10 @@ def run(failures, make):
 
 
 def record(used):
-    """Makes the package's ops note their names when they are called; returns all their names.
+    """Makes the package's ops note their names when they are called.
 
-    The package keeps some of them when it is imported, so call this before. The names are there after.
+    The package keeps some ops when it is imported, so call this before. What it returns holds the
+    names of all ops afterwards.
     """
     load, every = tf.load_op_library, set()
 

@@ -1,5 +1,7 @@
 """Ragged losses in Keras layers and optimizers, in tf.data and under tf.distribute."""
 
+import itertools
+
 import loss_cases as lc
 import numpy as np
 import pytest
@@ -84,7 +86,7 @@ def test_keras_optimizers_train(name):
         return loss
 
     losses = [float(step()) for _ in range(10)]
-    assert all(after < before for before, after in zip(losses, losses[1:], strict=False))
+    assert all(after < before for before, after in itertools.pairwise(losses))
 
 
 def test_model_fit():

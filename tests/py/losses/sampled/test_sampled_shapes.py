@@ -48,7 +48,7 @@ def test_static_shapes(kind, weights, inputs, labels, sampled, batch):
     case.remove_accidental_hits = kind == "softmax"
     case = case.rounded(tf.float32)
     case.biases = None
-    loss, by_weights, by_inputs = step(
+    loss, _by_weights, _by_inputs = step(
         tf.constant(case.weights, tf.float32),
         tf.constant(case.inputs, tf.float32),
         case.labels,

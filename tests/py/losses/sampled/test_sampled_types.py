@@ -32,6 +32,7 @@ def test_half_types_only_round(kind, pair, shape, recompute):
     types = (lc.value_type(kind, pair[0]), pair[1], pair[1], pair[0])
     for (name, got), (_, want), dtype in zip(lc.parts(actual), lc.parts(exact), types, strict=True):
         lc.assert_rounded(name, got, want, dtype, 16)
+    return None
 
 
 def test_bfloat16_only_rounds_where_products_are_in_float32():

@@ -420,7 +420,7 @@ def test_saved_model_continues(save, tmp_path):
     model = keras.Model(labels, keras.layers.Concatenate()(drawn))
     save(model, str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))
-    serve = list(loaded.signatures.values())[0]
+    serve = next(iter(loaded.signatures.values()))
     for _ in range(2):
         (got,) = serve(tf.constant(LABELS)).values()
         np.testing.assert_array_equal(got, model(LABELS))
