@@ -82,8 +82,8 @@ def run_text(run, cpu_runs):
         size, classes = run["end_to_end"][0]["S"], run["end_to_end"][0]["V"]
         parts += [
             (
-                f"Until ids and expected counts of S = {size:,} of V = {classes:,} are in the host's "
-                "memory, on a host's clock, beside what TensorFlow's CPU op takes; µs:"
+                f"Until ids and expected counts of S = {size:,} of V = {classes:,} are in the "
+                "host's memory, on a host's clock, beside what TensorFlow's CPU op takes; µs:"
             ),
             end_to_end(run, cpu_runs),
         ]
