@@ -58,6 +58,9 @@ _PTX = _GPUS[-1] if _GPUS else _RELEASE_GPUS[0]
 # The device code in the wheel, as nvcc names it.
 GPU_CODE = ["sm_%d" % gpu for gpu in _GPUS] + ["compute_%d" % _PTX] if HAS_CUDA else []
 
+# For what tells a user which GPUs have kernels.
+GPU_DEFINES = ["CANDSAMP_GPUS=" + ",".join([str(gpu) for gpu in _GPUS or [_PTX]])]
+
 _NVCC_OPTS = [
     "-std=c++17",
     "-O3",
@@ -317,7 +320,7 @@ def candsamp_cuda_host_library(name, deps = [], **kwargs):
     native.cc_library(
         name = name,
         copts = _COPTS,
-        local_defines = ["CANDSAMP_GPUS=" + ",".join([str(gpu) for gpu in _GPUS or [_PTX]])],
+        local_defines = GPU_DEFINES,
         linkstatic = True,
         deps = deps + ["@local_cuda//:runtime"],
         visibility = _PROJECT,
