@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every command of the project. "make demo" and "make test" are each enough on a fresh machine.
 # So is "make demo-words" where apt-get reaches Debian's packages: its text is in two of them.
 

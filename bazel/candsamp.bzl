@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kinds of target this project has, and every compiler flag."""
 
 load("@local_cuda//:config.bzl", "CUDA_ARCHS", "CXX", "HAS_CUDA", "NVCC")

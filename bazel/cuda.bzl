@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Binds the build to a CUDA toolkit, where there is one: nvcc, its headers, its static runtime."""
 
 _CUDA_HOME = "CUDA_HOME"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Binds the build to the system's GoogleTest."""
 
 _LIBRARIES = ["libgtest.a", "libgtest_main.a"]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A header that is parsed once, for all sources that include it."""
 
 load("@bazel_tools//tools/cpp:toolchain_utils.bzl", "find_cpp_toolchain")

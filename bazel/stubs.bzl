@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Local stand-ins for the repositories that Bazel's own tools would download."""
 
 _CC_RULES = [

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Binds the build to the TensorFlow wheel of one Python."""
 
 # The interpreter, and a value that changes when what is installed in it does.

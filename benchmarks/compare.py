@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two wheels of this package side by side: which main cases are slower in the new one?
 
 Run: .venv/bin/python benchmarks/compare.py OLD.whl NEW.whl [--only TEXT] [--pairs N] [--out FILE]

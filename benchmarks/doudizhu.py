@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keeps the figures of the Dou Dizhu example, which it runs, as results.
 
 Run: .venv/bin/python benchmarks/doudizhu.py [--seed N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How far estimates by expected counts of distinct candidates are off: "exact" and "tf".
 
 Run: .venv/bin/python benchmarks/expected_counts.py [--quick] [--only TEXT] [--out FOLDER]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every benchmark of TensorFlow ops shares: side-by-side timing, peak memory, the machine's
 rates, and the program around a list of cases.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the learned-unigram sampler makes of the words of a text, all counted in one pass.
 
 Run: .venv/bin/python benchmarks/learned_counts.py --counts FILE [--out FOLDER]

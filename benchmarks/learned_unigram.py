@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The learned-unigram sampler: what a draw and an update cost, by the number of classes.
 
 Run: .venv/bin/python benchmarks/learned_unigram.py [--quick] [--only TEXT] [--rounds N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draws docs/learned_unigram.png from the newest results of learned_counts and learned_unigram.
 
 Run: .venv/bin/python benchmarks/learned_unigram_picture.py

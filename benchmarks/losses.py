@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sampled softmax and NCE with shared candidates, forward and backward: ours and TensorFlow's.
 
 Run: .venv/bin/python benchmarks/losses.py [--quick] [--only TEXT] [--rounds N] [--out FOLDER]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged losses, forward and backward: ours, composed of TensorFlow ops, and padded.
 
 Run: .venv/bin/python benchmarks/ragged.py [--quick] [--only TEXT] [--rounds N] [--out FOLDER]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Puts the figures of docs/results/*/*.json into README.md and the pages in docs.
 
 Run: benchmarks/report.py [--check]          (any Python; needs no package)

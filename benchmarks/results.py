@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results of benchmarks: JSON files in docs/results, a folder for each machine.
 
 A file holds one run of one benchmark:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a sampler's table costs beside the draws: to build it, and after a look at its variable.
 
 Run: .venv/bin/python benchmarks/sampler_tables.py [--quick] [--only TEXT] [--rounds N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Candidate samplers, ours and TensorFlow's, side by side in one process: time and peak memory.
 
 Run: .venv/bin/python benchmarks/samplers.py [--quick] [--only TEXT] [--rounds N] [--out FOLDER]

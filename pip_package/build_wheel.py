@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Packs the files that Bazel hands over into a wheel, with setuptools: see pyproject.toml."""
 
 import argparse

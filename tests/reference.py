@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The losses in plain NumPy and float64: what they compute, as a program.
 
 In the ragged functions class ids come as one sequence for each row, and `log_q` likewise;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Candidate samplers and sampled losses for TensorFlow."""
 
 from tf_candsamp import _library  # noqa: F401  First: it says in one sentence what is missing.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keeps in host memory what GPU kernels read there: numbers of candidates, row splits."""
 
 import contextlib

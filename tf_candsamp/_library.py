@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loads the op library, or says in one sentence why it cannot be loaded."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Variables that an op reads in place, by their handles: what TensorFlow has to be told of it."""
 
 import functools

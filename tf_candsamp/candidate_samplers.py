@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drop-in replacements for TensorFlow's candidate samplers.
 
 Uniform, log-uniform and fixed-unigram samplers return, for equal op seeds, the ids that

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses whose negatives differ in number from example to example."""
 
 from typing import Any, NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drop-in replacements for `tf.nn.sampled_softmax_loss` and `tf.nn.nce_loss`."""
 
 from collections.abc import Sequence

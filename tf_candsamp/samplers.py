@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers as objects: their state lives in variables, so it is shared, saved and restored."""
 
 import base64

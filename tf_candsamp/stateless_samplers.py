@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Candidate samplers as pure functions of a seed."""
 
 from typing import Any, SupportsIndex

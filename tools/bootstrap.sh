@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the system tools that are missing, makes .venv with TensorFlow, and installs requirement
 # files there: bootstrap.sh FILE...   What is there already is kept.
 # Reads PYTHON, TF_PACKAGE and CUDA_ARCHS; the Makefile sets them.

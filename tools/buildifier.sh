@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs buildifier with the options given on every file that is Bazel's. Only npm has it as a package:
 # where there is no npm, a buildifier on PATH will do, and without one the files are not checked.
 set -euo pipefail

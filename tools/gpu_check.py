@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks and measures the GPU kernels on the GPU of this machine. It needs neither a compiler nor
 Bazel, TensorFlow or the network: "make gpu-check-files" builds the programs that it runs, on any
 machine with nvcc, into the folder build/gpu_check.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checks that each source of the project names its licence; --fix writes the lines that lack."""
 
 import pathlib

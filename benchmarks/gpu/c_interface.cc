@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A C interface to the launchers, which library.py calls: the benchmarks hold their tensors in
 // PyTorch. A call that is made here owns its scratch, so that running it only launches kernels. An
 // int that a function returns is a cudaError_t, and so is *error: 0 is success.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The floors on a CUDA device.
 #include "benchmarks/gpu/floors.h"
 #include "cc/cuda/core/cuda_launcher.cu.h"

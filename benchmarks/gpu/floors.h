@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernels whose time is a lower bound on that of a draw. See launch.h for launches.
 #ifndef TF_CANDSAMP_BENCHMARKS_GPU_FLOORS_H_
 #define TF_CANDSAMP_BENCHMARKS_GPU_FLOORS_H_

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The launchers, as Python calls them: c_interface.cc by ctypes."""
 
 import ctypes

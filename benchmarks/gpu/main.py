@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The GPU kernels and what a PyTorch user would write, side by side in one process.
 
 tools/gpu_check runs this: main.py --library FILE --out FOLDER. With --rehearse all sizes are small

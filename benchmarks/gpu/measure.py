@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every benchmark of the GPU shares: interleaved timing by events, the card's bandwidth."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The baselines: what a PyTorch user writes, as PyTorch has no samplers."""
 
 import math

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmarks of the samplers' kernels. BENCHMARKS, at the end, is the list of them."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The texts that pages show of results. BLOCKS maps each block's name to what makes it."""
 
 from . import examples, expected_counts, gpu, losses, machines, ragged, samplers

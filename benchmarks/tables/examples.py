@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The block of the Dou Dizhu example."""
 
 import results

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The block of benchmarks/expected_counts.py."""
 
 import results

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The machines of the results, and what was measured once while the code was designed."""
 
 import json

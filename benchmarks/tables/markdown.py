@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Markdown of figures: numbers, tables, a column or a section for each machine."""
 
 import results

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Blocks of benchmarks/samplers.py, sampler_tables.py, learned_unigram.py and learned_counts.py."""
 
 import results

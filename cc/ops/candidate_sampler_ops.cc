@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ops with the inputs, outputs and attributes of TensorFlow's own. For equal seeds they return the
 // same candidates; their kernels keep the random state, as TensorFlow's do.
 #include <string>

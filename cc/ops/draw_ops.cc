@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ops that draw from a given part of a random stream, for a batch or for each row, and ops that
 // tell the probabilities that they draw by.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the ops of the losses share: checks of shapes, inputs, outputs and attributes, and their
 // docs.
 //

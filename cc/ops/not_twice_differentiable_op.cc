@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op that fails where a second derivative of a loss is asked for.
 #include "cc/ops/tf_names.h"
 #include "tensorflow/core/framework/common_shape_fns.h"

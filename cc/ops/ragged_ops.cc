@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ops of the losses whose rows have candidates of their own, and of their gradients. An optional
 // argument is a list of at most one entry.
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ops of the losses whose rows share their candidates, and of their gradient.
 #include <string>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ops that make the weights of a fixed unigram distribution.
 #include "cc/lib/samplers/unigram_weights.h"
 #include "cc/ops/sampler_shapes.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How well the expert plays: its win rates against the rule agent of rlcard.
 
 python examples/doudizhu/arena.py [--games N] [--seed N]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Simple predictors to compare with, and how any predictor is judged.
 
 A predictor gives each candidate a score; its probabilities are the softmax of the scores over the

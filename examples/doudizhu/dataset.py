@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The data set: positions from self-play of the expert, generated in parallel and cached on disk.
 
 A position is an observation, the legal moves (a ragged row of ids) and the move the expert chose.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dou Dizhu through rlcard: the rules, the moves by id, and what the player to move may see.
 
 A hand, and the cards of a move, are one integer with four bits per rank (3 is the lowest nibble,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The expert: a heuristic that empties its hand in the fewest turns. It is not a human.
 
 It scores every legal move by `turns(what remains of the hand)`, an estimate of the fewest plays

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Teaches a network to predict a Dou Dizhu expert's moves; the whole demo, from data to report.
 
 python examples/doudizhu/main.py [--games N] [--seed N] [--epochs N] [--cache DIR] [--out DIR]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The model: a tower over the observation, dotted with the embedding of each legal move.
 
 Only the legal moves of a position are scored, with the ragged functions of tf_candsamp, so a step

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The report: tables, a few positions in words, and the picture."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The corpus: word forms as ids by descending frequency, the split, the batches, the cache.
 
 All documents lie in one stream of ids. Each is preceded by WINDOW ends, so that the window before

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trains a next-word model over every word form of two dictionaries, with three losses.
 
 python examples/words/main.py [--seeds N ...] [--steps N] [--cache DIR] [--out DIR] ...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network, and the three losses it is trained with.
 
 The last words' embeddings, side by side, go through one dense layer; its output is dotted with a

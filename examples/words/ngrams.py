@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two simple models to compare with: how frequent a word is, and how frequent after another."""
 
 import numpy as np

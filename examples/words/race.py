@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The race: three networks train on the same batches, taking turns.
 
 In each turn tf.nn's network trains for a few steps, then ours for as many on the same batches; then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The text: the entries of two dictionaries that Debian packages, each a document.
 
 The packages are downloaded and unpacked, not installed. A dictionary of the DICT protocol is a gzip

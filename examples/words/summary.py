@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What came out: tables to read, figures to keep, the picture."""
 
 from pathlib import Path

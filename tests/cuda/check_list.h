@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All checks of the kernels, on random input. Each one runs on a GPU (gpu_checker.cc), there under
 // compute-sanitizer too, and on threads of the host (host_checker.cc).
 //

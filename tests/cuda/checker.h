@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program that runs the checks of check_list.h on fresh random input, and says how to repeat
 // those that fail. Each backend has a file with its main function.
 //

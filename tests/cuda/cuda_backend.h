@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A backend for the checks (tests/cuda/checks): a CUDA device, through the launchers of cc/cuda.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CUDA_BACKEND_H_
 #define TF_CANDSAMP_TESTS_CUDA_CUDA_BACKEND_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs every check on a GPU. tools/gpu_check runs it.
 #include "tests/cuda/checker.h"
 #include "tests/cuda/cuda_backend.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Where there is no GPU, gpu_checker says so in one sentence and does not pass.
 # Usage: gpu_checker_without_gpu_test.sh BINARY
 set -euo pipefail

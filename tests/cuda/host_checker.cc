@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs every check on threads of the host, so that the checks themselves are tested without a GPU.
 #include "tests/cuda/checker.h"
 #include "tests/cuda/host/host_backend.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Fails if nvcc read a header of TensorFlow or Eigen, or if a list of what it read looks wrong.
 # Usage: no_tensorflow_headers_test.sh FILE.d...   where nvcc -MD wrote each FILE.d
 set -euo pipefail

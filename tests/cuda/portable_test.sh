@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Fails if what is carried to a machine with a GPU needs more of it than glibc.
 # Usage: portable_test.sh BINARY...
 set -euo pipefail

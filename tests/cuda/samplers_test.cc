@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernels of cc/cuda, on threads that stand for a device, against the CPU's samplers.
 #include <gtest/gtest.h>
 

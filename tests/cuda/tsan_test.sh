@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs a ThreadSanitizer binary without address space randomisation, where that may be turned off.
 # Newer Linux kernels use so many random bits that g++ 12's runtime gives up.
 # Usage: tsan_test.sh BINARY

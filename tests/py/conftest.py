@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What holds for all tests: set before anything imports TensorFlow."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Class ids of a batch: true classes and labels."""
 
 import warnings

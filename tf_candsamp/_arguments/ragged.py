@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged arguments: values and row splits, from any form that rows of different lengths have."""
 
 import functools

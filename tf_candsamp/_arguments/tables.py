@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Class tables as arguments: variables that are read in place, dense tensors, lists of shards."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dense arguments: tensors, or what converts to them."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Unigram weights as arguments: a vector, or a vocabulary file."""
 
 import os

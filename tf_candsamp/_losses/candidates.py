@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The candidates that all rows of a loss share: given, drawn by a sampler, or drawn by default."""
 
 from collections.abc import Callable, Sequence

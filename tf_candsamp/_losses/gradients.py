@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gradients of the loss ops, which an op of its own computes from what the loss op kept."""
 
 from collections.abc import Callable, Iterable, Sequence

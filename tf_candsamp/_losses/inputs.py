@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all losses take: class tables, and the inputs that are scored against their rows."""
 
 from typing import Any, NamedTuple

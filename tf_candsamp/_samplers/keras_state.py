@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a sampler a layer, if there is Keras: so Keras lists, saves and restores its state.
 
 Keras 3 finds state by its class alone: in a layer only Keras's own variables, and other layers.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random streams: where in a Philox stream an op begins to draw.
 
 A stream is int64 [3]: the lower and the upper half of the 128-bit counter, and the key.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A sampler's state as values, for Keras's files and for copies; whose state a sampler takes."""
 
 import json

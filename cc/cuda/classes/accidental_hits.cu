@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Accidental hits on a CUDA device, with CUB's sort and sum.
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_scan.cuh>

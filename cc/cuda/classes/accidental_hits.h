@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the accidental hits: candidates that are true classes of an example. See launch.h for
 // launches, and team.h for kernels.
 #ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ACCIDENTAL_HITS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All classes as candidates, on a CUDA device.
 #include "cc/cuda/classes/all_candidates.h"
 #include "cc/cuda/core/cuda_launcher.cu.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All classes as the candidates. See launch.h for launches, and team.h for kernels.
 #ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ALL_CANDIDATES_H_
 #define TF_CANDSAMP_CC_CUDA_CLASSES_ALL_CANDIDATES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A set of classes that the threads of a team fill together, with the first draw of each class. It
 // is a hash table with open addressing.
 #ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ID_SET_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies between the host's memory and a device's. See launch.h for streams and errors.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_COPIES_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_COPIES_H_

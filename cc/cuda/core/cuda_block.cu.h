@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A block of a CUDA grid, and the __global__ function that runs a kernel on all blocks. See team.h.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_CUDA_BLOCK_CU_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_CUDA_BLOCK_CU_H_

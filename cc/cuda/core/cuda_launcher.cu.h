@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The launcher that runs kernels on the current CUDA device. See team.h for what a launcher is.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_CUDA_LAUNCHER_CU_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_CUDA_LAUNCHER_CU_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Atomic operations and small functions of device code. They also compile for the host, where tests
 // run device code on threads.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_DEVICE_H_

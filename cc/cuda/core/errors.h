@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The message of a CUDA error for the user of an op, in one sentence.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_ERRORS_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_ERRORS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How device code is launched: a plan first, then the launch.
 //
 // Every pair of Plan...() and Launch...() follows one protocol:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Teams of threads that work together, and the kernels and launchers around them.
 //
 // From small to large:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Defines the launchers that launchers.h declares.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_DEFINE_LAUNCHERS_H_
 #define TF_CANDSAMP_CC_CUDA_SAMPLERS_DEFINE_LAUNCHERS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How device code sees a distribution: as a View, a plain value that may point to device memory.
 //
 // A View takes 128 random bits of a Philox stream at a time:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernels that draw the candidates of a batch and compute probabilities, and their launches.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_BATCH_H_
 #define TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_BATCH_H_

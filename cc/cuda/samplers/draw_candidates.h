@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws candidates with a team of threads: the ids that DrawCandidates
 // (cc/lib/samplers/draw_candidates.h) draws, in the same order.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_CANDIDATES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel that draws candidates for each row, and its launch. Each block draws one row at a
 // time.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_DRAW_ROWS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws from a FixedUnigramView on a CUDA device.
 #include "cc/cuda/core/cuda_launcher.cu.h"
 #include "cc/cuda/samplers/define_launchers.h"

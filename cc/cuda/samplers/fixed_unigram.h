@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A distribution of given weights on a device. See distribution.h for what a View is.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_FIXED_UNIGRAM_H_
 #define TF_CANDSAMP_CC_CUDA_SAMPLERS_FIXED_UNIGRAM_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Launches of the samplers: batches, rows and probabilities. See launch.h for their protocol.
 //
 // A device draws the ids that the CPU draws, and expected counts have the same bits. The launchers

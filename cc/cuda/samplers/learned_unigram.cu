@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws from a LearnedUnigramView on a CUDA device, and updates of its counts.
 #include "cc/cuda/core/cuda_launcher.cu.h"
 #include "cc/cuda/samplers/define_launchers.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A distribution of counts that grow, on a device: its View, its memory, and the launches that
 // update it. See distribution.h for what a View is, and cc/lib/samplers/learned_unigram.h for the
 // algorithm.

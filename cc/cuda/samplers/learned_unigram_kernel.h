@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel that adds to the counts of a learned-unigram distribution, and lays out its slots.
 //
 // The layout is that of LearnedUnigram (cc/lib/samplers/learned_unigram.h) for the same counts:

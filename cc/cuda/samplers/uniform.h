@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The uniform distribution on a device. See distribution.h for what a View is.
 #ifndef TF_CANDSAMP_CC_CUDA_SAMPLERS_UNIFORM_H_
 #define TF_CANDSAMP_CC_CUDA_SAMPLERS_UNIFORM_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/framework/class_id_checks.h"
 
 #include "cc/kernels/framework/status_kernel.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks tensors of class ids.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_CLASS_ID_CHECKS_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_CLASS_ID_CHECKS_H_

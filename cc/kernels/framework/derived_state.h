@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Keeps the state derived from a variable, as an alias table from weights. All ops that use the
 // variable share the state, which lives as long as the variable.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_DERIVED_STATE_H_

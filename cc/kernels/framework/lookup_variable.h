@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Looks up variables by their handles.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_LOOKUP_VARIABLE_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_LOOKUP_VARIABLE_H_

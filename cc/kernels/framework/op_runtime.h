@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs cc/lib on TensorFlow's intra-op threads, with scratch memory of TensorFlow's allocator.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_OP_RUNTIME_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_OP_RUNTIME_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The base of every kernel. Whatever a kernel throws becomes a status: the thread that runs it is
 // TensorFlow's, and an exception that left it would end the process.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_STATUS_KERNEL_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Inputs and outputs by name, tensors as plain pointers, and TensorFlow's types for cc/lib's
 // element types.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_TENSOR_DATA_H_

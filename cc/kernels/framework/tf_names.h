@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names of TensorFlow that most kernels use.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_TF_NAMES_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_TF_NAMES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/framework/variable_snapshot.h"
 
 #include <algorithm>

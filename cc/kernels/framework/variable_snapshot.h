@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tells whether a variable still holds the values from which a state was derived.
 #ifndef TF_CANDSAMP_CC_KERNELS_FRAMEWORK_VARIABLE_SNAPSHOT_H_
 #define TF_CANDSAMP_CC_KERNELS_FRAMEWORK_VARIABLE_SNAPSHOT_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/gpu/cuda_stream.h"
 
 #include "cc/cuda/core/errors.h"

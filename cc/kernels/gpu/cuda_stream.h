@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CUDA stream of a GPU's op, and the status of what was launched on it.
 #ifndef TF_CANDSAMP_CC_KERNELS_GPU_CUDA_STREAM_H_
 #define TF_CANDSAMP_CC_KERNELS_GPU_CUDA_STREAM_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws on a GPU. Nothing here waits for the device but AccidentalHits, for the number of hits.
 #ifndef TF_CANDSAMP_CC_KERNELS_GPU_GPU_DRAWS_H_
 #define TF_CANDSAMP_CC_KERNELS_GPU_GPU_DRAWS_H_
@@ -115,7 +116,8 @@ struct Draw<GpuDevice> {
 
   // Checks the rows' sizes, allocates the outputs and uploads the candidates' row splits.
   static absl::Status PrepareRows(OpKernelContext* context, int64_t support,
-                                  const RowsInputs& inputs, DeviceRowsRequest* draw, RowSizes* sizes);
+                                  const RowsInputs& inputs, DeviceRowsRequest* draw,
+                                  RowSizes* sizes);
   static absl::Status UploadTrueSplits(OpKernelContext* context, const RowsInputs& inputs,
                                        Tensor* true_splits);
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A device's memory, as TensorFlow's allocator gives it, and copies from and to it.
 #ifndef TF_CANDSAMP_CC_KERNELS_GPU_GPU_MEMORY_H_
 #define TF_CANDSAMP_CC_KERNELS_GPU_GPU_MEMORY_H_

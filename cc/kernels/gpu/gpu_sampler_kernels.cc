@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Registers the samplers' kernels for GPUs. Inputs that the host must know stay in its memory: how
 // many candidates there are, row splits, weights that are not a variable.
 #include "cc/kernels/gpu/gpu_draws.h"

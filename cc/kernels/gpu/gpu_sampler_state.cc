@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/gpu/gpu_sampler_state.h"
 
 #include <cstring>
@@ -153,7 +154,7 @@ absl::Status GpuLearnedUnigramState::Increment(OpKernelContext* context, Var* co
   TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
   TF_RETURN_IF_ERROR(
       CudaStatus(LaunchAdd(CudaStreamOf(context), plan, Learned(counts), Data<int64_t>(classes),
-                             added, MutableData<uint8_t>(&scratch))));
+                           added, MutableData<uint8_t>(&scratch))));
   counted_ += added;
   is_built_ = true;
   from_.Set(counts);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The states that a GPU's kernels derive from a sampler's variable. See samplers/sampler_state.h
 // for the CPU's.
 #ifndef TF_CANDSAMP_CC_KERNELS_GPU_GPU_SAMPLER_STATE_H_

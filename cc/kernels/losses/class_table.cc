@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Opens, locks and checks class tables.
 #include "cc/kernels/losses/class_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A class table among an op's inputs: dense tensors, or variables that are read in place.
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSSES_CLASS_TABLE_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSSES_CLASS_TABLE_H_

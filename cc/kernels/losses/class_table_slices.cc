@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/losses/class_table_slices.h"
 
 #include <limits>

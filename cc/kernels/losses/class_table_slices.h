@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gradient of a class table as an op outputs it: tf.IndexedSlices of every shard.
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSSES_CLASS_TABLE_SLICES_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSSES_CLASS_TABLE_SLICES_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/losses/loss_inputs.h"
 
 #include "cc/kernels/framework/status_kernel.h"

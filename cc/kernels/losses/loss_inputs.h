@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tables and inputs of the losses, and the types for which their kernels exist.
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSSES_LOSS_INPUTS_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSSES_LOSS_INPUTS_H_

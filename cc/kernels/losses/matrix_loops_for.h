@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chooses the matrix products of a loss.
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSSES_MATRIX_LOOPS_FOR_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSSES_MATRIX_LOOPS_FOR_H_

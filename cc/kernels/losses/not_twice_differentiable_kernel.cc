@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel that fails where somebody asks for a second derivative.
 #include <string>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Backward kernels of the ragged losses: dense gradients of inputs, slices of the class tables.
 #include "cc/kernels/framework/class_id_checks.h"
 #include "cc/kernels/framework/status_kernel.h"

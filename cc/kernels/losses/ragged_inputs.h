@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads and checks the inputs that the ragged kernels share.
 #ifndef TF_CANDSAMP_CC_KERNELS_LOSSES_RAGGED_INPUTS_H_
 #define TF_CANDSAMP_CC_KERNELS_LOSSES_RAGGED_INPUTS_H_

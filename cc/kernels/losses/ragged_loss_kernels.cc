@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forward kernels of the ragged losses.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The backward kernel of the losses whose rows share their candidates.
 #include <initializer_list>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Forward kernels of the losses whose rows share their candidates.
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernel of compute_accidental_hits, for every device.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_ACCIDENTAL_HITS_OP_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_ACCIDENTAL_HITS_OP_H_

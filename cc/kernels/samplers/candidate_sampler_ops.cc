@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random state as TensorFlow keeps it, and the op that hands out parts of it.
 #include "cc/kernels/samplers/candidate_sampler_ops.h"
 

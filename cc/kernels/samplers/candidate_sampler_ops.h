@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernels of the ops with TensorFlow's attributes, for every device. They keep their random state
 // as TensorFlow's do.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_CANDIDATE_SAMPLER_OPS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/samplers/cpu_draws.h"
 
 #include <algorithm>
@@ -34,8 +35,7 @@ absl::Status Draw<CpuDevice>::Rows(OpKernelContext* context, OpRuntime& runtime,
   const TensorShape shape({splits[inputs.rows]});
   TF_RETURN_IF_ERROR(context->allocate_output(0, shape, &candidates));
   TF_RETURN_IF_ERROR(context->allocate_output(2, shape, &expected_count));
-  return ToStatus(
-      DrawRows(runtime, distribution, stream,
+  return ToStatus(DrawRows(runtime, distribution, stream,
                            {inputs.rows, splits, options.unique, options.exact,
                             options.exclude_true ? Data<int64_t>(*inputs.true_splits) : nullptr,
                             Data<int64_t>(*inputs.true_classes)},

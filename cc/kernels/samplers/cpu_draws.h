@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws on the CPU.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_CPU_DRAWS_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_CPU_DRAWS_H_

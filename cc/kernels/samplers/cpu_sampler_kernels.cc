@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Registers the samplers' kernels for the CPU.
 #include "cc/kernels/samplers/accidental_hits_op.h"
 #include "cc/kernels/samplers/candidate_sampler_ops.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The origins of distributions: where a sampling op gets the one that it draws from. An origin has
 //   Init(construction): reads attributes;
 //   With(context, true_classes, use): calls use(distribution), which returns a status.

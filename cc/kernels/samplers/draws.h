@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws of candidates as ops make them: options, checked inputs, and outputs.
 //
 // The kernels are templates over the device. Draw<Device> is all that they need of it; a device

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernels of the ops that draw from a stream they are given, for every device.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_SAMPLE_OPS_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_SAMPLE_OPS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The states that the CPU's kernels derive from a sampler's variable.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_SAMPLER_STATE_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_SAMPLER_STATE_H_

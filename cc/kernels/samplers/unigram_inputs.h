@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weights of a fixed-unigram distribution as ops are given them: vocabulary files, attributes.
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_UNIGRAM_INPUTS_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_UNIGRAM_INPUTS_H_

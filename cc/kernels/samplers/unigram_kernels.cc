@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Kernels that make the weights of a unigram sampler.
 #include <algorithm>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a class stands among the candidates: how the op compute_accidental_hits finds its hits.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_CANDIDATE_POSITIONS_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_CANDIDATE_POSITIONS_H_

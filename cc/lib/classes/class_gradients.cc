@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "cc/lib/classes/class_gradients.h"
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gradients of classes: sums over all occurrences of a class in a batch.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_CLASS_GRADIENTS_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_CLASS_GRADIENTS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Groups entries by class: the distinct classes in ascending order, and the entries of each.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_CLASS_GROUPS_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_CLASS_GROUPS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks class ids against the classes that there are.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_CLASS_IDS_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_CLASS_IDS_H_

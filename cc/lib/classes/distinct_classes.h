@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers class ids in the order in which they first occur.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_DISTINCT_CLASSES_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_DISTINCT_CLASSES_H_

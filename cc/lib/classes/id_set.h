@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A growing set of class ids: a bitmap or a hash table, whichever is smaller.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_ID_SET_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_ID_SET_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linear probing, the search of the hash tables of class ids.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_LINEAR_PROBING_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_LINEAR_PROBING_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of log q, the logs of expected counts that losses subtract from logits: must be finite.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_LOG_Q_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_LOG_Q_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of ragged arguments.
 #include "cc/lib/classes/ragged_ids.h"
 

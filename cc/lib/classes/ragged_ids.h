@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A ragged batch: the labels and the candidates of each row, and checks of them.
 #ifndef TF_CANDSAMP_CC_LIB_CLASSES_RAGGED_IDS_H_
 #define TF_CANDSAMP_CC_LIB_CLASSES_RAGGED_IDS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bits of a value as another type of the same size.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_BIT_CAST_H_
 #define TF_CANDSAMP_CC_LIB_CORE_BIT_CAST_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exponentials and logarithms in double precision.
 //
 // They are branch-free, so that loops over them vectorise. They use no fused operations unless

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The exponentials, logarithms and sigmoids of the losses.
 //
 // They are branch-free, so that loops over them vectorise, and written here rather than taken from

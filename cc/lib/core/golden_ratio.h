@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The multiplier of multiplicative hashing (Knuth, The Art of Computer Programming, 6.4).
 #ifndef TF_CANDSAMP_CC_LIB_CORE_GOLDEN_RATIO_H_
 #define TF_CANDSAMP_CC_LIB_CORE_GOLDEN_RATIO_H_

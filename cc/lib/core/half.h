@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // bfloat16 and IEEE half as plain bits, with branch-free conversions from and to float.
 //
 // Not Eigen's types: their conversions are inline functions, of which a compilation for AVX can

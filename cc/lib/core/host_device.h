@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Marks a formula that host compilers and nvcc share: CANDSAMP_FORMULA a function, CANDSAMP_METHOD
 // a method of a class.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_HOST_DEVICE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chooses the instruction set at run time.
 #include "cc/lib/core/instruction_set.h"
 

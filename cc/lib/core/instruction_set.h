@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The instruction set that the hot loops run in.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_INSTRUCTION_SET_H_
 #define TF_CANDSAMP_CC_LIB_CORE_INSTRUCTION_SET_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tables of loops that are compiled once for each instruction set: their declarations, and the
 // choice between them.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A loop that several threads run together. One of them waits for its end.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_PARALLEL_LOOP_H_
 #define TF_CANDSAMP_CC_LIB_CORE_PARALLEL_LOOP_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Philox4x32-10 (Salmon et al., 2011), a random number generator without state: each block of 128
 // bits is a function of a key and a counter.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_PHILOX_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Threads and scratch memory: all that the algorithms need of the program that calls them.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_RUNTIME_H_
 #define TF_CANDSAMP_CC_LIB_CORE_RUNTIME_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The classes of a few segments of a ragged batch, gathered before they are worked on.
 //
 // Class rows lie anywhere in memory, and fetching them takes most of the time. So the loops fetch

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two losses over labels and candidates.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_LOSS_KIND_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_LOSS_KIND_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scratch memory for packed blocks of matrices.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_PACKED_BLOCKS_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_PACKED_BLOCKS_H_

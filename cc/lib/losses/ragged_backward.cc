@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sparse gradients of the class table, and dense gradients of the inputs.
 #include "cc/lib/losses/ragged_backward.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The backward pass of the ragged losses: from the gradients of logits to sparse gradients of the
 // class table.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_RAGGED_BACKWARD_H_

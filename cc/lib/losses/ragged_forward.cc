@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forward pass of the ragged losses.
 //
 //  1. Cut each row's classes, labels first, into segments (rows/segments.h).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forward pass of the ragged losses, whose rows have labels and candidates of their own.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_RAGGED_FORWARD_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_RAGGED_FORWARD_H_

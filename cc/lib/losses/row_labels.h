@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A lookup of the labels of each row of a ragged batch.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_ROW_LABELS_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_ROW_LABELS_H_

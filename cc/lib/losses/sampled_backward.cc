@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The backward pass of the dense losses.
 //
 //  1. Add up the gradients of labels that are no candidates.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The backward pass of the dense losses.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_BACKWARD_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_BACKWARD_H_

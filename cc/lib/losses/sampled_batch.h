@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A dense batch: the classes of rows that share their candidates.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_BATCH_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_BATCH_H_

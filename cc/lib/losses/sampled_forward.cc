@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forward pass of the dense losses.
 //
 //  1. Pack the inputs.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forward pass of the dense losses, whose rows share their candidates: sampled softmax and NCE.
 #ifndef TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_FORWARD_H_
 #define TF_CANDSAMP_CC_LIB_LOSSES_SAMPLED_FORWARD_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the dot products of a row with a block of columns to that block's part of the loss.
 //
 // The softmax is computed online (Milakov and Gimelshein, arXiv 1805.02867), so that no pass over

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the dense losses cut the matrix of logits [rows, columns].
 //
 // The matrix is worked on in blocks, and the blocks in panels: the rows of all candidates of a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix products of values rounded to bfloat16, with float sums: compiled for AVX512-BF16 and for
 // AMX into namespace CANDSAMP_ISA.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hands out the matrix loops of the chosen instruction set.
 #include "cc/lib/matrix/matrix_loops.h"
 

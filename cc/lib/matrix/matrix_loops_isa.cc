@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Matrix products with Eigen's block kernels, compiled once for each instruction set into namespace
 // CANDSAMP_ISA.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adds up the sums over the segments of long groups.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_MERGE_LONG_GROUPS_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_MERGE_LONG_GROUPS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hands out the row loops of the chosen instruction set.
 #include "cc/lib/rows/row_loops.h"
 

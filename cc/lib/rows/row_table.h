@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A class table: its rows, in one or several shards.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_ROW_TABLE_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_ROW_TABLE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cuts groups of very different sizes into segments of bounded size, for work in parallel.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_SEGMENTS_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_SEGMENTS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of the shapes of class tables, for shape functions and for op kernels.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_TABLE_SHAPE_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_TABLE_SHAPE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Consecutive class rows in the type of the arithmetic.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_WIDENED_ROWS_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_WIDENED_ROWS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A column of an alias table (Vose, 1991), and a draw from it.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_ALIAS_COLUMN_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_ALIAS_COLUMN_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How many draws a call may make.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_DRAW_LIMITS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_DRAW_LIMITS_H_

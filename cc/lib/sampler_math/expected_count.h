@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The expected count of a class among the candidates.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_EXPECTED_COUNT_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_EXPECTED_COUNT_H_

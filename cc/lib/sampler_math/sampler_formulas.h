@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The formulas of the samplers: one random draw or one probability at a time.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_FORMULAS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_FORMULAS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hands out the sampler loops of the chosen instruction set.
 #include "cc/lib/sampler_math/sampler_loops.h"
 

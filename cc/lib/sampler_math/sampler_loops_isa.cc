@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The hot loops of the samplers, compiled once for each instruction set into namespace
 // CANDSAMP_ISA.
 //

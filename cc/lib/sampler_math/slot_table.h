@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The slots of a learned-unigram distribution: their layout, and a draw. See learned_unigram.h for
 // the idea.
 //

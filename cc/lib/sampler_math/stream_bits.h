@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The 64-bit pieces of a stream, a buffer at a time.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_STREAM_BITS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_STREAM_BITS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random variates besides the draws of classes: uniform, exponential, gamma and geometric.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_VARIATES_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_VARIATES_H_

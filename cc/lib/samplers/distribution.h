@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A distribution over the classes [0, range), from which candidates are drawn.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_DISTRIBUTION_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_DISTRIBUTION_H_

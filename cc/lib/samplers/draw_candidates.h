@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws the candidates of a batch or of a row, with replacement or distinct.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_DRAW_CANDIDATES_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_DRAW_CANDIDATES_H_

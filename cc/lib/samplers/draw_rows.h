@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws candidates for each row of a batch on its own.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_DRAW_ROWS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_DRAW_ROWS_H_

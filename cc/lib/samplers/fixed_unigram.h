@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The distribution of given weights, by Vose's alias method (1991). Building it takes O(range)
 // time, a draw O(1).
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_FIXED_UNIGRAM_H_

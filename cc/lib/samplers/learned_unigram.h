@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The distribution of counts that grow: P(class) = (count + 1) / sum of (count + 1).
 //
 // A draw and an update take O(1) expected time, whatever the range. The idea is that of proposal

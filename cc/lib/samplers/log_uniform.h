@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The log-uniform (Zipfian) distribution, P(k) = log((k + 2) / (k + 1)) / log(range + 1). A draw,
 // floor(exp(u log(range + 1))) - 1 for a uniform u, takes O(1) time.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_LOG_UNIFORM_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The uniform distribution. A draw takes O(1) time.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_UNIFORM_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_UNIFORM_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The weights of a fixed-unigram distribution: read from a vocabulary, distorted, sharded, checked.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLERS_UNIGRAM_WEIGHTS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLERS_UNIGRAM_WEIGHTS_H_

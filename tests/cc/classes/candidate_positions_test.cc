@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The positions of classes among candidates, against a search of all of them.
 #include "cc/lib/classes/candidate_positions.h"
 

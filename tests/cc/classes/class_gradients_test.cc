@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gradients of classes against exact sums over all occurrences.
 #include "cc/lib/classes/class_gradients.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ClassGroups against std::stable_sort.
 #include "cc/lib/classes/class_groups.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The check of class ids: which ids it refuses, and the message.
 #include "cc/lib/classes/class_ids.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The numbers of class ids, against a map.
 #include "cc/lib/classes/distinct_classes.h"
 

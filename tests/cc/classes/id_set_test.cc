@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IdSet against std::set, in memory of exactly the size it asks for.
 #include "cc/lib/classes/id_set.h"
 

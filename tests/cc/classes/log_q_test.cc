@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The search for the first log q that is infinite or NaN.
 #include "cc/lib/classes/log_q.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of ragged arguments: what is accepted, and the message for each violation.
 #include "cc/lib/classes/ragged_ids.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Accuracy and special values of the formulas, against quadruple precision.
 #include "cc/lib/core/double_math.h"
 

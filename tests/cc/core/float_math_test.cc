@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Accuracy and special values of the formulas, against the C library in double.
 #include "cc/lib/core/float_math.h"
 

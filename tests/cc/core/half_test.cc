@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Conversions of Half and Bfloat16: every bit pattern, every tie, both floating-point modes.
 #include "cc/lib/core/half.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The choice of the instruction set, and of the tables of loops for it.
 #include "cc/lib/core/instruction_set.h"
 

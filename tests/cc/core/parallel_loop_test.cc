@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loops on several threads, of which some come late or never, and exceptions of their work.
 #include "cc/lib/core/parallel_loop.h"
 

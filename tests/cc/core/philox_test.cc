@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Philox against the known answers of Random123, and the streams made of it.
 #include "cc/lib/core/philox.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sparse gradients against sums over all occurrences in extended precision.
 #include "cc/lib/losses/ragged_backward.h"
 

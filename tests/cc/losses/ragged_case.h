@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A random ragged batch with its tables and inputs, for tests of the ragged losses.
 #ifndef TF_CANDSAMP_TESTS_CC_LOSSES_RAGGED_CASE_H_
 #define TF_CANDSAMP_TESTS_CC_LOSSES_RAGGED_CASE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ragged losses against a plain loop in extended precision, and against themselves when the
 // work is cut differently.
 #include "cc/lib/losses/ragged_forward.h"

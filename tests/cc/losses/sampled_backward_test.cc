@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The gradients of the dense losses against their definition, after the real forward pass.
 #include "cc/lib/losses/sampled_backward.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A random batch of the dense losses, its forward pass, and the definition of the losses and their
 // gradients in extended precision.
 #ifndef TF_CANDSAMP_TESTS_CC_LOSSES_SAMPLED_CASE_H_

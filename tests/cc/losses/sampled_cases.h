@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The batches on which the dense losses, and their gradients, are compared with their definition.
 #ifndef TF_CANDSAMP_TESTS_CC_LOSSES_SAMPLED_CASES_H_
 #define TF_CANDSAMP_TESTS_CC_LOSSES_SAMPLED_CASES_H_

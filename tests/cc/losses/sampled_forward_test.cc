@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The dense losses against their definition, and against themselves when the work is cut
 // differently.
 #include "cc/lib/losses/sampled_forward.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From dot products to logits: offsets, repeats and dropped candidates.
 #include "cc/lib/losses/sampled_logits.h"
 

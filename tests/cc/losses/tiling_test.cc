@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the matrix of logits is cut into blocks and panels.
 #include "cc/lib/losses/tiling.h"
 

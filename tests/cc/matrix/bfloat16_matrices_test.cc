@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products in bfloat16 against sums in double: with AVX512-BF16 and AMX if the machine has them,
 // and with emulated AMX.
 #include <gtest/gtest.h>

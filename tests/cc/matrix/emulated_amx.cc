@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The AMX matrix loops with AMX itself emulated, for machines that have AVX512-BF16 but no AMX.
 #pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,avx512bf16")
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The AMX matrix loops with AMX itself emulated. They need AVX512-BF16.
 #ifndef TF_CANDSAMP_TESTS_CC_MATRIX_EMULATED_AMX_H_
 #define TF_CANDSAMP_TESTS_CC_MATRIX_EMULATED_AMX_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The matrix loops of every instruction set that this machine has, against a plain loop.
 #include "cc/lib/matrix/matrix_loops.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The row and logit loops of every instruction set that this machine has.
 #include "cc/lib/rows/row_loops.h"
 

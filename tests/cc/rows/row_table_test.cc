@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RowTable: which shard a row is in, at every border.
 #include "cc/lib/rows/row_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Segments: each element of each group exactly once, however the work is cut.
 #include "cc/lib/rows/segments.h"
 

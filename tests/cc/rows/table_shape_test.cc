@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of the sizes of class tables: what is accepted, and the message for each violation.
 #include "cc/lib/rows/table_shape.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A random table of rows in shards, for tests of the losses.
 #ifndef TF_CANDSAMP_TESTS_CC_ROWS_TEST_TABLE_H_
 #define TF_CANDSAMP_TESTS_CC_ROWS_TEST_TABLE_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows in the type of the arithmetic: in place, or copied where they are asked for.
 #include "cc/lib/rows/widened_rows.h"
 

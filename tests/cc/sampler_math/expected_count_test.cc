@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Expected counts at the borders of their arguments.
 #include "cc/lib/sampler_math/expected_count.h"
 

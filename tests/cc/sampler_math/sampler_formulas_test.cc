@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Log-uniform draws against the C library.
 #include "cc/lib/sampler_math/sampler_formulas.h"
 

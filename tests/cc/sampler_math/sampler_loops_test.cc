@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sampler loops of every instruction set that this machine has, bit by bit against the
 // formulas.
 #include "cc/lib/sampler_math/sampler_loops.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arithmetic of slots against divisions, at the borders.
 #include "cc/lib/sampler_math/slot_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pieces of a stream, against its blocks.
 #include "cc/lib/sampler_math/stream_bits.h"
 

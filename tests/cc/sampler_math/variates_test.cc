@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Variates against their definitions.
 #include "cc/lib/sampler_math/variates.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pearson's chi-square test of counts against exact probabilities.
 #ifndef TF_CANDSAMP_TESTS_CC_SAMPLERS_CHI_SQUARE_H_
 #define TF_CANDSAMP_TESTS_CC_SAMPLERS_CHI_SQUARE_H_

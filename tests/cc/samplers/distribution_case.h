@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Distributions of all kinds, for tests.
 #ifndef TF_CANDSAMP_TESTS_CC_SAMPLERS_DISTRIBUTION_CASE_H_
 #define TF_CANDSAMP_TESTS_CC_SAMPLERS_DISTRIBUTION_CASE_H_

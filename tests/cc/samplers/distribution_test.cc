@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The promises of every distribution: draws depend on the stream and their number alone, and have
 // the stated probabilities.
 #include "cc/lib/samplers/distribution.h"

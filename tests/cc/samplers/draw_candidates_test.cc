@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Candidates against the definition: the first distinct classes of independent draws. The law of
 // the candidates after too many draws, by clocks, is tested in Python (test_sampler_statistics).
 #include "cc/lib/samplers/draw_candidates.h"

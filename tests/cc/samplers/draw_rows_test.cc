@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Candidates of the rows of a batch: each row depends on itself alone. Each part of the rows has
 // scratch memory of the size that DrawScratchBytes says, so that AddressSanitizer sees more.
 #include "cc/lib/samplers/draw_rows.h"

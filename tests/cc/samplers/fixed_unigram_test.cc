@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fixed-unigram draws against TensorFlow's algorithm, written down again.
 #include "cc/lib/samplers/fixed_unigram.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The learned distribution: its law, and that its draws are a function of the counts alone.
 #include "cc/lib/samplers/learned_unigram.h"
 

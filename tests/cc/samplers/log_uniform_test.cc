@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Log-uniform draws and probabilities against the C library.
 #include "cc/lib/samplers/log_uniform.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Uniform draws against divisions, one after the other.
 #include "cc/lib/samplers/uniform.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weights of a fixed-unigram distribution: vocabulary files, shards, checks.
 #include "cc/lib/samplers/unigram_weights.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tests that run for every instruction set that this machine has.
 #ifndef TF_CANDSAMP_TESTS_CC_TESTING_EVERY_ISA_H_
 #define TF_CANDSAMP_TESTS_CC_TESTING_EVERY_ISA_H_

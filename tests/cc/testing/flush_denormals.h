@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sets the floating-point mode that TensorFlow's threads run in.
 #ifndef TF_CANDSAMP_TESTS_CC_TESTING_FLUSH_DENORMALS_H_
 #define TF_CANDSAMP_TESTS_CC_TESTING_FLUSH_DENORMALS_H_

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Fails if a weak symbol of an AVX object could be merged with another object's: the linker keeps one
 # copy for all, and the baseline would run it. So each must name its own instruction set.
 # Usage: isa_symbols_test.sh baseline,avx2,avx512 libX_baseline.a libX_avx2.a libX_avx512.a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Special numbers, comparisons of bits, and the tolerance that rounding needs.
 #ifndef TF_CANDSAMP_TESTS_CC_TESTING_NUMBERS_H_
 #define TF_CANDSAMP_TESTS_CC_TESTING_NUMBERS_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A Runtime for tests: cuts the work anywhere, runs it in any order, and hands out exact memory.
 #ifndef TF_CANDSAMP_TESTS_CC_TESTING_TEST_RUNTIME_H_
 #define TF_CANDSAMP_TESTS_CC_TESTING_TEST_RUNTIME_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A distribution on the CPU and on a device, for the checks to compare.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CHECKS_CHECKED_DISTRIBUTION_H_
 #define TF_CANDSAMP_TESTS_CUDA_CHECKS_CHECKED_DISTRIBUTION_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of accidental hits, and of all classes as candidates.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CHECKS_CLASSES_CHECKS_H_
 #define TF_CANDSAMP_TESTS_CUDA_CHECKS_CLASSES_CHECKS_H_

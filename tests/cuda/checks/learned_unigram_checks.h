@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of the updates of a learned-unigram distribution.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CHECKS_LEARNED_UNIGRAM_CHECKS_H_
 #define TF_CANDSAMP_TESTS_CUDA_CHECKS_LEARNED_UNIGRAM_CHECKS_H_

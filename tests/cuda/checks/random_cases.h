@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random cases for the checks.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CHECKS_RANDOM_CASES_H_
 #define TF_CANDSAMP_TESTS_CUDA_CHECKS_RANDOM_CASES_H_

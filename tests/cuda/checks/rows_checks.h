@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of rows.
 #ifndef TF_CANDSAMP_TESTS_CUDA_CHECKS_ROWS_CHECKS_H_
 #define TF_CANDSAMP_TESTS_CUDA_CHECKS_ROWS_CHECKS_H_

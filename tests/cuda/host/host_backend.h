@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A backend for the checks (tests/cuda/checks): threads of the host that stand for a device.
 #ifndef TF_CANDSAMP_TESTS_CUDA_HOST_HOST_BACKEND_H_
 #define TF_CANDSAMP_TESTS_CUDA_HOST_HOST_BACKEND_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A grid of blocks whose threads are threads of the host, so that device code runs without a
 // device. Barriers and atomic operations are real ones, and ThreadSanitizer sees every race.
 #ifndef TF_CANDSAMP_TESTS_CUDA_HOST_HOST_GRID_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The launcher that runs kernels on threads of the host. See cc/cuda/core/team.h for what a
 // launcher is.
 #ifndef TF_CANDSAMP_TESTS_CUDA_HOST_HOST_LAUNCHER_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The launchers of cc/cuda and benchmarks/gpu, on threads that stand for a device. See
 // host_runtime.cc.
 #include "benchmarks/gpu/floors.h"

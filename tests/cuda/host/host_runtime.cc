@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions of the CUDA runtime that this project calls, on the host. With host_launchers.cc,
 // programs for a GPU run without one, which tests everything in them but the launches of kernels.
 // Memory is the host's, not a byte more than asked for. Each call has finished when it returns.

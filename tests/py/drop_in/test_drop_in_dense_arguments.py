@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arguments of the drop-in functions: what is not dense, unknown num_classes, what samplers get."""
 
 import inspect

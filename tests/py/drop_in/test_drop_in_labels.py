@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Class ids of every numeric type that tf.nn's users have: as int64, and labels of floats as well.
 
 Whatever the type, results have the bits of the call with int64.

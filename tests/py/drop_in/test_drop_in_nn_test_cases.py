@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The situations in which TensorFlow tests its own sampled losses, where only the import changes.
 
 Five classes, three rows, tables as constants or as lists of three, candidates as a Python list,

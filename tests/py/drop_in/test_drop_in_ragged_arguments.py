@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged arguments in every form that Python users have ragged data in.
 
 Whatever the form, results have the bits of the call with ragged tensors of int64 and float32.

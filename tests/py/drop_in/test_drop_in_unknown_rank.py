@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged arguments of unknown rank, as tf.py_function, tf.data and tf.io make them in graphs.
 
 What they are is decided by their rank at run time; results have the bits of the call that knows it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The differences from TensorFlow that docs/moving_from_tf_nn.md lists, by running both.
 
 A test that fails on TensorFlow's side means that a row of the page has become untrue.

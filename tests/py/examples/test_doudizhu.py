@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Dou Dizhu example: its rules, its expert, its data and the predictors it compares with."""
 
 import multiprocessing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The words example: its text, its corpus, its network and the race of the three losses."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The library that carries GPU kernels: what it needs to load, and for which GPUs it has code."""
 
 import pathlib

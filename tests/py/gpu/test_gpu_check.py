@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tools/gpu_check, as far as it goes without a GPU: what it runs, and what it says of it."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which ops have GPU kernels, and what those say that have none."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers on a GPU: the CPU's ids and counts, bit for bit, in the GPU's memory.
 
 Each test also runs on the CPU, where it compares the CPU with itself: so that the tests themselves

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls in eager mode and in functions, and what the refused ones say."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests need from inside the package: its private names are here and nowhere else."""
 
 from tf_candsamp import _build_info, _library

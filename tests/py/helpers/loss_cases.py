@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arguments for the losses of either family, and what the losses make of them: shared by the tests.
 
 A case holds arguments as NumPy arrays. Beside `weights`, `biases` and `inputs` it has

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TensorFlow's own count of allocated bytes, which sees buffers of some 300 KB and more."""
 
 import tensorflow as tf

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Python processes that tests start. They find the modules that the tests find (conftest.py)."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small case of the ragged functions, with any of its arguments in another form."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Valid arguments of the losses with shared candidates, to make one mistake in."""
 
 import calls

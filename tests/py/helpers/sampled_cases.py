@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arguments for the losses whose rows share their candidates; see loss_cases.py."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Valid arguments of the samplers, to make one mistake in."""
 
 import numpy as np

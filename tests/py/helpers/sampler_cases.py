@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the samplers' tests share: TensorFlow's and ours of each kind, and NumPy's numbers."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The exact laws of samples, checks of samplers against them, and simulated samplers with flaws.
 
 A sampler is a function: draw(rows) gives `Rows`, that many samples of one kind. A check takes such

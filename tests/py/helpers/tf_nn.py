@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The losses of tf.nn, called as ours are, and their errors as the measure of ours."""
 
 import loss_cases as lc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How the losses with shared candidates cut the matrix of logits, for sizes around its edges.
 
 This mirrors the C++ header that defines kColumnBlock; test_sampled_tiling.py compares the two.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Under tf.debugging.enable_check_numerics() the losses raise no alarm, as tf.nn's raise none.
 
 Whatever their ops output is finite, what is kept for the gradient, too: beside classes that are

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Docs of the losses' ops, and the examples in the functions' docstrings."""
 
 import doctest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses of half-precision inputs are float32: sums neither overflow nor lose their last terms."""
 
 import loss_cases as lc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Log q must be finite, in every loss: an error says which class's is not, and what to do."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The losses' gradient functions name the ops' inputs and outputs as the ops declare them."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables with more rows than classes, as in tf.nn: padded to a multiple of 64, or by a row.
 
 The losses with shared candidates know the number of classes, so either table may be padded; in the

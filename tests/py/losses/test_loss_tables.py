@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Class tables in every form: variables, Keras variables, tensors, arrays, shards of these."""
 
 import dataclasses

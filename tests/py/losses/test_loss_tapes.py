@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gradients of all losses wherever a tape may be: always the same."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses: same bits for any number of threads, instruction sets, and concurrency."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights as a dense layer keeps them, [depth, num_classes]: the error asks whether they are."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents: their Python runs, and their links lead somewhere."""
 
 import re

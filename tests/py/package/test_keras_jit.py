@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """XLA and Keras: a layer that calls our ops says supports_jit = False, and its model trains.
 
 That line is what decides: with it Keras compiles no such model by XLA, asked to or not; without it

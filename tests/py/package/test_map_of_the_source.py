@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The docs as a map of the source: what they name is where they say, and no folder is left out."""
 
 import pathlib

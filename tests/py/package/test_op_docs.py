@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The docs of the ops: nothing is left out, and what their worked shapes say is what the ops do."""
 
 import json

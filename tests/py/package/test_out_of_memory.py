@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Out of memory: any allocation may fail, in any op; what fails says so, and all else goes on."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The installed package: the one the tests import, its metadata, and what its import says."""
 
 import importlib.metadata

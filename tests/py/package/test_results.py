@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures in README.md and docs: from docs/results alone, and the same as there."""
 
 import importlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SavedModels in processes that have TensorFlow but not this package, as docs/serving.md says."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What allocation_failures.py runs: calls of every op, large enough for several threads.
 
 A case has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes allocations of tf_candsamp's op library fail, in a process that has loaded it before this.
 //
 // Takes the place of what the op library allocates with: operator new, the tensors of an

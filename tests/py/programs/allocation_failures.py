@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run by test_out_of_memory.py: fails every op's allocations in turn, and prints what follows.
 
 Usage: allocation_failures.py LIBRARY THREADS, where the library is that of allocation_failures.cc.

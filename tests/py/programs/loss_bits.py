@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run by test_loss_threads.py: hashes of all results with a given number of threads, as JSON.
 
 Usage: loss_bits.py THREADS REFERENCES, where the latter is a file with a pickle of references().

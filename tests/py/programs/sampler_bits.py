@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run by test_sampler_core_ids.py: hashes of samples with a given number of threads, as JSON.
 
 Usage: sampler_bits.py THREADS. The keys of the JSON are "what kind ..."; the values are hashes of

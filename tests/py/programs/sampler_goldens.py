@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The samples that test_sampler_stateless.py pins. It prints sampler_goldens.json anew:
 
     PYTHONPATH=tests/py/helpers .venv/bin/python tests/py/programs/sampler_goldens.py

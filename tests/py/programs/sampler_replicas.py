@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Uses samplers under tf.distribute with two devices; test_sampler_replicas.py reads the results.
 
 Logical devices must be made before TensorFlow starts, so this runs in a process of its own. It

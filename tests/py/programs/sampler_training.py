@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trains with samplers from the last checkpoint on; test_sampler_checkpoints.py kills it."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Candidate samplers beside TensorFlow's: the same ids bit for bit, and right expected counts.
 
 Each case is a few calls in a row with the same attributes, which go on with one random stream, in

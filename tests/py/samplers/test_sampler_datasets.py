@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers in Dataset.map with parallel calls: what is the same in every run."""
 
 import numpy as np

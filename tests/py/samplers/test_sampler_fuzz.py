@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random arguments, right and wrong, in one process: samples are valid, mistakes are errors.
 
 Nothing aborts or hangs, and state that a sampler has is still good after each mistake.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stateless samplers are functions of their arguments; what they return is pinned."""
 
 import functools

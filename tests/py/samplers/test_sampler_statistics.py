@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samples have their exact law, in every form, also where rejection gives way to clocks.
 
 sampler_laws.py has the laws and the checks, with their rate of false positives.

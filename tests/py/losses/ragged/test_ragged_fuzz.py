@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random arguments, right and wrong, in one process: results are right, mistakes are errors."""
 
 import loss_cases as lc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged losses in Keras layers and optimizers, in tf.data and under tf.distribute."""
 
 import itertools

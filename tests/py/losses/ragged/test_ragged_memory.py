@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged losses: tables are read in place, and nothing as large as all class rows is made."""
 
 import loss_cases as lc

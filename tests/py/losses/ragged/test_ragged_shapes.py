@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Static shapes of the ragged functions."""
 
 import loss_cases as lc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged losses: every pair of types, half types against the error of rounding the exact result."""
 
 import loss_cases as lc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ragged losses and logits: values and gradients against NumPy, and against TensorFlow ops."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses with shared candidates: every mistake is an error that names argument, value and need.
 
 Each mistake is made in eager mode, in a function that knows no shapes (so that the kernel finds

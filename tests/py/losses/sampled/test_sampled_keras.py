@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses with shared candidates in Keras models."""
 
 import loss_cases as lc

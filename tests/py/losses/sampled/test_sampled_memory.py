@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses with shared candidates read tables in place, and keep one [B, S] buffer or none."""
 
 import dataclasses

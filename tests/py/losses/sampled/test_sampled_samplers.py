@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses with shared candidates that draw them from a sampler object."""
 
 import loss_cases as lc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Static shapes of losses with shared candidates, shapes with a zero."""
 
 import loss_cases as lc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sizes that tests take from helpers/tiling.py are those of the C++ header."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses with shared candidates: every pair of types; half types only round the exact result."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Losses with shared candidates: values and gradients against tf.nn, NumPy and differences.
 
 tf.nn's float32 errors are the measure: ours may be a little larger than what tf.nn's is beside the

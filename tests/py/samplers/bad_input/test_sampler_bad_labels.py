@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers: a mistake in class ids is an error that names argument, value and need.
 
 Mistakes in tensors are made in eager mode, in a function that knows no shapes (so that the kernel

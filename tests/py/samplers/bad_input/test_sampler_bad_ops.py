@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The samplers' raw ops refuse what the Python functions never give them."""
 
 import pytest

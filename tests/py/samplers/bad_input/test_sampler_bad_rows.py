@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Candidates of rows: a mistake in num_sampled or true_classes is an error that names it."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers: variables, checkpoints and updates with a mistake are refused, and change nothing."""
 
 import functools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixed-unigram samplers: a mistake in weights, shards or a file is an error that names it."""
 
 import numpy as np

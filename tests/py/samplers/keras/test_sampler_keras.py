@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers in Keras layers and models, and in the datasets that feed them."""
 
 import numpy as np

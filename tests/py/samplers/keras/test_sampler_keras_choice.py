@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers with the other choices of Keras: version 2, another backend, none.
 
 TensorFlow chooses once, so other choices are made in processes of their own.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What Keras saves, restores and copies: a sampler's counts, weights and random state, exactly.
 
 For the Keras that tf.keras is; test_sampler_keras_choice.py runs these tests with Keras 2.

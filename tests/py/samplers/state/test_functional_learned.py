@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The functional learned sampler, whose counts persist from call to call."""
 
 import numpy as np

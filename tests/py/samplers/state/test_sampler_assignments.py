@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A sampler's variable: assignments are noticed, and a value that was read stays what it was."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Checkpoints: a restored sampler continues where the saved one was."""
 
 import signal

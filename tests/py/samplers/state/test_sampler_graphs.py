@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers in TensorFlow 1's graphs and sessions."""
 
 import numpy as np

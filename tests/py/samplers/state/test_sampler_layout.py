@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a learned sampler derives from its counts depends on nothing else."""
 
 import numpy as np

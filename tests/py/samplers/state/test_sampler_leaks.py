@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers leak nothing: resident memory stays where it was."""
 
 import gc

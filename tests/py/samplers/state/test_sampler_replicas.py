@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers under tf.distribute: replicas draw for themselves, and count for themselves."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SavedModels of samplers, and the variables of functions that draw."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`tf.random.set_seed` starts every functional sampler anew: same program, same candidates."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Samplers that several threads, functions and datasets use at once."""
 
 import collections

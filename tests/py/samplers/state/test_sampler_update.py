@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`update=False`: a sampler that learns draws as ever, but does not count the true classes."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A variable that is looked at, or written to, from outside: draws follow what it holds.
 
 Sparse accesses switch a mode on in which TensorFlow writes into a variable's memory. Draws compare
