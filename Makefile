@@ -31,7 +31,7 @@ demo-words: build
 test: build
 	tools/bootstrap.sh examples/requirements.txt
 	$(BAZEL) test //...
-	$(PY) -m pytest tests/py --durations=15
+	$(PY) -m pytest tests/py --numprocesses=auto --maxprocesses=4 --dist=loadfile --durations=15
 
 lint: venv
 	tools/bootstrap.sh tools/lint_requirements.txt
