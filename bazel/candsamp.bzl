@@ -59,7 +59,7 @@ _PTX = _GPUS[-1] if _GPUS else _RELEASE_GPUS[0]
 # The device code in the wheel, as nvcc names it.
 GPU_CODE = ["sm_%d" % gpu for gpu in _GPUS] + ["compute_%d" % _PTX] if HAS_CUDA else []
 
-# For what tells a user which GPUs have kernels.
+# Tells a user which GPUs have kernels.
 GPU_DEFINES = ["CANDSAMP_GPUS=" + ",".join([str(gpu) for gpu in _GPUS or [_PTX]])]
 
 _NVCC_OPTS = [
@@ -76,7 +76,7 @@ _NVCC_OPTS = [
     "--objdir-as-tempdir",
 ]
 
-# Who may depend on a library: all of the project.
+# All of the project may depend on a library.
 _PROJECT = ["//:__subpackages__"]
 
 def if_cuda(if_true, if_false = []):
@@ -94,7 +94,7 @@ def candsamp_cc_library(name, **kwargs):
     )
 
 def _folder():
-    """What makes a folder one library of its own name."""
+    """The arguments that make a folder one library of its own name."""
     return {
         "name": native.package_name().split("/")[-1],
         "srcs": native.glob(["*.cc"]),

@@ -100,8 +100,8 @@ void MakeLearned(DeviceDistribution& made, const int64_t* counts) {
   const int64_t range = made.range;
   const SlotBlocks blocks = MostSlotBlocks(int64_t{1} << 40, range);
   made.learned = {range, memory.Of<int64_t>(range), memory.Of<SlotState>(1),
-                  memory.Of<uint32_t>(blocks.count * blocks.places),
-                  memory.Of<uint16_t>(blocks.count + 1)};
+                  memory.Of<uint32_t>(blocks.num_blocks * blocks.places),
+                  memory.Of<uint16_t>(blocks.num_blocks + 1)};
   int64_t total = range;
   for (int64_t k = 0; k < range; ++k) total += counts[k];
   const LaunchPlan plan = PlanAdd(range, 0);
@@ -185,7 +185,7 @@ CANDSAMP_EXPORT void* candsamp_batch_new(const void* distribution, int64_t num_s
   void* const scratch = call->memory.Scratch(plan);
   call->run = [=, next = NextStream()](CudaStream cuda_stream) mutable {
     DeviceBatchRequest mine = request;
-    mine.stream = StreamOrigin::Of(next());
+    mine.stream = StreamStart::Of(next());
     const int64_t set = static_cast<int64_t>(next.next) % sets;
     mine.candidates = candidates + set * num_sampled;
     mine.sampled_expected_count = sampled_expected_count + set * num_sampled;
@@ -219,7 +219,7 @@ CANDSAMP_EXPORT void* candsamp_rows_new(const void* distribution, int64_t rows,
   void* const scratch = call->memory.Scratch(plan);
   call->run = [=, next = NextStream()](CudaStream cuda_stream) mutable {
     DeviceRowsRequest mine = request;
-    mine.stream = StreamOrigin::Of(next());
+    mine.stream = StreamStart::Of(next());
     return from->With([&](const auto& view) {
       return LaunchRows(cuda_stream, plan, view, mine, each_sampled, total, scratch);
     });

@@ -33,7 +33,7 @@ struct Arithmetic {
     for (int64_t c = GridRank(block); c < counters; c += GridSize(block)) {
       const uint64_t counter = static_cast<uint64_t>(c);
       Carry carry = {0, 0};
-      view.Feed(counter, BlockOf(stream, counter), &carry,
+      view.Feed(counter, PhiloxBlockOf(stream, counter), &carry,
                 [&](const RandomDraw& draw) { sum += Formulas(view, draw); });
     }
     // Never true, but the compiler cannot know that and drop the sum.

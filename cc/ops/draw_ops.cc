@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops that draw from a given part of a random stream, for a batch or for each row, and ops that
-// tell the probabilities that they draw by.
+// Ops that draw from a given part of a random stream, for a batch or for each row. Others return
+// the probabilities of these draws.
 //
-// Those named Stateless..., and those whose distribution is given by range_max, are functions of
-// their inputs. The others read their distribution from a variable; what they derive from it is
-// found by the variable, and built again when the variable holds something else.
+// The ops named Stateless..., and those with range_max, are functions of their inputs. The others
+// read a variable. Kernels find the state derived from it by the variable, and derive it again when
+// the variable has changed.
 #include <string>
 
 #include "cc/ops/sampler_shapes.h"

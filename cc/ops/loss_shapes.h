@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the ops of the losses share: checks of shapes, inputs, outputs and attributes, and their
+// Shared by the ops of the losses: checks of shapes, inputs, outputs and attributes, and their
 // docs.
 //
 // Tables (`weights`, `biases`) are lists: one entry, or shards. An entry is a dense tensor. In the

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the ops of the samplers share: checks of shapes, outputs, and the docs of both.
+// Shared by the ops of the samplers: checks of shapes, outputs, and the docs of both.
 #ifndef TF_CANDSAMP_CC_OPS_SAMPLER_SHAPES_H_
 #define TF_CANDSAMP_CC_OPS_SAMPLER_SHAPES_H_
 

@@ -43,7 +43,7 @@ CANDSAMP_DEVICE bool DrawIndependently(const Block& block, const View& view,
     DrawnClass drawn[2];
     int size = 0;
     Carry carry = {0, 0};
-    view.Feed(counter, BlockOf(own, counter), &carry,
+    view.Feed(counter, PhiloxBlockOf(own, counter), &carry,
               [&](const RandomDraw& draw) { drawn[size++] = view.Draw(own, draw, factor); });
     rejected |= size < 2;
     if (size == 2 && 2 * c + 1 < request.num_sampled) {

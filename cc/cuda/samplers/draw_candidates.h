@@ -171,7 +171,7 @@ class Drawing {
       const int64_t mine = Least(each, counters - first);
 
       PhiloxBlock random[kCountersPerThread];
-      for (int64_t j = 0; j < mine; ++j) random[j] = BlockOf(own, next + first + j);
+      for (int64_t j = 0; j < mine; ++j) random[j] = PhiloxBlockOf(own, next + first + j);
       int64_t number = drawn + 2 * first;  // of this thread's first draw
       int64_t emitted = 2 * counters;
       Carry begin = carry;
@@ -241,7 +241,8 @@ class Drawing {
     for (int64_t id = team_.rank(); id < view_.range; id += team_.size()) {
       const double p = view_.Probability(id);
       if (!CanBePicked(id, p)) continue;
-      const double time = ClockOf(BlockOf(stream, static_cast<uint64_t>(id) / 2).bits[id % 2], p);
+      const double time =
+          ClockOf(PhiloxBlockOf(stream, static_cast<uint64_t>(id) / 2).bits[id % 2], p);
       if (time < HUGE_VAL) use(Clock{BitCast<uint64_t>(time), static_cast<uint64_t>(id)});
     }
   }
@@ -307,7 +308,8 @@ class Drawing {
       double tries = tries_;
       for (int64_t k = Least(picked_, request_.count) - 1; k >= from; --k) {
         unseen += view_.Probability(out_[k]);
-        tries += GeometricDraw(BlockOf(stream, static_cast<uint64_t>(k)).bits[0], unseen / mass_);
+        tries +=
+            GeometricDraw(PhiloxBlockOf(stream, static_cast<uint64_t>(k)).bits[0], unseen / mass_);
       }
       scratch_.shared[0] = BitCast<uint64_t>(tries);
     }
@@ -323,7 +325,7 @@ class Drawing {
     const double all = UnseenMass();
     const int64_t missing = wanted_ - picked_;
     const auto target = [&](int64_t k) {
-      return OpenUnit(BlockOf(stream, static_cast<uint64_t>(k)).bits[0]) * all;
+      return OpenUnit(PhiloxBlockOf(stream, static_cast<uint64_t>(k)).bits[0]) * all;
     };
     double sum = 0;
     ForEachWave([&](int64_t first, int64_t class_blocks, const double* sums) {

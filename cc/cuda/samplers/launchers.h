@@ -19,23 +19,19 @@ namespace candsamp {
 
 // Where a call's Philox stream begins: a value, or three words in the device's memory, which are
 // the lower half of the counter, its upper half, and the key.
-struct StreamOrigin {
+struct StreamStart {
   PhiloxStream value;
   const int64_t* device;
 
-  static CANDSAMP_METHOD StreamOrigin Of(const PhiloxStream& value) { return {value, nullptr}; }
-  static CANDSAMP_METHOD StreamOrigin At(const int64_t* device) { return {{0, 0, 0}, device}; }
-  CANDSAMP_DEVICE PhiloxStream Read() const {
-    if (!device) return value;
-    return {static_cast<uint64_t>(device[2]), static_cast<uint64_t>(device[1]),
-            static_cast<uint64_t>(device[0])};
-  }
+  static CANDSAMP_METHOD StreamStart Of(const PhiloxStream& value) { return {value, nullptr}; }
+  static CANDSAMP_METHOD StreamStart At(const int64_t* device) { return {{0, 0, 0}, device}; }
+  CANDSAMP_DEVICE PhiloxStream Read() const { return device ? StreamOfWords(device) : value; }
 };
 
 // Candidates for a batch. An expected count is NaN where a true class is out of range.
 // REQUIRES: 0 < num_sampled <= 2^40, and at most the view's support() if unique.
 struct DeviceBatchRequest {
-  StreamOrigin stream;
+  StreamStart stream;
   int64_t num_sampled;
   bool unique;
   bool exact_counts;
@@ -51,7 +47,7 @@ struct DeviceBatchRequest {
 // REQUIRES: splits and true_splits begin with 0 and do not decrease; true_splits ends with
 // true_total. Only with exclude_true, true_splits are read.
 struct DeviceRowsRequest {
-  StreamOrigin stream;
+  StreamStart stream;
   int64_t rows;
   const int64_t* splits;  // [rows + 1]: row i's candidates lie at [splits[i], splits[i + 1])
   bool unique;

@@ -9,13 +9,13 @@ namespace candsamp {
 
 CANDSAMP_DEFINE_LAUNCHERS(CudaLauncher, LearnedUnigramView)
 
-LaunchPlan PlanAdd(int64_t range, int64_t count) {
-  return PlanAddOn(CudaLauncher(nullptr), range, count);
+LaunchPlan PlanAdd(int64_t range, int64_t num_classes) {
+  return PlanAddOn(CudaLauncher(nullptr), range, num_classes);
 }
 
 int LaunchAdd(CudaStream cuda_stream, const LaunchPlan& plan, const LearnedCounts& learned,
-              const int64_t* classes, int64_t count, void* scratch) {
-  return LaunchAddOn(CudaLauncher(cuda_stream), plan, learned, classes, count, scratch);
+              const int64_t* classes, int64_t num_classes, void* scratch) {
+  return LaunchAddOn(CudaLauncher(cuda_stream), plan, learned, classes, num_classes, scratch);
 }
 
 int LaunchBuild(CudaStream cuda_stream, const LaunchPlan& plan, const LearnedCounts& learned,

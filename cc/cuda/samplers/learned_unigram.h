@@ -82,9 +82,9 @@ CANDSAMP_FORMULA SlotBlocks MostSlotBlocks(int64_t counted, int64_t range) {
 // LaunchBuild lays out the slots of the counts as they are. `total` is the sum of the counts with
 // one more for each class; -1 means that it has not changed. PlanAdd(range, 0) is the plan of
 // LaunchBuild.
-LaunchPlan PlanAdd(int64_t range, int64_t count);
+LaunchPlan PlanAdd(int64_t range, int64_t num_classes);
 int LaunchAdd(CudaStream cuda_stream, const LaunchPlan& plan, const LearnedCounts& learned,
-              const int64_t* classes, int64_t count, void* scratch);
+              const int64_t* classes, int64_t num_classes, void* scratch);
 int LaunchBuild(CudaStream cuda_stream, const LaunchPlan& plan, const LearnedCounts& learned,
                 int64_t total, void* scratch);
 

@@ -16,18 +16,18 @@ constexpr int64_t kHeavySlots = 256;
 
 struct UpdateArguments {
   LearnedCounts learned;
-  const int64_t* classes;  // [count]; those out of range are skipped
-  int64_t count;
+  const int64_t* classes;  // [num_classes]; those out of range are skipped
+  int64_t num_classes;
   bool build;     // lay out all slots, whatever the layout was
   int64_t total;  // for `build`: the sum of counts, with one more for each class; -1: as it was
   // The scratch:
-  uint64_t* filled;  // [count] the places of slots that become full
+  uint64_t* filled;  // [num_classes] the places of slots that become full
   uint64_t* heavy;   // [HeavyClasses] the classes with more than kHeavySlots slots
 
   // How many classes have more than kHeavySlots slots, at most.
   static CANDSAMP_METHOD int64_t HeavyClasses(int64_t range) { return 2 * range / kHeavySlots + 1; }
-  static CANDSAMP_METHOD int64_t ScratchWords(int64_t range, int64_t count) {
-    return count + HeavyClasses(range);
+  static CANDSAMP_METHOD int64_t ScratchWords(int64_t range, int64_t num_classes) {
+    return num_classes + HeavyClasses(range);
   }
 };
 
@@ -88,7 +88,7 @@ class LearnedUnigramUpdate {
   CANDSAMP_DEVICE void Add() {
     const uint64_t full = (uint64_t{1} << layout_.shift) - 1;
     uint64_t added = 0;
-    for (int64_t k = team_.rank(); k < arguments_.count; k += team_.size()) {
+    for (int64_t k = team_.rank(); k < arguments_.num_classes; k += team_.size()) {
       const int64_t id = arguments_.classes[k];
       if (id < 0 || id >= learned_.range) continue;
       ++added;
@@ -108,7 +108,7 @@ class LearnedUnigramUpdate {
   // Inserts a slot into its slot block; returns its place.
   CANDSAMP_DEVICE uint64_t Insert(int64_t id, uint64_t slot) {
     const int64_t slot_block =
-        BlockOfSlot(static_cast<uint64_t>(id), slot, layout_.salt, layout_.slot_blocks.count);
+        BlockOfSlot(static_cast<uint64_t>(id), slot, layout_.salt, layout_.slot_blocks.num_blocks);
     const int64_t place = AtomicIncrement(&learned_.taken[slot_block]);
     const uint64_t at = static_cast<uint64_t>(slot_block * layout_.slot_blocks.places + place);
     if (place < layout_.slot_blocks.places) {
@@ -164,7 +164,8 @@ class LearnedUnigramUpdate {
     layout_.slot_blocks = BlocksFor(capacity);
     layout_.salt = 0;
     while (!Fill() && layout_.salt + 1 < kMostSalts) ++layout_.salt;
-    for (int64_t k = block_.block(); k < layout_.slot_blocks.count; k += block_.blocks()) Sort(k);
+    for (int64_t k = block_.block(); k < layout_.slot_blocks.num_blocks; k += block_.blocks())
+      Sort(k);
     if (team_.rank() == 0) {
       state_.total = total;
       state_.slots = slots;
@@ -189,8 +190,8 @@ class LearnedUnigramUpdate {
   CANDSAMP_DEVICE bool Fill() {
     team_.Sync();
     const SlotBlocks& blocks = layout_.slot_blocks;
-    for (int64_t k = team_.rank(); k < blocks.count; k += team_.size()) learned_.taken[k] = 0;
-    for (int64_t k = team_.rank(); k < blocks.count * blocks.places; k += team_.size()) {
+    for (int64_t k = team_.rank(); k < blocks.num_blocks; k += team_.size()) learned_.taken[k] = 0;
+    for (int64_t k = team_.rank(); k < blocks.num_blocks * blocks.places; k += team_.size()) {
       learned_.places[k] = kEmptyPlace;
     }
     if (team_.rank() == 0) state_.most = 0;
@@ -247,26 +248,26 @@ struct UpdateLearnedUnigramKernel {
 };
 
 template <typename Launcher>
-LaunchPlan PlanAddOn(Launcher launcher, int64_t range, int64_t count) {
+LaunchPlan PlanAddOn(Launcher launcher, int64_t range, int64_t num_classes) {
   // As many blocks as have a class each thread to add, or 16 classes to lay out.
-  const int64_t wanted = Most(count / launcher.threads(), range / (16 * launcher.threads()));
+  const int64_t wanted = Most(num_classes / launcher.threads(), range / (16 * launcher.threads()));
   return launcher.template Plan<UpdateLearnedUnigramKernel>(
-      wanted, [&](int) { return UpdateArguments::ScratchWords(range, count); });
+      wanted, [&](int) { return UpdateArguments::ScratchWords(range, num_classes); });
 }
 
 template <typename Launcher>
 int LaunchUpdateOn(Launcher launcher, const LaunchPlan& plan, UpdateArguments arguments,
                    void* scratch) {
   arguments.filled = static_cast<uint64_t*>(scratch);
-  arguments.heavy = arguments.filled + arguments.count;
+  arguments.heavy = arguments.filled + arguments.num_classes;
   launcher.Together(plan.blocks, UpdateLearnedUnigramKernel{arguments});
   return launcher.error();
 }
 
 template <typename Launcher>
 int LaunchAddOn(Launcher launcher, const LaunchPlan& plan, const LearnedCounts& learned,
-                const int64_t* classes, int64_t count, void* scratch) {
-  return LaunchUpdateOn(launcher, plan, {learned, classes, count, false, 0, nullptr, nullptr},
+                const int64_t* classes, int64_t num_classes, void* scratch) {
+  return LaunchUpdateOn(launcher, plan, {learned, classes, num_classes, false, 0, nullptr, nullptr},
                         scratch);
 }
 

@@ -4,7 +4,7 @@
 namespace candsamp {
 
 absl::Status Draw<GpuDevice>::PrepareRows(OpKernelContext* context, int64_t support,
-                                          const RowsInputs& inputs, DeviceRowsRequest* draw,
+                                          const RowsInputs& inputs, DeviceRowsRequest* request,
                                           RowSizes* sizes) {
   const int64_t rows = inputs.rows;
   Tensor splits;
@@ -15,7 +15,7 @@ absl::Status Draw<GpuDevice>::PrepareRows(OpKernelContext* context, int64_t supp
   for (int64_t row = 0; row < rows; ++row) {
     sizes->most = std::max(sizes->most, ends[row + 1] - ends[row]);
   }
-  if (sizes->most > (draw->unique ? support : kMostSampled)) {
+  if (request->unique && sizes->most > support) {
     return absl::InvalidArgumentError(
         absl::StrCat("num_sampled must be at most ", support,
                      ", the number of classes that can be drawn when unique, got ", sizes->most));
@@ -24,9 +24,9 @@ absl::Status Draw<GpuDevice>::PrepareRows(OpKernelContext* context, int64_t supp
   TF_RETURN_IF_ERROR(context->allocate_output(0, TensorShape({sizes->total}), &candidates));
   TF_RETURN_IF_ERROR(context->allocate_output(1, TensorShape({rows + 1}), &row_splits));
   TF_RETURN_IF_ERROR(context->allocate_output(2, TensorShape({sizes->total}), &expected_count));
-  draw->splits = Data<int64_t>(*row_splits);
-  draw->candidates = MutableData<int64_t>(candidates);
-  draw->expected_count = MutableData<float>(expected_count);
+  request->splits = Data<int64_t>(*row_splits);
+  request->candidates = MutableData<int64_t>(candidates);
+  request->expected_count = MutableData<float>(expected_count);
   return Upload(context, splits, MutableData<int64_t>(row_splits));
 }
 

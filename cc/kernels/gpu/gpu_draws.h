@@ -33,11 +33,11 @@ struct Draw<GpuDevice> {
   using FixedUnigramState = GpuFixedUnigramState;
   using LearnedUnigramState = GpuLearnedUnigramState;
   using AccidentalHits = GpuAccidentalHits;
-  using Stream = StreamOrigin;
+  using Stream = StreamStart;
 
   // The stream stays in the device's memory, where an op's input is.
-  static Stream StreamAt(const int64_t* values) { return StreamOrigin::At(values); }
-  static Stream StreamOf(const PhiloxStream& stream) { return StreamOrigin::Of(stream); }
+  static Stream StreamAt(const int64_t* values) { return StreamStart::At(values); }
+  static Stream StreamOf(const PhiloxStream& stream) { return StreamStart::Of(stream); }
   template <typename View>
   static int64_t Range(const View& view) {
     return view.range;
@@ -51,51 +51,51 @@ struct Draw<GpuDevice> {
   static absl::Status Batch(OpKernelContext* context, OpRuntime&, const View& view,
                             const Stream& stream, const BatchOptions& options,
                             const Tensor& true_classes, const BatchOutputs& outputs) {
-    DeviceBatchRequest draw;
-    draw.stream = stream;
-    draw.num_sampled = options.num_sampled;
-    draw.unique = options.unique;
-    draw.exact_counts = options.exact;
-    draw.true_total = true_classes.NumElements();
-    draw.true_classes = Data<int64_t>(true_classes);
-    draw.candidates = MutableData<int64_t>(outputs.candidates);
-    draw.sampled_expected_count = MutableData<float>(outputs.sampled_expected_count);
-    draw.true_expected_count = MutableData<float>(outputs.true_expected_count);
-    const LaunchPlan plan = PlanBatch(view, draw);
+    DeviceBatchRequest request;
+    request.stream = stream;
+    request.num_sampled = options.num_sampled;
+    request.unique = options.unique;
+    request.exact_counts = options.exact;
+    request.true_total = true_classes.NumElements();
+    request.true_classes = Data<int64_t>(true_classes);
+    request.candidates = MutableData<int64_t>(outputs.candidates);
+    request.sampled_expected_count = MutableData<float>(outputs.sampled_expected_count);
+    request.true_expected_count = MutableData<float>(outputs.true_expected_count);
+    const LaunchPlan plan = PlanBatch(view, request);
     TF_RETURN_IF_ERROR(CudaStatus(plan.error));
     Tensor scratch;
     TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
     return CudaStatus(
-        LaunchBatch(CudaStreamOf(context), plan, view, draw, MutableData<uint8_t>(&scratch)));
+        LaunchBatch(CudaStreamOf(context), plan, view, request, MutableData<uint8_t>(&scratch)));
   }
 
   template <typename View>
   static absl::Status Rows(OpKernelContext* context, OpRuntime&, const View& view,
                            const Stream& stream, const RowsOptions& options,
                            const RowsInputs& inputs) {
-    DeviceRowsRequest draw;
-    draw.stream = stream;
-    draw.rows = inputs.rows;
-    draw.unique = options.unique;
-    draw.exact_counts = options.exact;
-    draw.exclude_true = options.exclude_true;
-    draw.true_total = inputs.true_classes->NumElements();
-    draw.true_classes = Data<int64_t>(*inputs.true_classes);
-    draw.true_splits = nullptr;
+    DeviceRowsRequest request;
+    request.stream = stream;
+    request.rows = inputs.rows;
+    request.unique = options.unique;
+    request.exact_counts = options.exact;
+    request.exclude_true = options.exclude_true;
+    request.true_total = inputs.true_classes->NumElements();
+    request.true_classes = Data<int64_t>(*inputs.true_classes);
+    request.true_splits = nullptr;
     RowSizes sizes;
-    TF_RETURN_IF_ERROR(PrepareRows(context, view.support(), inputs, &draw, &sizes));
+    TF_RETURN_IF_ERROR(PrepareRows(context, view.support(), inputs, &request, &sizes));
     if (sizes.total == 0) return absl::OkStatus();
     Tensor true_splits;
     if (options.exclude_true) {
       TF_RETURN_IF_ERROR(UploadTrueSplits(context, inputs, &true_splits));
-      draw.true_splits = MutableData<int64_t>(&true_splits);
+      request.true_splits = MutableData<int64_t>(&true_splits);
     }
-    const LaunchPlan plan = PlanRows(view, draw, sizes.most, sizes.total);
+    const LaunchPlan plan = PlanRows(view, request, sizes.most, sizes.total);
     TF_RETURN_IF_ERROR(CudaStatus(plan.error));
     Tensor scratch;
     TF_RETURN_IF_ERROR(AllocateOnGpu(context, plan.scratch_bytes, &scratch));
-    return CudaStatus(LaunchRows(CudaStreamOf(context), plan, view, draw, sizes.most, sizes.total,
-                                 MutableData<uint8_t>(&scratch)));
+    return CudaStatus(LaunchRows(CudaStreamOf(context), plan, view, request, sizes.most,
+                                 sizes.total, MutableData<uint8_t>(&scratch)));
   }
 
   template <typename View>
@@ -116,7 +116,7 @@ struct Draw<GpuDevice> {
 
   // Checks the rows' sizes, allocates the outputs and uploads the candidates' row splits.
   static absl::Status PrepareRows(OpKernelContext* context, int64_t support,
-                                  const RowsInputs& inputs, DeviceRowsRequest* draw,
+                                  const RowsInputs& inputs, DeviceRowsRequest* request,
                                   RowSizes* sizes);
   static absl::Status UploadTrueSplits(OpKernelContext* context, const RowsInputs& inputs,
                                        Tensor* true_splits);

@@ -67,10 +67,11 @@ absl::Status GpuLearnedUnigramState::Allocate(OpKernelContext* context, int64_t 
   const SlotBlocks blocks = MostSlotBlocks(counted, range);
   Tensor places, taken;
   TF_RETURN_IF_ERROR(AllocateOnGpu(
-      context, blocks.count * blocks.places * static_cast<int64_t>(sizeof(uint32_t)), &places));
+      context, blocks.num_blocks * blocks.places * static_cast<int64_t>(sizeof(uint32_t)),
+      &places));
   // In whole words of 32 bits.
-  TF_RETURN_IF_ERROR(
-      AllocateOnGpu(context, (blocks.count + 1) * static_cast<int64_t>(sizeof(uint16_t)), &taken));
+  TF_RETURN_IF_ERROR(AllocateOnGpu(
+      context, (blocks.num_blocks + 1) * static_cast<int64_t>(sizeof(uint16_t)), &taken));
   if (!state_.IsInitialized())
     TF_RETURN_IF_ERROR(AllocateOnGpu(context, sizeof(SlotState), &state_));
   places_ = places;

@@ -27,7 +27,8 @@ class GpuFixedUnigramState {
     TF_RETURN_IF_ERROR(BringUpToDate(context, weights));
     return use(View());
   }
-  // The same with the weights of a tensor in the host's memory, which does not change.
+  // The same with the weights of a tensor in the host's memory. REQUIRES: nobody changes it; the
+  // state keeps a reference instead of a copy.
   template <typename Use>
   absl::Status With(OpKernelContext* context, const Tensor& weights, Use use) {
     std::lock_guard<std::mutex> lock(mutex_);

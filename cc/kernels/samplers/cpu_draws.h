@@ -31,10 +31,7 @@ struct Draw<CpuDevice> {
   using AccidentalHits = CpuAccidentalHits;
   using Stream = PhiloxStream;
 
-  static Stream StreamAt(const int64_t* values) {
-    return {static_cast<uint64_t>(values[2]), static_cast<uint64_t>(values[1]),
-            static_cast<uint64_t>(values[0])};
-  }
+  static Stream StreamAt(const int64_t* values) { return StreamOfWords(values); }
   static Stream StreamOf(const PhiloxStream& stream) { return stream; }
   static int64_t Range(const Distribution& distribution) { return distribution.range(); }
   static absl::Status CheckClassIds(const char* name, const Tensor& ids, int64_t range) {

@@ -39,7 +39,8 @@ class RangeOrigin {
   std::optional<Distribution> distribution_;
 };
 
-// The attributes of TensorFlow's FixedUnigramCandidateSampler: vocab_file or unigrams.
+// The attributes of TensorFlow's FixedUnigramCandidateSampler: vocab_file or unigrams. Init reads
+// and checks them; the first draw builds the alias table.
 template <typename Device>
 class WeightsAttributeOrigin {
  public:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exponentials, logarithms and sigmoids of the losses.
 //
-// They are branch-free, so that loops over them vectorise, and written here rather than taken from
-// SLEEF or Highway, so that each instruction set runs the same formula. The double overloads call
-// libm: no loop over them is hot.
+// They are branch-free, so that loops over them vectorise. They are not SLEEF's or Highway's, so
+// that each instruction set runs the same formula. The double overloads call libm: no loop over
+// them is hot.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_FLOAT_MATH_H_
 #define TF_CANDSAMP_CC_LIB_CORE_FLOAT_MATH_H_
 

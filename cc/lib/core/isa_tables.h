@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables of loops that are compiled once for each instruction set: their declarations, and the
+// Loops that are compiled once for each instruction set: their declarations, and the
 // choice between them.
 //
 // A file X_isa.cc defines `extern const Loops kName` in namespace CANDSAMP_ISA. X_isa.h declares

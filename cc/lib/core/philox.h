@@ -28,6 +28,12 @@ struct PhiloxStream {
   uint64_t low;
 };
 
+// The stream of an op's input: the lower half of the counter, its upper half, the key.
+CANDSAMP_FORMULA PhiloxStream StreamOfWords(const int64_t* words) {
+  return {static_cast<uint64_t>(words[2]), static_cast<uint64_t>(words[1]),
+          static_cast<uint64_t>(words[0])};
+}
+
 CANDSAMP_FORMULA PhiloxBlock Philox(uint64_t key, uint64_t high, uint64_t low) {
   uint32_t c0 = static_cast<uint32_t>(low), c1 = static_cast<uint32_t>(low >> 32);
   uint32_t c2 = static_cast<uint32_t>(high), c3 = static_cast<uint32_t>(high >> 32);
@@ -45,14 +51,14 @@ CANDSAMP_FORMULA PhiloxBlock Philox(uint64_t key, uint64_t high, uint64_t low) {
   return {{c0 | static_cast<uint64_t>(c1) << 32, c2 | static_cast<uint64_t>(c3) << 32}};
 }
 
-CANDSAMP_FORMULA PhiloxBlock BlockOf(const PhiloxStream& stream, uint64_t block) {
+CANDSAMP_FORMULA PhiloxBlock PhiloxBlockOf(const PhiloxStream& stream, uint64_t block) {
   const uint64_t low = stream.low + block;
   return Philox(stream.key, stream.high + (low < block), low);
 }
 
 // A new stream, keyed by one block of another.
 CANDSAMP_FORMULA PhiloxStream Child(const PhiloxStream& stream, uint64_t block) {
-  const PhiloxBlock seed = BlockOf(stream, block);
+  const PhiloxBlock seed = PhiloxBlockOf(stream, block);
   return {seed.bits[0], seed.bits[1], 0};
 }
 

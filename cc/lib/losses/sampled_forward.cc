@@ -2,9 +2,9 @@
 // The forward pass of the dense losses.
 //
 //  1. Pack the inputs.
-//  2. For each panel of columns, gather and pack the rows of its candidates. Then multiply each
-//     block of rows and columns, and reduce its logits to a largest one and a sum while they are in
-//     the cache (the online softmax, see sampled_logits.h).
+//  2. For each panel of columns, gather and pack the rows of its candidates. Multiply each block of
+//     rows and columns. While its logits are in the cache, reduce them to a largest one and a sum
+//     (the online softmax, see sampled_logits.h).
 //  3. Gather the rows of labels that are no candidates.
 //  4. For each row, compute the labels' logits, and merge them with its blocks, in order.
 #include "cc/lib/losses/sampled_forward.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of packed blocks of matrices: a table of functions for each instruction set.
+// Products of packed blocks of matrices: a struct of functions for each instruction set.
 #ifndef TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_H_
 #define TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables that each compilation of matrix_loops_isa.cc defines for matrix_loops.cc.
+// The loops that each compilation of matrix_loops_isa.cc defines for matrix_loops.cc.
 #ifndef TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_ISA_H_
 #define TF_CANDSAMP_CC_LIB_MATRIX_MATRIX_LOOPS_ISA_H_
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hot loops over class rows and over logits: tables of functions for each instruction set.
+// The hot loops over class rows and over logits: a struct of functions for each instruction set.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_ROW_LOOPS_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_ROW_LOOPS_H_
 

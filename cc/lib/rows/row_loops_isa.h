@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables that each compilation of row_loops_isa.cc defines for row_loops.cc.
+// The loops that each compilation of row_loops_isa.cc defines for row_loops.cc.
 #ifndef TF_CANDSAMP_CC_LIB_ROWS_ROW_LOOPS_ISA_H_
 #define TF_CANDSAMP_CC_LIB_ROWS_ROW_LOOPS_ISA_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hot loops of the samplers: a table of functions for each instruction set. All tables give the
-// same bits.
+// The hot loops of the samplers: a struct of functions for each instruction set. All of them give
+// the same bits.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_LOOPS_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_LOOPS_H_
 

@@ -134,7 +134,7 @@ void PhiloxSequence(const PhiloxStream& stream, uint64_t block, int64_t blocks, 
   int64_t b = PhiloxOfVectors<kVectors>(keys, stream, block, blocks, out);
   b += PhiloxOfVectors<1>(keys, stream, block + b, blocks - b, out + 2 * b);
   for (; b < blocks; ++b) {
-    const PhiloxBlock last = BlockOf(stream, block + b);
+    const PhiloxBlock last = PhiloxBlockOf(stream, block + b);
     memcpy(out + 2 * b, last.bits, sizeof last.bits);
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table that each compilation of sampler_loops_isa.cc defines for sampler_loops.cc.
+// The loops that each compilation of sampler_loops_isa.cc defines for sampler_loops.cc.
 #ifndef TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_LOOPS_ISA_H_
 #define TF_CANDSAMP_CC_LIB_SAMPLER_MATH_SAMPLER_LOOPS_ISA_H_
 

@@ -62,7 +62,7 @@ CANDSAMP_FORMULA int64_t SlotCapacity(int64_t slots, int64_t range) {
 }
 
 struct SlotBlocks {
-  int64_t count;
+  int64_t num_blocks;
   int64_t places;  // of each block
 };
 CANDSAMP_FORMULA SlotBlocks BlocksFor(int64_t capacity) {
@@ -120,8 +120,8 @@ struct SlotTable {
   uint64_t of_block;    // taken places of the fullest block
   uint64_t reciprocal;  // 2^63 / of_block, rounded up
   uint64_t gap;         // places of a block that are not proposed
-  const uint32_t*
-      classes;            // [blocks, of_block + gap], in each block taken places before empty ones
+  // [blocks, of_block + gap]; in each block taken places come before empty ones.
+  const uint32_t* classes;
   const int64_t* counts;  // [range]
 };
 
@@ -153,7 +153,7 @@ CANDSAMP_FORMULA SlotTable MakeSlotTable(const SlotBlocks& blocks, int64_t most,
                                          const int64_t* counts) {
   SlotTable table;
   table.of_block = static_cast<uint64_t>(most);
-  table.places = static_cast<uint64_t>(blocks.count) * table.of_block;
+  table.places = static_cast<uint64_t>(blocks.num_blocks) * table.of_block;
   constexpr uint64_t kOne = uint64_t{1} << 63;
   table.reciprocal = most > 0 ? (kOne - 1) / table.of_block + 1 : 0;
   table.gap = static_cast<uint64_t>(blocks.places) - table.of_block;

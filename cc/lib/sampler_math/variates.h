@@ -39,7 +39,8 @@ CANDSAMP_FORMULA double GammaDraw(const PhiloxStream& stream, double shape) {
   const double d = shape - 1.0 / 3.0;
   const double c = 1.0 / sqrt(9.0 * d);
   for (uint64_t block = 0;; block += 2) {
-    const PhiloxBlock first = BlockOf(stream, block), second = BlockOf(stream, block + 1);
+    const PhiloxBlock first = PhiloxBlockOf(stream, block),
+                      second = PhiloxBlockOf(stream, block + 1);
     const double a = 2.0 * OpenUnit(first.bits[0]) - 1.0, b = 2.0 * OpenUnit(first.bits[1]) - 1.0;
     const double square = a * a + b * b;
     if (square >= 1.0 || square == 0.0) continue;

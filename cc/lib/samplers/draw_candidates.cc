@@ -209,7 +209,7 @@ class Drawing {
       double p;
       distribution_.Probabilities(&out_[k], 1, &p);
       unseen += p;
-      tries_ += GeometricDraw(BlockOf(stream, k).bits[0], unseen / mass_);
+      tries_ += GeometricDraw(PhiloxBlockOf(stream, k).bits[0], unseen / mass_);
     }
   }
 
@@ -221,7 +221,7 @@ class Drawing {
     Mark* const marks = runtime_.Allocate<Mark>(missing);
     const PhiloxStream stream = StreamFor(stream_, Purpose::kRest);
     for (int64_t k = 0; k < missing; ++k) {
-      marks[k] = {OpenUnit(BlockOf(stream, k).bits[0]), picked_ + k};
+      marks[k] = {OpenUnit(PhiloxBlockOf(stream, k).bits[0]), picked_ + k};
     }
     std::sort(marks, marks + missing);
     const double all = UnseenMass();

@@ -39,7 +39,7 @@ bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
 }
 
 bool LearnedUnigram::Fill() {
-  std::fill_n(taken_.get(), blocks_.count, 0);
+  std::fill_n(taken_.get(), blocks_.num_blocks, 0);
   for (int64_t id = 0; id < range(); ++id) {
     const uint64_t slots = static_cast<uint64_t>(counts_[id]) >> shift_;
     for (uint64_t slot = 0; slot < slots; ++slot) {
@@ -48,8 +48,8 @@ bool LearnedUnigram::Fill() {
       places_[block * blocks_.places + taken_[block]++] = static_cast<uint32_t>(id);
     }
   }
-  most_ = *std::max_element(taken_.get(), taken_.get() + blocks_.count);
-  for (int64_t block = 0; block < blocks_.count; ++block) {
+  most_ = *std::max_element(taken_.get(), taken_.get() + blocks_.num_blocks);
+  for (int64_t block = 0; block < blocks_.num_blocks; ++block) {
     uint32_t* const places = &places_[block * blocks_.places];
     std::fill(places + taken_[block], places + blocks_.places, kEmptyPlace);
   }
@@ -72,8 +72,8 @@ bool LearnedUnigram::Build() {
   if (capacity != capacity_) {
     blocks_ = BlocksFor(capacity);
     places_.reset();
-    places_.reset(new uint32_t[blocks_.count * blocks_.places + 1]);  // one more may be read
-    taken_.reset(new uint16_t[blocks_.count]);
+    places_.reset(new uint32_t[blocks_.num_blocks * blocks_.places + 1]);  // one more may be read
+    taken_.reset(new uint16_t[blocks_.num_blocks]);
     capacity_ = capacity;
   }
   for (salt_ = 0; salt_ < kMostSalts; ++salt_) {

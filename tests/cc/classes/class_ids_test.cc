@@ -17,31 +17,31 @@ std::string Check(const std::vector<int64_t>& ids, const ClassLimit& limit) {
                        [](int64_t position) { return " at position " + std::to_string(position); });
 }
 
-TEST(CheckClassIds, AcceptsEveryIdBelowTheLimit) {
+TEST(ClassIdsTest, AcceptsEveryIdBelowTheLimit) {
   EXPECT_EQ(Check({0, 4, 2, 4}, {5}), "");
   EXPECT_EQ(Check({std::numeric_limits<int64_t>::max() - 1}, {std::numeric_limits<int64_t>::max()}),
             "");
 }
 
-TEST(CheckClassIds, AcceptsNoIdsWhereThereAreNoClasses) { EXPECT_EQ(Check({}, {0}), ""); }
+TEST(ClassIdsTest, AcceptsNoIdsWhereThereAreNoClasses) { EXPECT_EQ(Check({}, {0}), ""); }
 
-TEST(CheckClassIds, RefusesEveryIdWhereThereAreNoClasses) {
+TEST(ClassIdsTest, RefusesEveryIdWhereThereAreNoClasses) {
   EXPECT_EQ(Check({0}, {0}), "labels must hold class ids in [0, 0), got 0 at position 0");
 }
 
-TEST(CheckClassIds, RefusesTheLimitItselfAndNegativeIds) {
+TEST(ClassIdsTest, RefusesTheLimitItselfAndNegativeIds) {
   EXPECT_EQ(Check({5}, {5}), "labels must hold class ids in [0, 5), got 5 at position 0");
   EXPECT_EQ(Check({-1}, {5}), "labels must hold class ids in [0, 5), got -1 at position 0");
   EXPECT_EQ(Check({std::numeric_limits<int64_t>::min()}, {5}),
             "labels must hold class ids in [0, 5), got -9223372036854775808 at position 0");
 }
 
-TEST(CheckClassIds, NamesTheFirstOfSeveralBadIds) {
+TEST(ClassIdsTest, NamesTheFirstOfSeveralBadIds) {
   EXPECT_EQ(Check({1, 0, 7, 3, -2, 9}, {5}),
             "labels must hold class ids in [0, 5), got 7 at position 2");
 }
 
-TEST(CheckClassIds, FindsABadIdAtEveryPosition) {
+TEST(ClassIdsTest, FindsABadIdAtEveryPosition) {
   // Longer than any vector, so that the last ids are those behind the whole vectors.
   for (size_t bad = 0; bad < 67; ++bad) {
     std::vector<int64_t> ids(67, 4);
@@ -51,7 +51,7 @@ TEST(CheckClassIds, FindsABadIdAtEveryPosition) {
   }
 }
 
-TEST(CheckClassIds, SaysWhereTheLimitComesFrom) {
+TEST(ClassIdsTest, SaysWhereTheLimitComesFrom) {
   EXPECT_EQ(Check({5}, {5, "num_classes = "}),
             "labels must hold class ids in [0, num_classes = 5), got 5 at position 0");
   EXPECT_EQ(Check({5}, {5, "", ", the rows of weights"}),

@@ -65,13 +65,13 @@ std::string ClassIds(const Ids& values, const Ids& splits, int64_t num_classes) 
                        num_classes);
 }
 
-TEST(CheckClassIdsTest, AcceptsIdsOfTheTable) {
+TEST(RaggedClassIdsTest, AcceptsIdsOfTheTable) {
   EXPECT_EQ(ClassIds({0, 9, 5}, {0, 1, 3}, 10), "");
   EXPECT_EQ(ClassIds({}, {0, 0}, 10), "");
   EXPECT_EQ(ClassIds({}, {0}, 0), "");
 }
 
-TEST(CheckClassIdsTest, NamesTheFirstBadIdAndItsRow) {
+TEST(RaggedClassIdsTest, NamesTheFirstBadIdAndItsRow) {
   EXPECT_EQ(ClassIds({0, 10, 11}, {0, 1, 3}, 10),
             "candidates must hold class ids in [0, 10), the rows of weights, got 10 in row 1");
   EXPECT_EQ(

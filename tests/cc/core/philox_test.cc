@@ -39,7 +39,7 @@ TEST(PhiloxTest, KnownAnswers) {
 }
 
 void ExpectBlock(const PhiloxStream& stream, uint64_t block, uint64_t high, uint64_t low) {
-  const PhiloxBlock got = BlockOf(stream, block), expected = Philox(stream.key, high, low);
+  const PhiloxBlock got = PhiloxBlockOf(stream, block), expected = Philox(stream.key, high, low);
   EXPECT_EQ(got.bits[0], expected.bits[0]) << high << " " << low;
   EXPECT_EQ(got.bits[1], expected.bits[1]) << high << " " << low;
 }
@@ -60,7 +60,7 @@ TEST(PhiloxTest, CountersCarryFromTheLowerHalfToTheUpper) {
 TEST(PhiloxTest, AChildIsKeyedByABlock) {
   const PhiloxStream stream = {5, 7, ~uint64_t{0}};
   for (const uint64_t block : {0, 1, 511}) {
-    const PhiloxBlock seed = BlockOf(stream, block);
+    const PhiloxBlock seed = PhiloxBlockOf(stream, block);
     const PhiloxStream child = Child(stream, block);
     EXPECT_EQ(child.key, seed.bits[0]);
     EXPECT_EQ(child.high, seed.bits[1]);

@@ -137,9 +137,9 @@ void ExpectNearExpected(const Gradients<W>& gradients, const RaggedCase<W>& c,
 }
 
 template <typename W>
-class RaggedGradientsTest : public testing::Test {};
+class RaggedBackwardTest : public testing::Test {};
 using Types = testing::Types<float, double, Bfloat16, Half>;
-TYPED_TEST_SUITE(RaggedGradientsTest, Types);
+TYPED_TEST_SUITE(RaggedBackwardTest, Types);
 
 // Rows without labels, without candidates, without either, and long rows.
 const std::vector<RowSize>& MixedSizes() {
@@ -148,7 +148,7 @@ const std::vector<RowSize>& MixedSizes() {
   return sizes;
 }
 
-TYPED_TEST(RaggedGradientsTest, SumOverAllOccurrences) {
+TYPED_TEST(RaggedBackwardTest, SumOverAllOccurrences) {
   const RaggedCase<TypeParam> c(MixedSizes(), 1000, 19, 1.0, 1);
   const LogitGradients<TypeParam> logit_gradients(c, 2);
   for (const bool with_labels : {false, true}) {
@@ -161,7 +161,7 @@ TYPED_TEST(RaggedGradientsTest, SumOverAllOccurrences) {
 }
 
 // Only two classes: each occurs thousands of times.
-TYPED_TEST(RaggedGradientsTest, SumLongGroups) {
+TYPED_TEST(RaggedBackwardTest, SumLongGroups) {
   const std::vector<RowSize> sizes(500, {1, 12});
   for (const int64_t depth : {1, 70}) {
     const RaggedCase<TypeParam> c(sizes, 2, depth, 1.0, 3);
@@ -173,7 +173,7 @@ TYPED_TEST(RaggedGradientsTest, SumLongGroups) {
 }
 
 // A few classes of great depth, so that the gradient is larger than the last-level cache.
-TYPED_TEST(RaggedGradientsTest, SumLargeGradients) {
+TYPED_TEST(RaggedBackwardTest, SumLargeGradients) {
   using A = Accumulator<TypeParam>;
   const int64_t depth = (int64_t{9} << 20) / static_cast<int64_t>(sizeof(TypeParam));
   const std::vector<int64_t> no_labels = {0, 0}, ids = {4, 0, 2, 1, 3}, splits = {0, 5};
@@ -196,7 +196,7 @@ TYPED_TEST(RaggedGradientsTest, SumLargeGradients) {
   }
 }
 
-TYPED_TEST(RaggedGradientsTest, SumsOfPiecesAreThoseOfTheWhole) {
+TYPED_TEST(RaggedBackwardTest, SumsOfPiecesAreThoseOfTheWhole) {
   // Long groups and short ones: class 100 is the label, and class 200 a candidate, of every row.
   RaggedCase<TypeParam> c(std::vector<RowSize>(600, {1, 5}), 500, 10, 1.0, 5);
   for (int64_t i = 0; i < c.rows; ++i) {
@@ -210,7 +210,7 @@ TYPED_TEST(RaggedGradientsTest, SumsOfPiecesAreThoseOfTheWhole) {
                           {0, 1, 2, 2, 99, 150, 201, 202, 100000}) == whole);
 }
 
-TYPED_TEST(RaggedGradientsTest, BitsDoNotDependOnTheCutting) {
+TYPED_TEST(RaggedBackwardTest, BitsDoNotDependOnTheCutting) {
   RaggedCase<TypeParam> c(std::vector<RowSize>(700, {1, 30}), 3000, 10, 1.0, 7);
   for (int64_t i = 0; i < c.rows; ++i) c.labels[i] = 77;
   const LogitGradients<TypeParam> logit_gradients(c, 8);
@@ -221,7 +221,7 @@ TYPED_TEST(RaggedGradientsTest, BitsDoNotDependOnTheCutting) {
   }
 }
 
-TYPED_TEST(RaggedGradientsTest, NothingOccursNothingIsSummed) {
+TYPED_TEST(RaggedBackwardTest, NothingOccursNothingIsSummed) {
   for (const std::vector<RowSize>& sizes :
        {std::vector<RowSize>{}, std::vector<RowSize>{{0, 0}, {0, 0}}}) {
     const RaggedCase<TypeParam> c(sizes, 10, 3, 1.0, 9);
@@ -241,7 +241,7 @@ std::vector<Accumulator<W>> CandidateRows(Runtime& runtime, const RaggedCase<W>&
   return out;
 }
 
-TYPED_TEST(RaggedGradientsTest, CandidateRowsSumOverEachRow) {
+TYPED_TEST(RaggedBackwardTest, CandidateRowsSumOverEachRow) {
   using A = Accumulator<TypeParam>;
   const RaggedCase<TypeParam> c(MixedSizes(), 1000, 19, 1.0, 11);
   const LogitGradients<TypeParam> logit_gradients(c, 12);
@@ -288,7 +288,7 @@ TEST(RankCandidatesTest, RanksAreAmongTheDistinctCandidatesInOrder) {
   }
 }
 
-TEST(RaggedGradientsMemoryTest, ThrowsWhenThereIsNone) {
+TEST(RaggedBackwardMemoryTest, ThrowsWhenThereIsNone) {
   const RaggedCase<float> c(std::vector<RowSize>(700, {1, 3}), 2, 10, 1.0, 7);
   const LogitGradients<float> logit_gradients(c, 8);
   TestRuntime unlimited = TestRuntime::Whole();

@@ -208,11 +208,11 @@ const std::vector<RowSize>& MixedSizes() {
 }
 
 template <typename W>
-class RaggedLossesTest : public testing::Test {};
+class RaggedForwardTest : public testing::Test {};
 using Types = testing::Types<float, double, Bfloat16, Half>;
-TYPED_TEST_SUITE(RaggedLossesTest, Types);
+TYPED_TEST_SUITE(RaggedForwardTest, Types);
 
-TYPED_TEST(RaggedLossesTest, EqualTheDefinition) {
+TYPED_TEST(RaggedForwardTest, EqualTheDefinition) {
   const RaggedCase<TypeParam> c(MixedSizes(), 300, 19, 1.0, 1);
   for (const Options& options : AllOptions()) {
     SCOPED_TRACE(NameOf(options));
@@ -222,7 +222,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinition) {
 }
 
 // Several short rows are worked on together.
-TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForManyShortRows) {
+TYPED_TEST(RaggedForwardTest, EqualTheDefinitionForManyShortRows) {
   for (const int64_t most : {1, 4, 60, 300}) {
     std::mt19937 random(most);
     std::vector<RowSize> sizes;
@@ -244,7 +244,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForManyShortRows) {
   }
 }
 
-TYPED_TEST(RaggedLossesTest, EqualTheDefinitionAtVariousDepths) {
+TYPED_TEST(RaggedForwardTest, EqualTheDefinitionAtVariousDepths) {
   for (const int64_t depth : {1, 16, 64, 100, 257}) {
     const RaggedCase<TypeParam> c({{1, 20}, {2, 600}, {10, 5}}, 50, depth, 1.0, depth);
     for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
@@ -257,7 +257,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinitionAtVariousDepths) {
 }
 
 // Logits hundreds apart: the largest so far changes often, and most exponentials vanish.
-TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForLargeLogits) {
+TYPED_TEST(RaggedForwardTest, EqualTheDefinitionForLargeLogits) {
   const RaggedCase<TypeParam> c(MixedSizes(), 300, 19, 60.0, 2);
   for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
     const Options options = {kind, true, true, true};
@@ -267,7 +267,7 @@ TYPED_TEST(RaggedLossesTest, EqualTheDefinitionForLargeLogits) {
   }
 }
 
-TYPED_TEST(RaggedLossesTest, NceAllowsRowsWithoutLabelsAndWithoutAnything) {
+TYPED_TEST(RaggedForwardTest, NceAllowsRowsWithoutLabelsAndWithoutAnything) {
   const RaggedCase<TypeParam> c({{0, 0}, {0, 5}, {0, 1200}, {1, 3}, {0, 0}}, 40, 10, 1.0, 3);
   const Options options = {LossKind::kNce, true, true, true};
   TestRuntime runtime = TestRuntime::RandomCuts(2);
@@ -277,13 +277,13 @@ TYPED_TEST(RaggedLossesTest, NceAllowsRowsWithoutLabelsAndWithoutAnything) {
   for (int64_t d = 0; d < c.depth; ++d) EXPECT_EQ(result.unscaled_inputs_grad[d], 0);
 }
 
-TYPED_TEST(RaggedLossesTest, NoRowsNoLoss) {
+TYPED_TEST(RaggedForwardTest, NoRowsNoLoss) {
   const RaggedCase<TypeParam> c({}, 4, 3, 1.0, 1);
   TestRuntime runtime = TestRuntime::Whole();
   LossesOf(runtime, c, {});
 }
 
-TYPED_TEST(RaggedLossesTest, BitsDoNotDependOnTheCutting) {
+TYPED_TEST(RaggedForwardTest, BitsDoNotDependOnTheCutting) {
   const RaggedCase<TypeParam> c(MixedSizes(), 300, 33, 3.0, 4);
   for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
     const Options options = {kind, true, true, true};
@@ -296,7 +296,7 @@ TYPED_TEST(RaggedLossesTest, BitsDoNotDependOnTheCutting) {
   }
 }
 
-TYPED_TEST(RaggedLossesTest, RowsDoNotDependOnOneAnother) {
+TYPED_TEST(RaggedForwardTest, RowsDoNotDependOnOneAnother) {
   RaggedCase<TypeParam> c({{1, 30}, {1, 900}, {2, 30}, {1, 900}}, 2000, 20, 1.0, 5);
   TestRuntime runtime = TestRuntime::Whole();
   const auto before = LossesOf(runtime, c, {});
@@ -316,7 +316,7 @@ TYPED_TEST(RaggedLossesTest, RowsDoNotDependOnOneAnother) {
 }
 
 // Rows of one segment and of many, with few labels, which are scanned, and many, which are sorted.
-TYPED_TEST(RaggedLossesTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
+TYPED_TEST(RaggedForwardTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
   using A = Accumulator<TypeParam>;
   for (const int64_t num_labels : {1, 8, 9, 600}) {
     for (const int64_t num_candidates : {30, 3000}) {
@@ -347,7 +347,7 @@ TYPED_TEST(RaggedLossesTest, DroppedCandidatesHaveSlopeZeroAndNoEffect) {
 }
 
 // Wherever the NaN stands, before the largest logit or after it.
-TYPED_TEST(RaggedLossesTest, OneNanLogitMakesTheLossNan) {
+TYPED_TEST(RaggedForwardTest, OneNanLogitMakesTheLossNan) {
   for (const int64_t num_candidates : {30, 3000}) {
     for (const int64_t at : {int64_t{0}, int64_t{17}, num_candidates - 1}) {
       RaggedCase<TypeParam> c({{1, num_candidates}, {1, 5}}, 100000, 8, 1.0, 6);
@@ -366,7 +366,7 @@ TYPED_TEST(RaggedLossesTest, OneNanLogitMakesTheLossNan) {
 }
 
 // A candidate that the sampler draws with infinite expectation: its logit is minus infinity.
-TYPED_TEST(RaggedLossesTest, LogitsOfMinusInfinityWeighNothing) {
+TYPED_TEST(RaggedForwardTest, LogitsOfMinusInfinityWeighNothing) {
   for (const int64_t num_candidates : {0, 20, 1300}) {
     // The first candidates, the last ones, or a whole segment and more.
     RaggedCase<TypeParam> c({{1, num_candidates + 1200}}, 100000, 8, 1.0, 7);
@@ -387,7 +387,7 @@ TYPED_TEST(RaggedLossesTest, LogitsOfMinusInfinityWeighNothing) {
 
 // The labels of the second row and all classes of the third are masked. Only their losses are
 // infinite.
-TYPED_TEST(RaggedLossesTest, GradientsOfMaskedRowsAreFinite) {
+TYPED_TEST(RaggedForwardTest, GradientsOfMaskedRowsAreFinite) {
   using A = Accumulator<TypeParam>;
   const A infinity = std::numeric_limits<A>::infinity();
   for (const int64_t num_candidates : {0, 20, 1300}) {
@@ -419,7 +419,7 @@ TYPED_TEST(RaggedLossesTest, GradientsOfMaskedRowsAreFinite) {
   }
 }
 
-TYPED_TEST(RaggedLossesTest, RepeatedCandidatesCountEachTime) {
+TYPED_TEST(RaggedForwardTest, RepeatedCandidatesCountEachTime) {
   RaggedCase<TypeParam> c({{1, 8}}, 20, 8, 1.0, 8);
   c.labels = {3};
   c.candidates = {5, 5, 5, 3, 3, 7, 5, 7};
@@ -430,14 +430,14 @@ TYPED_TEST(RaggedLossesTest, RepeatedCandidatesCountEachTime) {
   }
 }
 
-TYPED_TEST(RaggedLossesTest, ShortRowsNeedNoScratch) {
+TYPED_TEST(RaggedForwardTest, ShortRowsNeedNoScratch) {
   const RaggedCase<TypeParam> c({{1, 511}, {8, 100}, {1, 0}}, 100, 16, 1.0, 9);
   TestRuntime runtime = TestRuntime::Whole();
   LossesOf(runtime, c, {});
   EXPECT_EQ(runtime.allocated_bytes(), 0u);
 }
 
-TYPED_TEST(RaggedLossesTest, ThrowsWhenThereIsNoMemory) {
+TYPED_TEST(RaggedForwardTest, ThrowsWhenThereIsNoMemory) {
   const RaggedCase<TypeParam> c({{9, 2000}}, 100, 16, 1.0, 9);
   TestRuntime unlimited = TestRuntime::Whole();
   LossesOf(unlimited, c, {});
@@ -457,7 +457,7 @@ std::vector<Accumulator<W>> Logits(Runtime& runtime, const RaggedCase<W>& c,
   return logits;
 }
 
-TYPED_TEST(RaggedLossesTest, LogitsEqualTheDefinition) {
+TYPED_TEST(RaggedForwardTest, LogitsEqualTheDefinition) {
   using A = Accumulator<TypeParam>;
   const RaggedCase<TypeParam> c(MixedSizes(), 300, 19, 1.0, 10);
   for (const bool with_biases : {false, true}) {

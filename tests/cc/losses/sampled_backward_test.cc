@@ -104,40 +104,40 @@ void ExpectIsTheDefinition(const SampledCase<W>& c, const SampledOptions& option
 }
 
 template <typename W>
-class SampledGradientsTest : public testing::Test {};
+class SampledBackwardTest : public testing::Test {};
 using Types = testing::Types<float, double, Bfloat16, Half>;
-TYPED_TEST_SUITE(SampledGradientsTest, Types);
+TYPED_TEST_SUITE(SampledBackwardTest, Types);
 
-TYPED_TEST(SampledGradientsTest, EqualTheDefinition) {
+TYPED_TEST(SampledBackwardTest, EqualTheDefinition) {
   ForOneToFourLabels<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledGradientsTest, EqualTheDefinitionForVariousShapes) {
+TYPED_TEST(SampledBackwardTest, EqualTheDefinitionForVariousShapes) {
   ForVariousShapes<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledGradientsTest, EqualTheDefinitionAtVariousDepths) {
+TYPED_TEST(SampledBackwardTest, EqualTheDefinitionAtVariousDepths) {
   ForVariousDepths<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledGradientsTest, EqualTheDefinitionForLargeLogits) {
+TYPED_TEST(SampledBackwardTest, EqualTheDefinitionForLargeLogits) {
   ForLargeLogits<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledGradientsTest, EqualTheDefinitionForRepeatsOfEqualOffsets) {
+TYPED_TEST(SampledBackwardTest, EqualTheDefinitionForRepeatsOfEqualOffsets) {
   ForRepeatsOfEqualOffsets<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledGradientsTest, NceAllowsRowsWithoutLabels) {
+TYPED_TEST(SampledBackwardTest, NceAllowsRowsWithoutLabels) {
   ForRowsWithoutLabels<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
 // Without rows, all gradients of candidates are zero.
-TYPED_TEST(SampledGradientsTest, NoRowsNoGradient) {
+TYPED_TEST(SampledBackwardTest, NoRowsNoGradient) {
   ForNoRows<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledGradientsTest, BitsDoNotDependOnTheCutting) {
+TYPED_TEST(SampledBackwardTest, BitsDoNotDependOnTheCutting) {
   const SampledCase<TypeParam> c({130, 2, 900, 200, 13}, 3.0, 8);
   for (const LossKind kind : kKinds) {
     for (const bool keep_slopes : {false, true}) {
@@ -152,7 +152,7 @@ TYPED_TEST(SampledGradientsTest, BitsDoNotDependOnTheCutting) {
   }
 }
 
-TYPED_TEST(SampledGradientsTest, RowsMayTakeThePlaceOfThoseKept) {
+TYPED_TEST(SampledBackwardTest, RowsMayTakeThePlaceOfThoseKept) {
   for (const SampledShape& shape : {SampledShape{70, 2, 100, 30, 19}, SampledShape{3, 1, 900, 9, 5},
                                     SampledShape{3, 2, 0, 0, 5}}) {
     const SampledCase<TypeParam> c(shape, 1.0, 9);
@@ -165,7 +165,7 @@ TYPED_TEST(SampledGradientsTest, RowsMayTakeThePlaceOfThoseKept) {
   }
 }
 
-TYPED_TEST(SampledGradientsTest, RecomputedSlopesGiveTheSameBits) {
+TYPED_TEST(SampledBackwardTest, RecomputedSlopesGiveTheSameBits) {
   for (const int64_t depth : {1, 19, 300}) {
     const SampledCase<TypeParam> c({70, 2, 900, 30, depth}, 1.0, 10);
     for (const LossKind kind : kKinds) {
@@ -177,7 +177,7 @@ TYPED_TEST(SampledGradientsTest, RecomputedSlopesGiveTheSameBits) {
   }
 }
 
-TYPED_TEST(SampledGradientsTest, BiasesMayBeAbsent) {
+TYPED_TEST(SampledBackwardTest, BiasesMayBeAbsent) {
   const SampledCase<TypeParam> c({70, 2, 200, 30, 9}, 1.0, 11);
   for (const LossKind kind : kKinds) {
     const SampledOptions options = {kind, true, false, true};
@@ -189,7 +189,7 @@ TYPED_TEST(SampledGradientsTest, BiasesMayBeAbsent) {
 }
 
 // Also if repeats of them, or a whole block, are masked.
-TYPED_TEST(SampledGradientsTest, MaskedCandidatesHaveNoGradient) {
+TYPED_TEST(SampledBackwardTest, MaskedCandidatesHaveNoGradient) {
   const int64_t block = ColumnBlocks(200).block;
   ASSERT_LT(block, 150);
   for (const int64_t num_masked : {int64_t{1}, block, int64_t{150}}) {
@@ -218,7 +218,7 @@ TYPED_TEST(SampledGradientsTest, MaskedCandidatesHaveNoGradient) {
   }
 }
 
-TYPED_TEST(SampledGradientsTest, MaskedLabelsHaveFiniteGradients) {
+TYPED_TEST(SampledBackwardTest, MaskedLabelsHaveFiniteGradients) {
   for (const int64_t at : {0, 150, 205}) {
     SampledCase<TypeParam> c({4, 1, 200, 100, 9}, 1.0, 13);
     for (int64_t& label : c.labels) label = c.class_ids[std::min(at, c.classes - 1)];
@@ -232,7 +232,7 @@ TYPED_TEST(SampledGradientsTest, MaskedLabelsHaveFiniteGradients) {
 }
 
 // The losses of such rows are infinite.
-TYPED_TEST(SampledGradientsTest, RowsWhoseClassesAreAllMaskedHaveFiniteGradients) {
+TYPED_TEST(SampledBackwardTest, RowsWhoseClassesAreAllMaskedHaveFiniteGradients) {
   for (const int64_t columns : {0, 200}) {
     SampledCase<TypeParam> c({70, 1, columns, columns / 2, 9}, 1.0, 17);
     for (int64_t id = 0; id < c.num_classes; ++id) Narrow(-kInfinity<TypeParam>, c.biases.Row(id));
@@ -244,11 +244,11 @@ TYPED_TEST(SampledGradientsTest, RowsWhoseClassesAreAllMaskedHaveFiniteGradients
   }
 }
 
-TYPED_TEST(SampledGradientsTest, DroppedBlocksBesideVeryNegativeLogits) {
+TYPED_TEST(SampledBackwardTest, DroppedBlocksBesideVeryNegativeLogits) {
   ForDroppedBlocks<TypeParam>(-3000, ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledGradientsTest, InputsOfARowDependOnNoOtherRow) {
+TYPED_TEST(SampledBackwardTest, InputsOfARowDependOnNoOtherRow) {
   for (const auto bad : {kInfinity<TypeParam>, kNan<TypeParam>}) {
     for (const SampledOptions& options : AllSampledOptions()) {
       SampledCase<TypeParam> c({70, 2, 200, 20, 9}, 1.0, 15);
@@ -269,7 +269,7 @@ TYPED_TEST(SampledGradientsTest, InputsOfARowDependOnNoOtherRow) {
   }
 }
 
-TYPED_TEST(SampledGradientsTest, ThrowsWhenThereIsNoMemory) {
+TYPED_TEST(SampledBackwardTest, ThrowsWhenThereIsNoMemory) {
   const SampledCase<TypeParam> c({70, 2, 200, 20, 9}, 1.0, 16);
   for (const SampledOptions& options : AllSampledOptions()) {
     TestRuntime unlimited = TestRuntime::Whole();

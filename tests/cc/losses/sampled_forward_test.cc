@@ -69,39 +69,39 @@ void ExpectIsTheDefinition(const SampledCase<W>& c, const SampledOptions& option
 }
 
 template <typename W>
-class SampledLossesTest : public testing::Test {};
+class SampledForwardTest : public testing::Test {};
 using Types = testing::Types<float, double, Bfloat16, Half>;
-TYPED_TEST_SUITE(SampledLossesTest, Types);
+TYPED_TEST_SUITE(SampledForwardTest, Types);
 
-TYPED_TEST(SampledLossesTest, EqualTheDefinition) {
+TYPED_TEST(SampledForwardTest, EqualTheDefinition) {
   ForOneToFourLabels<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, EqualTheDefinitionForVariousShapes) {
+TYPED_TEST(SampledForwardTest, EqualTheDefinitionForVariousShapes) {
   ForVariousShapes<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, EqualTheDefinitionAtVariousDepths) {
+TYPED_TEST(SampledForwardTest, EqualTheDefinitionAtVariousDepths) {
   ForVariousDepths<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, EqualTheDefinitionForLargeLogits) {
+TYPED_TEST(SampledForwardTest, EqualTheDefinitionForLargeLogits) {
   ForLargeLogits<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, EqualTheDefinitionForRepeatsOfEqualOffsets) {
+TYPED_TEST(SampledForwardTest, EqualTheDefinitionForRepeatsOfEqualOffsets) {
   ForRepeatsOfEqualOffsets<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, NceAllowsRowsWithoutLabels) {
+TYPED_TEST(SampledForwardTest, NceAllowsRowsWithoutLabels) {
   ForRowsWithoutLabels<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, NoRowsNoLoss) {
+TYPED_TEST(SampledForwardTest, NoRowsNoLoss) {
   ForNoRows<TypeParam>(ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, BitsDoNotDependOnTheCutting) {
+TYPED_TEST(SampledForwardTest, BitsDoNotDependOnTheCutting) {
   const SampledCase<TypeParam> c({130, 2, 900, 200, 13}, 3.0, 8);
   for (const LossKind kind : kKinds) {
     for (const bool keep_slopes : {false, true}) {
@@ -116,7 +116,7 @@ TYPED_TEST(SampledLossesTest, BitsDoNotDependOnTheCutting) {
   }
 }
 
-TYPED_TEST(SampledLossesTest, KeepingSlopesChangesNothingElse) {
+TYPED_TEST(SampledForwardTest, KeepingSlopesChangesNothingElse) {
   const SampledCase<TypeParam> c({66, 2, 200, 50, 19}, 1.0, 9);
   for (const LossKind kind : kKinds) {
     TestRuntime runtime = TestRuntime::Whole();
@@ -127,7 +127,7 @@ TYPED_TEST(SampledLossesTest, KeepingSlopesChangesNothingElse) {
 }
 
 // With the matrix loops of every instruction set that this machine has.
-TYPED_TEST(SampledLossesTest, EqualTheDefinitionWithEveryInstructionSet) {
+TYPED_TEST(SampledForwardTest, EqualTheDefinitionWithEveryInstructionSet) {
   using A = Accumulator<TypeParam>;
   std::vector<const MatrixLoops<A>*> all;
   if constexpr (std::is_same_v<A, float>) {
@@ -146,7 +146,7 @@ TYPED_TEST(SampledLossesTest, EqualTheDefinitionWithEveryInstructionSet) {
   }
 }
 
-TYPED_TEST(SampledLossesTest, RowsDoNotDependOnOneAnother) {
+TYPED_TEST(SampledForwardTest, RowsDoNotDependOnOneAnother) {
   for (const auto bad : {kNan<TypeParam>, kInfinity<TypeParam>}) {
     for (const LossKind kind : kKinds) {
       SampledCase<TypeParam> c({70, 2, 200, 20, 9}, 1.0, 11);
@@ -168,7 +168,7 @@ TYPED_TEST(SampledLossesTest, RowsDoNotDependOnOneAnother) {
 }
 
 // Wherever the NaN stands: in the weights, the bias or the log q of a candidate.
-TYPED_TEST(SampledLossesTest, OneNanLogitMakesTheLossNan) {
+TYPED_TEST(SampledForwardTest, OneNanLogitMakesTheLossNan) {
   const int64_t block = ColumnBlocks(200).block;
   for (const int64_t at : {int64_t{0}, int64_t{17}, block - 1, block, int64_t{199}}) {
     for (const char* in : {"weights", "bias", "log q"}) {
@@ -191,7 +191,7 @@ TYPED_TEST(SampledLossesTest, OneNanLogitMakesTheLossNan) {
   }
 }
 
-TYPED_TEST(SampledLossesTest, NanOfALabelMakesTheLossNan) {
+TYPED_TEST(SampledForwardTest, NanOfALabelMakesTheLossNan) {
   for (const LossKind kind : kKinds) {
     for (const bool hit : {false, true}) {
       SampledCase<TypeParam> c({3, 2, 200, 0, 5}, 1.0, 13);
@@ -206,7 +206,7 @@ TYPED_TEST(SampledLossesTest, NanOfALabelMakesTheLossNan) {
   }
 }
 
-TYPED_TEST(SampledLossesTest, InfiniteLogitsGiveNoFiniteLoss) {
+TYPED_TEST(SampledForwardTest, InfiniteLogitsGiveNoFiniteLoss) {
   for (const LossKind kind : kKinds) {
     for (const int64_t at : {int64_t{0}, ColumnBlocks(200).block, int64_t{199}}) {
       SampledCase<TypeParam> c({3, 1, 200, 0, 5}, 1.0, 14);
@@ -223,7 +223,7 @@ TYPED_TEST(SampledLossesTest, InfiniteLogitsGiveNoFiniteLoss) {
 }
 
 // Biases of minus infinity mask some classes, a whole block beside another one, or all.
-TYPED_TEST(SampledLossesTest, MaskedCandidatesWeighNothing) {
+TYPED_TEST(SampledForwardTest, MaskedCandidatesWeighNothing) {
   const int64_t block = ColumnBlocks(200).block;
   ASSERT_LT(block, 150);
   for (const int64_t num_masked : {int64_t{1}, block, int64_t{150}, int64_t{200}}) {
@@ -250,7 +250,7 @@ TYPED_TEST(SampledLossesTest, MaskedCandidatesWeighNothing) {
   }
 }
 
-TYPED_TEST(SampledLossesTest, MaskedLabelsHaveInfiniteLoss) {
+TYPED_TEST(SampledForwardTest, MaskedLabelsHaveInfiniteLoss) {
   for (const LossKind kind : kKinds) {
     for (const int64_t at : {0, 150}) {
       SampledCase<TypeParam> c({2, 1, 200, 100, 9}, 1.0, 16);
@@ -267,7 +267,7 @@ TYPED_TEST(SampledLossesTest, MaskedLabelsHaveInfiniteLoss) {
 }
 
 // Also if all classes of one block, of several or of all are masked or dropped.
-TYPED_TEST(SampledLossesTest, WhatIsKeptIsFinite) {
+TYPED_TEST(SampledForwardTest, WhatIsKeptIsFinite) {
   const int64_t block = ColumnBlocks(500).block;
   ASSERT_GT(ColumnBlocks(500).count(), 2);
   for (const int64_t num_masked : {int64_t{0}, int64_t{1}, block, 2 * block, int64_t{540}}) {
@@ -302,7 +302,7 @@ TYPED_TEST(SampledLossesTest, WhatIsKeptIsFinite) {
 }
 
 // The logit of an accidental hit is far above all others, and its logit as a label far below.
-TYPED_TEST(SampledLossesTest, LargestLogitMayBeDropped) {
+TYPED_TEST(SampledForwardTest, LargestLogitMayBeDropped) {
   using A = Accumulator<TypeParam>;
   for (const LossKind kind : kKinds) {
     SampledCase<TypeParam> c({4, 1, 200, 0, 9}, 1.0, 17);
@@ -325,11 +325,11 @@ TYPED_TEST(SampledLossesTest, LargestLogitMayBeDropped) {
 
 // The exponentials of all other logits vanish next to that of zero: a dropped block must not put a
 // zero among the largest logits.
-TYPED_TEST(SampledLossesTest, DroppedBlocksDoNotRaiseTheLargestLogit) {
+TYPED_TEST(SampledForwardTest, DroppedBlocksDoNotRaiseTheLargestLogit) {
   ForDroppedBlocks<TypeParam>(-30000, ExpectIsTheDefinition<TypeParam>);
 }
 
-TYPED_TEST(SampledLossesTest, ThrowsWhenThereIsNoMemory) {
+TYPED_TEST(SampledForwardTest, ThrowsWhenThereIsNoMemory) {
   const SampledCase<TypeParam> c({70, 2, 200, 20, 9}, 1.0, 19);
   for (const LossKind kind : kKinds) {
     const SampledOptions options = {kind, true, true, true};

@@ -106,21 +106,21 @@ void ExpectProducts(const MatrixLoops<float>& loops) {
   }
 }
 
-TEST(Bfloat16Matrices, MultiplyWhatIsRounded) {
+TEST(Bfloat16MatricesTest, MultiplyWhatIsRounded) {
   if (ChosenInstructionSet() < InstructionSet::kAvx512Bf16) {
     GTEST_SKIP() << "This machine multiplies matrices in float only.";
   }
   ExpectProducts(ChosenBfloat16MatrixLoops());
 }
 
-TEST(Bfloat16Matrices, MultiplyWhatIsRoundedInEmulatedTiles) {
+TEST(Bfloat16MatricesTest, MultiplyWhatIsRoundedInEmulatedTiles) {
   if (ChosenInstructionSet() < InstructionSet::kAvx512Bf16) {
     GTEST_SKIP() << "The rest of the loops needs AVX512-BF16, which this machine has not.";
   }
   ExpectProducts(emulated_amx::kBfloat16Matrices);
 }
 
-TEST(Bfloat16Matrices, AreThoseOfFloatOnOtherMachines) {
+TEST(Bfloat16MatricesTest, AreThoseOfFloatOnOtherMachines) {
   if (ChosenInstructionSet() >= InstructionSet::kAvx512Bf16) {
     GTEST_SKIP() << "This machine multiplies matrices in bfloat16.";
   }

@@ -116,7 +116,7 @@ TEST_P(SamplerLoopsTest, Philox) {
         loops_.philox(stream, block, count, out.data());
         std::vector<uint64_t> expected;
         for (int64_t b = 0; b < count; ++b) {
-          const PhiloxBlock one = BlockOf(stream, block + b);
+          const PhiloxBlock one = PhiloxBlockOf(stream, block + b);
           expected.insert(expected.end(), one.bits, one.bits + 2);
         }
         out.Expect(expected, "block " + std::to_string(block) + " of the stream at " +

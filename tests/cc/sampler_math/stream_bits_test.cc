@@ -16,7 +16,7 @@ void ExpectPieces(const PhiloxStream& stream, uint64_t first, int64_t begin, int
     ASSERT_GT(n, 0);
     for (int64_t k = 0; k < n; ++k) {
       const uint64_t piece = first + static_cast<uint64_t>(at + k);
-      ASSERT_EQ(bits[k], BlockOf(stream, piece / 2).bits[piece % 2])
+      ASSERT_EQ(bits[k], PhiloxBlockOf(stream, piece / 2).bits[piece % 2])
           << "piece " << k << " from " << at << " on, first " << first;
     }
     next = at + n;

@@ -127,7 +127,7 @@ double ProbabilityWithout(const Distribution& distribution, int64_t id,
   return ProbabilityOf(distribution, id) / left;
 }
 
-TEST(RaggedDrawsTest, RowsAreWhatWasAskedFor) {
+TEST(DrawRowsTest, RowsAreWhatWasAskedFor) {
   std::mt19937_64 random(1);
   for (const DistributionCase& a_case : Cases()) {
     for (int repeat = 0; repeat < 20; ++repeat) {
@@ -160,7 +160,7 @@ TEST(RaggedDrawsTest, RowsAreWhatWasAskedFor) {
   }
 }
 
-TEST(RaggedDrawsTest, DoNotDependOnTheRuntime) {
+TEST(DrawRowsTest, DoNotDependOnTheRuntime) {
   std::mt19937_64 random(1);
   for (const DistributionCase& a_case : Cases()) {
     for (const int64_t rows : {0, 1, 2, 15, 16, 17, 33, 200}) {
@@ -177,7 +177,7 @@ TEST(RaggedDrawsTest, DoNotDependOnTheRuntime) {
 }
 
 // Replaces all rows but one, and adds rows behind them.
-TEST(RaggedDrawsTest, ARowDoesNotDependOnTheOthers) {
+TEST(DrawRowsTest, ARowDoesNotDependOnTheOthers) {
   std::mt19937_64 random(1);
   for (const DistributionCase& a_case : Cases()) {
     for (int repeat = 0; repeat < 10; ++repeat) {
@@ -196,7 +196,7 @@ TEST(RaggedDrawsTest, ARowDoesNotDependOnTheOthers) {
   }
 }
 
-TEST(RaggedDrawsTest, OrderAndRepetitionOfTrueClassesDoNotMatter) {
+TEST(DrawRowsTest, OrderAndRepetitionOfTrueClassesDoNotMatter) {
   const DistributionCase a_case = LogUniformCase(50);
   Batch batch = {{5, 5}, true, true, true, {{0, 1, 7}, {2}}};
   const std::vector<Row> expected = Rows(*a_case, batch);
@@ -204,7 +204,7 @@ TEST(RaggedDrawsTest, OrderAndRepetitionOfTrueClassesDoNotMatter) {
   EXPECT_TRUE(Rows(*a_case, batch) == expected);
 }
 
-TEST(RaggedDrawsTest, EqualRowsAreDrawnIndependently) {
+TEST(DrawRowsTest, EqualRowsAreDrawnIndependently) {
   for (const DistributionCase& a_case : Cases()) {
     for (const bool unique : {false, true}) {
       const std::vector<Row> rows = Rows(*a_case, {std::vector<int64_t>(50, 20), unique});
@@ -219,7 +219,7 @@ TEST(RaggedDrawsTest, EqualRowsAreDrawnIndependently) {
   }
 }
 
-TEST(RaggedDrawsTest, TrueClassesMayHoldNearlyAllMass) {
+TEST(DrawRowsTest, TrueClassesMayHoldNearlyAllMass) {
   const DistributionCase a_case = FixedCase({1e6f, 1e6f, 3, 2, 1, 0});
   for (const bool unique : {false, true}) {
     for (const bool exact : {false, true}) {
@@ -240,7 +240,7 @@ TEST(RaggedDrawsTest, TrueClassesMayHoldNearlyAllMass) {
   }
 }
 
-TEST(RaggedDrawsTest, TooManyCandidatesAreAProblem) {
+TEST(DrawRowsTest, TooManyCandidatesAreAProblem) {
   const DistributionCase a_case = FixedCase({1, 0, 1, 1});
   TestRuntime runtime = TestRuntime::Whole();
   const auto problem = [&](const Batch& batch) { return Drawn(runtime, *a_case, batch).problem; };
@@ -259,7 +259,7 @@ TEST(RaggedDrawsTest, TooManyCandidatesAreAProblem) {
   EXPECT_EQ(problem({{0}, false, false, true, {{0, 1, 2, 3}}}), "");
 }
 
-TEST(RaggedDrawsTest, ThrowsWhenThereIsNoMemory) {
+TEST(DrawRowsTest, ThrowsWhenThereIsNoMemory) {
   const DistributionCase a_case = LogUniformCase(50);
   for (const bool unique : {false, true}) {
     const Batch batch = {{5, 0, 30}, unique, true, true, {{0, 1}, {}, {2}}};
@@ -275,7 +275,7 @@ TEST(RaggedDrawsTest, ThrowsWhenThereIsNoMemory) {
 }
 
 // A few parts of the rows share scratch memory, so it does not grow with the rows.
-TEST(RaggedDrawsTest, ManyRowsNeedLittleMemory) {
+TEST(DrawRowsTest, ManyRowsNeedLittleMemory) {
   TestRuntime runtime = TestRuntime::Whole();
   runtime.LimitBytes(8 << 20);
   const Batch batch = {std::vector<int64_t>(20000, 20), true, true};

@@ -54,7 +54,7 @@ class Reference {
     const uint32_t n = static_cast<uint32_t>(prob_.size());
     uint64_t position = 0;
     const auto next_word = [&] {
-      const uint64_t pair = BlockOf(stream, position / 4).bits[position / 2 % 2];
+      const uint64_t pair = PhiloxBlockOf(stream, position / 4).bits[position / 2 % 2];
       return static_cast<uint32_t>(pair >> (position++ % 2 * 32));
     };
     std::vector<int64_t> ids(count);

@@ -20,7 +20,7 @@ std::vector<int64_t> Expected(int64_t range, const PhiloxStream& stream, int64_t
   const double log_range = std::log1p(static_cast<double>(range));
   std::vector<int64_t> ids(count);
   for (int64_t k = 0; k < count; ++k) {
-    const uint64_t mantissa = UnitMantissa(BlockOf(stream, k / 2).bits[k % 2]);
+    const uint64_t mantissa = UnitMantissa(PhiloxBlockOf(stream, k / 2).bits[k % 2]);
     const double u = std::ldexp(static_cast<double>(mantissa), -52);
     ids[k] = (static_cast<int64_t>(std::exp(u * log_range)) - 1) % range;
   }

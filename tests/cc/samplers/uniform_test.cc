@@ -55,7 +55,7 @@ std::vector<int64_t> Expected(int64_t range, const PhiloxStream& stream, int64_t
   const uint64_t n = static_cast<uint64_t>(range);
   std::vector<int64_t> ids;
   for (uint64_t piece = 0; static_cast<int64_t>(ids.size()) < count; ++piece) {
-    const uint64_t bits = BlockOf(stream, piece / 2).bits[piece % 2];
+    const uint64_t bits = PhiloxBlockOf(stream, piece / 2).bits[piece % 2];
     if (bits >= Rejected(n)) ids.push_back(static_cast<int64_t>(bits % n));
   }
   return ids;
@@ -77,7 +77,7 @@ TEST(UniformTest, RareRejectionsAreFound) {
   const PhiloxStream stream = {1, 2, 3};
   int64_t rejected = 0;
   for (uint64_t piece = 0; piece < kCount; ++piece) {
-    rejected += BlockOf(stream, piece / 2).bits[piece % 2] < Rejected(kRange);
+    rejected += PhiloxBlockOf(stream, piece / 2).bits[piece % 2] < Rejected(kRange);
   }
   ASSERT_GT(rejected, 0);
   EXPECT_EQ(Drawn(Uniform(kRange), stream, kCount), Expected(kRange, stream, kCount));

@@ -44,7 +44,7 @@ std::string CheckBatch(Backend& backend, const CheckedDistribution& checked,
                                       static_cast<int64_t>(batch.stream.key)};
   DeviceBatchRequest request;
   request.stream =
-      batch.count % 2 ? StreamOrigin::Of(batch.stream) : StreamOrigin::At(backend.Upload(state));
+      batch.count % 2 ? StreamStart::Of(batch.stream) : StreamStart::At(backend.Upload(state));
   request.num_sampled = batch.count;
   request.unique = batch.unique;
   request.exact_counts = batch.exact;

@@ -77,8 +77,8 @@ LearnedCounts UploadLearned(Backend& backend, const std::vector<int64_t>& counts
   learned.range = range;
   learned.counts = backend.Upload(counts);
   learned.state = backend.Upload(std::vector<SlotState>(1));
-  learned.places = backend.Upload(std::vector<uint32_t>(blocks.count * blocks.places));
-  learned.taken = backend.Upload(std::vector<uint16_t>(blocks.count + 1));
+  learned.places = backend.Upload(std::vector<uint32_t>(blocks.num_blocks * blocks.places));
+  learned.taken = backend.Upload(std::vector<uint16_t>(blocks.num_blocks + 1));
   learned.copy = backend.Upload(counts);
   backend.Build(learned, counted + range);
   return learned;

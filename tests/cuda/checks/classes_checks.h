@@ -58,7 +58,7 @@ std::string CheckAllCandidates(Backend& backend, int64_t count,
                                const std::vector<int64_t>& true_classes) {
   const int64_t true_total = static_cast<int64_t>(true_classes.size());
   AllCandidates all;
-  all.count = count;
+  all.range = count;
   all.true_total = true_total;
   all.true_classes = backend.Upload(true_classes);
   all.candidates = backend.Upload(std::vector<int64_t>(count, -7));

@@ -21,13 +21,13 @@ std::string CompareSlots(Backend& backend, const LearnedUnigram& cpu,
   const SlotTable table = cpu.table();
   const SlotState state = backend.Download(learned.state, 1)[0];
   const auto layout = [](int64_t total, const SlotBlocks& blocks, const SlotTable& table) {
-    return std::vector<int64_t>{total, blocks.count, blocks.places, table.shift,
+    return std::vector<int64_t>{total, blocks.num_blocks, blocks.places, table.shift,
                                 static_cast<int64_t>(table.of_block)};
   };
   std::string problem = Difference("layout", layout(cpu.total(), blocks, table),
                                    layout(state.total, state.slot_blocks, state.table));
   if (!problem.empty()) return problem;
-  const int64_t size = blocks.count * blocks.places;
+  const int64_t size = blocks.num_blocks * blocks.places;
   const std::vector<uint32_t> places(table.classes, table.classes + size);
   const std::vector<uint32_t> got_places = backend.Download(learned.places, size);
   problem = Difference("places", places, got_places);
@@ -62,7 +62,7 @@ std::string CheckUpdates(Backend& backend, std::vector<int64_t> counts,
     const PhiloxStream stream = {k, 1, 2};
     DrawCandidates(runtime, cpu, stream, {draws, false, false}, ids.data(), expected.data());
     DeviceBatchRequest request = {};
-    request.stream = StreamOrigin::Of(stream);
+    request.stream = StreamStart::Of(stream);
     request.num_sampled = draws;
     request.candidates = backend.Upload(std::vector<int64_t>(draws));
     request.sampled_expected_count = backend.Upload(std::vector<float>(draws));

@@ -47,7 +47,7 @@ std::string CheckRows(Backend& backend, const CheckedDistribution& checked, cons
   if (!refused.empty()) return "a case that the CPU refuses: " + refused;
 
   DeviceRowsRequest request;
-  request.stream = StreamOrigin::Of(batch.stream);
+  request.stream = StreamStart::Of(batch.stream);
   request.rows = on_cpu.rows;
   request.splits = backend.Upload(splits);
   request.unique = batch.unique;
@@ -78,7 +78,7 @@ std::string CheckTooFewClasses(Backend& backend, int64_t range, bool unique, boo
   for (int64_t k = 0; k < range - left; ++k) true_classes[k] = range - 1 - k;
   const int64_t total = asked + 2, true_total = static_cast<int64_t>(true_classes.size());
   DeviceRowsRequest request = {};
-  request.stream = StreamOrigin::Of({1, 2, 3});
+  request.stream = StreamStart::Of({1, 2, 3});
   request.rows = 2;
   request.splits = backend.Upload(std::vector<int64_t>{0, asked, total});
   request.unique = unique;

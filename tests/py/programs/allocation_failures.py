@@ -111,10 +111,11 @@ def record(used):
 def main():
     library, threads = sys.argv[1:]
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
-    failures, used = Failures(library), set()
+    used = set()
     every = record(used)
-    import allocation_cases  # imports the package
+    import allocation_cases  # imports the package, which Failures looks for
 
+    failures = Failures(library)
     reports = {}
     for name, make in allocation_cases.CASES.items():
         print(name, file=sys.stderr, flush=True)  # the last one if the process ends here
