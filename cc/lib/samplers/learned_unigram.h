@@ -84,7 +84,7 @@ class LearnedUnigram : public Distribution {
   // The sum of all counts.
   int64_t counted() const { return total_ - range(); }
   int64_t BlockFor(uint64_t id, uint64_t slot) const {
-    return BlockOfSlot(id, slot, salt_, blocks_.count);
+    return BlockOfSlot(id, slot, salt_, blocks_.num_blocks);
   }
   // Adds a full slot of a class to a block. False if the block is full.
   bool Insert(uint32_t id, int64_t block);
