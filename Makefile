@@ -45,6 +45,9 @@ benchmark: build
 	$(PY) benchmarks/ragged.py
 	$(PY) benchmarks/samplers.py
 	$(PY) benchmarks/losses.py
+	$(PY) benchmarks/sampler_tables.py
+	$(PY) benchmarks/learned_unigram.py
+	$(PY) benchmarks/report.py
 
 # A wheel for PyPI, in build/release: for all GPUs, and with a tag that says which glibc it needs.
 release: CUDA_ARCHS = all
