@@ -44,6 +44,7 @@ format: venv
 benchmark: build
 	$(PY) benchmarks/ragged.py
 	$(PY) benchmarks/samplers.py
+	$(PY) benchmarks/sampler_calls.py
 	$(PY) benchmarks/losses.py
 	$(PY) benchmarks/sampler_tables.py
 	$(PY) benchmarks/learned_unigram.py

@@ -59,22 +59,24 @@ def warm_up(step):
             return
 
 
-def seconds_of(step):
-    """Seconds of one call, right after a call that is not timed.
+def seconds_of(step, again=True):
+    """Seconds of one call; with `again` of one right after a call that is not timed.
 
-    The first call brings the step's data back into the caches and wakes the cores. A step on the
+    That first call brings the step's data back into the caches and wakes the cores. A step on the
     CPU has run when its call returns.
     """
-    step()
+    if again:
+        step()
     start = time.perf_counter()
     step()
     return time.perf_counter() - start
 
 
-def time_steps(steps, rounds=ROUNDS, calls=1):
+def time_steps(steps, rounds=ROUNDS, calls=1, again=True):
     """`Times` of `steps`, a dict of functions, each of which makes `calls` calls.
 
-    They take turns, round by round: so whatever else the machine does slows all of them alike.
+    They take turns, round by round: so whatever else the machine does slows all of them alike. See
+    `seconds_of` about `again`.
     """
     seconds = {name: [] for name in steps}
     for step in steps.values():
@@ -84,7 +86,7 @@ def time_steps(steps, rounds=ROUNDS, calls=1):
         if done >= LEAST_ROUNDS and time.perf_counter() - start > SECONDS:
             break
         for name, step in steps.items():
-            seconds[name].append(seconds_of(step) / calls)
+            seconds[name].append(seconds_of(step, again) / calls)
     return Times(seconds)
 
 

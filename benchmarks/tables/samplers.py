@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Blocks of benchmarks/samplers.py, sampler_tables.py, learned_unigram.py and learned_counts.py."""
+"""Blocks of the samplers' benchmarks: samplers.py, sampler_calls.py, sampler_tables.py,
+learned_unigram.py and learned_counts.py.
+"""
 
 import results
 
@@ -56,12 +58,26 @@ def full_table(run):
 def summary_key(case):
     if case["V"] != CLASSES or case["S"] not in (SMALL, LARGE):
         return None
+    return call_key(case)
+
+
+def call_key(case):
     return title(case["kind"]), f"{case['S']:,}", md.yes_or_no(case["unique"])
 
 
 def summary_cell(case):
     times = " / ".join(shown_ns(case, side) for side in ("ours", "core"))
     return f"{times} ({md.times(md.median(ratio(case)))})"
+
+
+def single_calls(folder):
+    runs = results.load("sampler_calls", folder)
+    return md.by_machine(runs, ["sampler", "S", "unique"], call_key, summary_cell)
+
+
+def single_call_span(folder):
+    cases = [c for run in results.load("sampler_calls", folder) for c in run["results"]]
+    return md.span([md.median(ratio(c)) for c in cases if c["S"] == LARGE], lambda r: f"{r:.0f}")
 
 
 def summary(folder):
@@ -141,6 +157,8 @@ def looks(folder):
 BLOCKS = {
     "samplers": lambda folder: md.sections(results.load("samplers", folder), full_table),
     "samplers-summary": summary,
+    "sampler-calls": single_calls,
+    "sampler-calls-ratio": single_call_span,
     "samplers-ratio-small": ratio_span(SMALL, lambda r: f"{r:.1f}"),
     "samplers-ratio-large": ratio_span(LARGE, lambda r: f"{r:.0f}"),
     "learned-unigram-draws": learned_unigram("draw"),
