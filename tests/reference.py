@@ -6,6 +6,9 @@ In the ragged functions class ids come as one sequence for each row, and `log_q`
 `labels` is [B, T], and `sampled_values` what a candidate sampler returns. `biases` may be None.
 Each function returns its value and, for the gradient `grad` of some total with respect to that
 value (None: ones), the total's `Gradients`, all of them dense.
+
+A candidate is an accidental hit of a row if its class is one of the row's labels, or, where hit ids
+of labels and candidates are given, its hit id one of theirs.
 """
 
 import collections
@@ -86,6 +89,8 @@ def _ragged_loss(
     label_log_q=None,
     candidate_log_q=None,
     remove_accidental_hits=True,
+    label_hits=None,
+    candidate_hits=None,
     grad=None,
 ):
     weights, biases, inputs = _float64(weights, biases, inputs)
@@ -97,7 +102,9 @@ def _ragged_loss(
         true_log_q = np.zeros(len(true)) if label_log_q is None else label_log_q[i]
         negative_log_q = np.zeros(len(negative)) if candidate_log_q is None else candidate_log_q[i]
         if remove_accidental_hits:
-            kept = ~np.isin(negative, true)
+            by_class = label_hits is None
+            hits = (negative, true) if by_class else (candidate_hits[i], label_hits[i])
+            kept = ~np.isin(*hits)
             negative, negative_log_q = negative[kept], np.asarray(negative_log_q)[kept]
         classes = np.concatenate([true, negative])
         log_q = np.concatenate([true_log_q, negative_log_q])
@@ -108,10 +115,15 @@ def _ragged_loss(
     return losses, gradients
 
 
-def _sampled_loss(row_loss, weights, biases, labels, inputs, sampled_values, **options):
+def _sampled_loss(
+    row_loss, weights, biases, labels, inputs, sampled_values, *, hit_ids=None, **options
+):
     sampled, *expected_counts = sampled_values
     true_log_q, sampled_log_q = (np.log(np.asarray(q, np.float64)) for q in expected_counts)
     rows = len(inputs)
+    if hit_ids is not None:
+        label_hits, candidate_hits = hit_ids
+        options |= {"label_hits": label_hits, "candidate_hits": [candidate_hits] * rows}
     return _ragged_loss(
         row_loss,
         weights,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, SupportsIndex
 
 import tensorflow as tf
 
-from tf_candsamp._arguments.classes import class_matrix, warn_of_rounded_labels
+from tf_candsamp._arguments.classes import class_matrix, class_vector, warn_of_rounded_labels
 from tf_candsamp._arguments.scalars import positive
 from tf_candsamp._library import ops
 from tf_candsamp._losses.candidates import Candidates
@@ -42,6 +42,24 @@ class _Options(NamedTuple):
     remove_accidental_hits: bool
     partition_strategy: PartitionStrategy
     recompute: bool
+
+
+class _HitIds(NamedTuple):
+    """Ids by which accidental hits are found, where that is not by class.
+
+    A candidate is a hit of a row if its id equals one of the row's. Candidates of one class must
+    have one id. For negatives from the batch: classes are positions in it, these ids are its items.
+    """
+
+    labels: TensorLike  # [B, T]
+    candidates: TensorLike  # [S]
+
+    def arguments(self, num_true: int) -> dict[str, list[tf.Tensor]]:
+        """What a loss op takes of them."""
+        return {
+            "hit_labels": [class_matrix("hit_labels", self.labels, num_true)],
+            "hit_candidates": [class_vector("hit_candidates", self.candidates)],
+        }
 
 
 def sampled_softmax_loss(
@@ -190,7 +208,11 @@ def nce_loss(
 
 
 def _sampled_loss(
-    op_name: str, batch: _Batch, candidates: Candidates, options: _Options
+    op_name: str,
+    batch: _Batch,
+    candidates: Candidates,
+    options: _Options,
+    hit_ids: _HitIds | None = None,
 ) -> tf.Tensor:
     strategy = options.partition_strategy
     if strategy not in ("div", "mod"):
@@ -200,12 +222,15 @@ def _sampled_loss(
     warn_of_rounded_labels(batch.labels, num_classes)
     labels = class_matrix("labels", batch.labels, num_true, floats=True)
     inputs = loss_inputs(batch.weights, batch.biases, batch.inputs)
+    by_class: dict[str, list[tf.Tensor]] = {"hit_labels": [], "hit_candidates": []}
+    hits = by_class if hit_ids is None else hit_ids.arguments(num_true)
     return inputs.call(
         op_name,
         labels=labels,
         num_classes=num_classes,
         num_true=num_true,
         **candidates.arguments(labels, num_classes, num_true, inputs.sum_type()),
+        **hits,
         **options._asdict(),
     ).loss
 
@@ -220,6 +245,8 @@ _INPUTS = (
     "sampled_candidates",
     "true_expected_count",
     "sampled_expected_count",
+    "hit_labels",
+    "hit_candidates",
 )
 _KEPT = (
     "class_ids",
@@ -236,11 +263,14 @@ _KEPT = (
 
 
 def _sampled_loss_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[Any]:
+    inputs = inputs_by_name(op, _INPUTS)
     return gradients_of_inputs(
         op,
         grads,
-        inputs_by_name(op, _INPUTS),
+        inputs,
         ops.candsamp_sampled_loss_grad,
+        hit_labels=inputs["hit_labels"],
+        hit_candidates=inputs["hit_candidates"],
         **kept_by_name(op, _KEPT),
         loss="nce" if "Nce" in op.type else "softmax",
         **{option: op.get_attr(option) for option in _Options._fields},

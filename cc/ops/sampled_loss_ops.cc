@@ -51,6 +51,11 @@ labels: [B, T], all in [0, V).
 sampled_candidates: [S], all in [0, V).
 true_expected_count: [B, T], positive and finite.
 sampled_expected_count: [S], positive and finite.
+hit_labels: [B, T], ids by which hits are found. Where the list is empty, a hit is a candidate of
+  a label's class; else one whose id in hit_candidates is that of a label.
+hit_candidates: [S], equal for equal candidates. With hit_labels [[7], [8]] and hit_candidates
+  [7, 9] above, row 0 drops candidate 1, and row 1 none.
+hit_ids_count: 1 or 0, whether hit_labels and hit_candidates are given.
 class_ids: [U], the distinct classes: first the C distinct candidates in the order in which they
   first occur, then the labels that are no candidates.
 class_rows: [U, D], the rows of these classes.
@@ -84,6 +89,8 @@ std::string SampledLossDoc(const char* formula) {
       .Input("sampled_candidates: int64")                      \
       .Input("true_expected_count: A")                         \
       .Input("sampled_expected_count: A")                      \
+      .Input("hit_labels: hit_ids_count * int64")              \
+      .Input("hit_candidates: hit_ids_count * int64")          \
       .Output("loss: A")                                       \
       .Output("class_ids: int64")                              \
       .Output("class_rows: W")                                 \
@@ -97,6 +104,7 @@ std::string SampledLossDoc(const char* formula) {
       .CANDSAMP_LOSS_ATTRS.Attr("num_classes: int >= -1 = -1") \
       .Attr("num_sampled: int >= -1 = -1")                     \
       .Attr("num_true: int >= 1")                              \
+      .Attr("hit_ids_count: int >= 0 = 0")                     \
       .Attr("recompute: bool = false")                         \
       .Attr("partition_strategy: {'div', 'mod'} = 'div'")      \
       .SetShapeFn(LossShapes)                                  \
@@ -124,10 +132,13 @@ REGISTER_OP("Candsamp>SampledLossGrad")
     .Input("label_logit_grad: A")
     .Input("scales: A")
     .Input("slopes: A")
+    .Input("hit_labels: hit_ids_count * int64")
+    .Input("hit_candidates: hit_ids_count * int64")
     .Attr("A: {float, double}")
     .Attr("loss: {'softmax', 'nce'}")
     .Attr("remove_accidental_hits: bool")
     .Attr("recompute: bool")
+    .Attr("hit_ids_count: int >= 0 = 0")
     .Attr("partition_strategy: {'div', 'mod'} = 'div'")
     .CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
 Gradient of the losses whose rows share their candidates, from what the loss op kept.
@@ -154,6 +165,9 @@ sample_offsets: [S], from the loss op.
 label_logit_grad: [B, T], from the loss op.
 scales: [N, B], from the loss op.
 slopes: [B, C], from the loss op; with `recompute` it is not read.
+hit_labels: [B, T], as in the loss op; read with `recompute` alone.
+hit_candidates: [S], likewise.
+hit_ids_count: 1 or 0, whether hit_labels and hit_candidates are given.
 loss: which loss it is.
 A: the type of losses.
 remove_accidental_hits: as in the loss op.

@@ -12,6 +12,8 @@ from tf_candsamp._library import no_gradient, ops
 _LENGTHS = {
     "weights": "weight_types",
     "biases": "bias_types",
+    "hit_labels": "hit_ids_count",
+    "hit_candidates": "hit_ids_count",
     "label_log_q": "label_log_q_count",
     "label_log_q_splits": "label_log_q_count",
     "candidate_log_q": "candidate_log_q_count",

@@ -7,6 +7,7 @@
 #include "cc/kernels/framework/status_kernel.h"
 #include "cc/kernels/losses/class_table.h"
 #include "cc/kernels/losses/class_table_slices.h"
+#include "cc/kernels/losses/hit_ids.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/matrix_loops_for.h"
 #include "cc/lib/losses/sampled_backward.h"
@@ -112,6 +113,8 @@ class SampledLossGradOp : public StatusKernel {
     batch.remove_accidental_hits = remove_accidental_hits_;
     TF_RETURN_IF_ERROR(in.Describe(&batch));
     TF_RETURN_IF_ERROR(in.CheckShapes(batch, !recompute_));
+    // Slopes that were kept are those of candidates that are no hits.
+    if (recompute_) TF_RETURN_IF_ERROR(ReadHitIds(context, runtime, &batch));
 
     ClassTableSlices weights, biases;
     TF_RETURN_IF_ERROR(weights.Open(context, "weight", in.depth(), partition_));

@@ -8,6 +8,7 @@
 #include "cc/kernels/framework/class_id_checks.h"
 #include "cc/kernels/framework/status_kernel.h"
 #include "cc/kernels/losses/class_table.h"
+#include "cc/kernels/losses/hit_ids.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/matrix_loops_for.h"
 #include "cc/lib/classes/distinct_classes.h"
@@ -102,6 +103,7 @@ class SampledLossOp : public StatusKernel {
     batch.num_sampled = candidates->NumElements();
     const int64_t* class_ids;
     TF_RETURN_IF_ERROR(NumberClasses(context, runtime, *labels, *candidates, &batch, &class_ids));
+    TF_RETURN_IF_ERROR(ReadHitIds(context, runtime, &batch));
     const SampledLogits<A> logits(runtime, batch, offsets);
     Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes;
     const TensorShape of_slopes({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});

@@ -23,6 +23,11 @@ struct SampledBatch {
   const int64_t* label_classes;   // [rows, num_true], the number of each label
   const int64_t* sample_columns;  // [num_sampled], the number of each candidate
 
+  // Hit ids, by which accidental hits are found instead of by class (HitColumns); nullptr: by
+  // class.
+  const int64_t* label_hits = nullptr;   // [rows, num_true]
+  const int64_t* sample_hits = nullptr;  // [num_sampled]
+
   int64_t num_labels() const { return rows * num_true; }
 };
 

@@ -26,6 +26,10 @@ SampledLogits<A>::SampledLogits(Runtime& runtime, const SampledBatch& batch,
       offsets_(runtime.Allocate<A>(batch.columns)),
       first_repeat_(runtime.Allocate<int64_t>(columns().count() + 1)) {
   std::fill_n(first_repeat_, columns().count() + 1, 0);
+  if (batch.remove_accidental_hits && batch.sample_hits != nullptr) {
+    hits_.emplace(runtime, batch.label_hits, batch.num_labels(), batch.sample_hits,
+                  batch.sample_columns, batch.num_sampled);
+  }
   // Columns have their numbers in the order in which they first occur.
   int64_t seen = 0;
   for (int64_t k = 0; k < batch.num_sampled; ++k) {
@@ -84,7 +88,7 @@ A SampledLogits<A>::Drop(int64_t row, int64_t block, A* z) const {
   const A max = ChosenLogitLoops<A>().largest(z, count);
   if (!batch_.remove_accidental_hits) return max;
   bool dropped = false;
-  ForLabels(row, block, [&](int64_t, int64_t column) {
+  ForHits(row, block, [&](int64_t column) {
     z[column] = -std::numeric_limits<A>::infinity();
     dropped = true;
   });

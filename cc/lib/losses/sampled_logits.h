@@ -14,8 +14,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "cc/lib/core/runtime.h"
+#include "cc/lib/logits/hit_columns.h"
 #include "cc/lib/losses/sampled_batch.h"
 #include "cc/lib/losses/tiling.h"
 
@@ -94,7 +96,18 @@ class SampledLogits {
  private:
   void FindRepeats(Runtime& runtime, const A* sample_offsets);
 
+  // Calls use(column) for the accidental hits of a row in a block, some of them perhaps twice.
+  template <typename Use>
+  void ForHits(int64_t row, int64_t block, Use use) const {
+    if (!hits_) return ForLabels(row, block, [&](int64_t, int64_t column) { use(column); });
+    const int64_t begin = columns().begin(block), end = begin + columns().length(block);
+    for (int64_t k = row * batch_.num_true; k < (row + 1) * batch_.num_true; ++k) {
+      hits_->ForLabel(k, begin, end, [&](int64_t column) { use(column - begin); });
+    }
+  }
+
   SampledBatch batch_;
+  std::optional<HitColumns> hits_;
   A* offsets_;                         // [columns]
   int64_t* first_repeat_;              // [blocks + 1]
   int64_t* repeat_columns_ = nullptr;  // counted from the block's first

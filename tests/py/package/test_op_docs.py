@@ -281,6 +281,8 @@ EXAMPLES = [
         },
         {
             "sample_offsets": [0.0],
+            "hit_labels": [],
+            "hit_candidates": [],
             "bias_rows": [],
             "loss": "softmax",
             "remove_accidental_hits": True,

@@ -231,6 +231,8 @@ def gradient_arguments(**changes):
         "label_logit_grad": floats(3, 2),
         "scales": floats(1, 3),
         "slopes": floats(3, 2),
+        "hit_labels": [],
+        "hit_candidates": [],
         "weight_rows": np.array([5]),
         "bias_rows": np.array([5]),
         "loss": "softmax",
@@ -257,6 +259,21 @@ def test_gradient_op_is_fine_with_good_arguments(loss):
     shards = {"weight_rows": np.array([3, 0, 2]), "num_weights": 3}
     indices = gradient(loss=loss, **shards).weight_indices
     assert [part.numpy().tolist() for part in indices] == [[0, 2], [], [1]]
+
+
+def test_gradient_op_with_wrong_hit_ids():
+    good = {"hit_labels": [np.zeros([3, 2], int)], "hit_candidates": [np.array([1, 2, 1])]}
+    recompute = {"recompute": True, "slopes": floats(0, 0)}
+    assert gradient(**good, **recompute).inputs_grad.shape == [3, 2]
+    for name, bad in (
+        ("hit_labels", np.zeros([3], int)),
+        ("hit_candidates", np.array([1, 2])),
+        ("hit_candidates", np.array([1, 2, 3])),  # candidates 0 and 2 are of one class
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=name):
+            gradient(**good | {name: [bad]}, **recompute)
+    with pytest.raises(ERRORS, match="hit_"):
+        gradient(**good | {"hit_labels": []}, **recompute)
 
 
 @pytest.mark.parametrize("change", ["longer", "shorter", "scalar", "deeper", "empty"])
