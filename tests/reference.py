@@ -53,6 +53,90 @@ def nce_loss(weights, biases, labels, inputs, sampled_values, **options):
     return _sampled_loss(_nce_row, weights, biases, labels, inputs, sampled_values, **options)
 
 
+def class_logits(
+    weights,
+    biases,
+    inputs,
+    *,
+    num_classes=None,
+    temperature=1.0,
+    normalize=False,
+    logit_softcap=None,
+):
+    """[B, V]: the logits of all classes."""
+    weights, biases, inputs = _float64(weights, biases, inputs)
+    weights, biases = weights[:num_classes], biases[:num_classes]
+    if normalize:
+        weights, inputs = _unit(weights)[0], _unit(inputs)[0]
+    logits = inputs @ weights.T / temperature + biases
+    return logits if logit_softcap is None else logit_softcap * np.tanh(logits / logit_softcap)
+
+
+def full_softmax_loss(weights, biases, labels, inputs, *, grad=None, **options):
+    """loss_i = logsumexp(all logits) - mean_k logit(t_k)."""
+    logits = class_logits(weights, biases, inputs, **options)
+    weights, biases, inputs = _float64(weights, biases, inputs)
+    labels = np.asarray(labels).reshape(len(inputs), -1)
+    gradients = _zeros_like(weights, biases, inputs)
+    masked = logits.max(1) == -np.inf
+    largest = np.where(masked, 0, logits.max(1))
+    exponentials = np.exp(logits - largest[:, None])
+    total = np.where(masked, 1, exponentials.sum(1))
+    rows = np.arange(len(inputs))[:, None]
+    losses = largest + np.log(total) - logits[rows, labels].mean(1)
+    slopes = exponentials / total[:, None]
+    np.add.at(slopes, (rows, labels), -1 / labels.shape[1])
+    slopes *= np.ones(len(inputs))[:, None] if grad is None else np.asarray(grad)[:, None]
+    cap = options.get("logit_softcap")
+    if cap is not None:
+        slopes *= 1 - (logits / cap) ** 2
+    classes = logits.shape[1]
+    gradients.biases[:classes] = slopes.sum(0)
+    slopes = slopes / options.get("temperature", 1.0)
+    if options.get("normalize"):
+        (unit_weights, weight_norms), (unit_inputs, input_norms) = map(
+            _unit, (weights[:classes], inputs)
+        )
+        gradients.weights[:classes] = _through_norm(
+            slopes.T @ unit_inputs, unit_weights, weight_norms
+        )
+        gradients.inputs[:] = _through_norm(slopes @ unit_weights, unit_inputs, input_norms)
+    else:
+        gradients.weights[:classes] = slopes.T @ inputs
+        gradients.inputs[:] = slopes @ weights[:classes]
+    return losses, gradients
+
+
+def class_order(logits, excluded=()):
+    """The classes of a row that are not excluded, best first: ties by id, NaN last."""
+    ids = np.setdiff1d(np.arange(len(logits)), np.asarray(excluded, np.int64))
+    keys = np.where(np.isnan(logits), np.inf, -np.asarray(logits, np.float64))
+    return ids[np.lexsort((ids, keys[ids], np.isnan(logits[ids])))]
+
+
+def label_rank(logits, labels, exclude=None):
+    """The place of each label in `class_order`, in which it is never excluded itself."""
+    ranks = np.zeros(np.shape(labels), np.int64)
+    for i, row in enumerate(labels):
+        excluded = () if exclude is None else exclude[i]
+        for t, label in enumerate(row):
+            order = class_order(logits[i], np.setdiff1d(excluded, [label]))
+            ranks[i, t] = np.flatnonzero(order == label)[0]
+    return ranks
+
+
+def _unit(rows):
+    """Rows divided by their norms, and these as a column; a row of zeros stays one."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms != 0), norms
+
+
+def _through_norm(gradient, unit, norms):
+    """The gradient with respect to rows, from that with respect to the rows as units."""
+    across = gradient - unit * (gradient * unit).sum(1, keepdims=True)
+    return np.divide(across, norms, out=np.zeros_like(across), where=norms != 0)
+
+
 def _softmax_row(z, num_labels):
     """The loss of a row with the logits z, labels first, and its derivative for each logit.
 

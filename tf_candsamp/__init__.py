@@ -12,6 +12,7 @@ from tf_candsamp.candidate_samplers import (
     log_uniform_candidate_sampler,
     uniform_candidate_sampler,
 )
+from tf_candsamp.exact import TopK, full_softmax_loss, label_rank, top_k
 from tf_candsamp.ragged_losses import (
     ragged_candidate_logits,
     ragged_nce_loss,
@@ -38,11 +39,14 @@ __all__ = [
     "LogUniformSampler",
     "RaggedCandidateSample",
     "Sampler",
+    "TopK",
     "UniformSampler",
     "__version__",
     "all_candidate_sampler",
     "compute_accidental_hits",
     "fixed_unigram_candidate_sampler",
+    "full_softmax_loss",
+    "label_rank",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
     "nce_loss",
@@ -53,5 +57,6 @@ __all__ = [
     "stateless_fixed_unigram_candidate_sampler",
     "stateless_log_uniform_candidate_sampler",
     "stateless_uniform_candidate_sampler",
+    "top_k",
     "uniform_candidate_sampler",
 ]

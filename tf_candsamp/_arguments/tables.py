@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_candsamp._arguments.tensors import check_dense, to_tensor
+from tf_candsamp._library import ops
 from tf_candsamp._types import ClassTableLike
 from tf_candsamp._variables import let_tapes_see, part_on_replica
 
@@ -79,6 +80,25 @@ def open_table(
         rows = None if rows is None or shard_rows is None else rows + shard_rows
         entries.append(entry)
     return ClassTable(entries, dtype, has_variable, shape_dtype, rows)
+
+
+def variables_as_tensors(name: str, value: ClassTableLike | None) -> ClassTableLike | None:
+    """The argument with a tensor in place of each variable, which shares the variable's memory.
+
+    A later update of the variable leaves the tensor as it is.
+    """
+    if not isinstance(value, (list, tuple)):
+        return _variable_as_tensor(name, value)
+    return [_variable_as_tensor(f"{name}[{k}]", shard) for k, shard in enumerate(value)]
+
+
+def _variable_as_tensor(name: str, value: Any) -> Any:
+    variable = part_on_replica(_variable_of_keras(value))
+    if not _is_resource_variable(variable):
+        return value
+    _check_device(name, variable)
+    with tf.control_dependencies([ops.candsamp_share_variable(variable.handle)]):
+        return variable.read_value()
 
 
 def _shards(value: Any) -> list[Any]:

@@ -69,7 +69,7 @@ def gradients_of_inputs(
       **arguments: what the gradient op takes besides.
     """
     slices = gradient_op(
-        grad=_first_order(op, *grads),
+        grad=first_order(op, *grads),
         inputs=inputs["inputs"],
         Tshape=op.get_attr("Tshape"),
         num_weights=len(inputs["weights"]),
@@ -98,7 +98,7 @@ def _shards(
     ]
 
 
-def _first_order(
+def first_order(
     op: tf.Operation, grad: tf.Tensor | None, *grads_of_kept: tf.Tensor | None
 ) -> tf.Tensor | None:
     """`grad`, which fails if what the op kept for its gradient is differentiated, too."""

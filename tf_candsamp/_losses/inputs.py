@@ -25,10 +25,14 @@ class LossInputs(NamedTuple):
         """The type in which the ops sum products."""
         return tf.float64 if self.inputs.dtype == tf.float64 else tf.float32
 
+    def has_variable(self) -> bool:
+        """Whether any table is a variable, which an op takes by its handle."""
+        return self.weights.has_variable or self.biases.has_variable
+
     def call(self, op_name: str, **arguments: Any) -> Any:
         """Calls an op on these inputs: the one that takes handles if any table is a variable."""
         weights, biases, inputs = self
-        resource = "resource_" if weights.has_variable or biases.has_variable else ""
+        resource = "resource_" if self.has_variable() else ""
         int64 = tf.int64 in (weights.shape_dtype, biases.shape_dtype)
         return getattr(ops, f"candsamp_{resource}{op_name}")(
             weights=weights.entries,

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of classes by their logits, in which ranks and the best classes agree.
+#ifndef TF_CANDSAMP_CC_LIB_EXACT_LOGIT_ORDER_H_
+#define TF_CANDSAMP_CC_LIB_EXACT_LOGIT_ORDER_H_
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "cc/lib/exact/order_loops.h"
+
+namespace candsamp {
+
+// A class and its logit. The better one of two has the larger logit. Of equal logits the lower id
+// is better, a NaN is below all numbers, and numbers that are smaller than the smallest normal one
+// count as 0: TensorFlow's threads flush them to 0, and others do not.
+template <typename A>
+struct ScoredClass {
+  A logit;
+  int64_t id;
+};
+
+// The logit as far as the order can see it.
+template <typename A>
+A Ordered(A logit) {
+  return std::abs(logit) < std::numeric_limits<A>::min() ? A(0) : logit;
+}
+
+template <typename A>
+bool IsBetter(const ScoredClass<A>& a, const ScoredClass<A>& b) {
+  const A x = Ordered(a.logit), y = Ordered(b.logit);
+  if (x > y) return true;
+  if (x < y) return false;
+  // Equal, or at least one is NaN.
+  const bool nan = std::isnan(x), other_nan = std::isnan(y);
+  return nan == other_nan ? a.id < b.id : other_nan;
+}
+
+// Counts the classes that are better than one of this logit, among classes whose ids are all lower
+// than its own (kLower), or all higher. Bounds are normal numbers, so that flushing changes nothing.
+template <typename A>
+class BetterThan {
+ public:
+  explicit BetterThan(A logit) {
+    const A zero_above = std::numeric_limits<A>::min();
+    const A at = Ordered(logit);
+    if (std::isnan(at)) {
+      above_ = {-std::numeric_limits<A>::infinity(), true};
+      all_from_ = true;
+    } else if (at == A(0)) {
+      above_ = {zero_above, true};
+      from_ = {-zero_above, false};
+    } else {
+      above_ = {at, false};
+      from_ = {at, true};
+    }
+  }
+
+  int64_t CountLowerIds(const A* z, int64_t count) const {
+    return all_from_ ? count : from_.Count(z, count);
+  }
+  int64_t CountHigherIds(const A* z, int64_t count) const { return above_.Count(z, count); }
+
+ private:
+  struct Bound {
+    A value;
+    bool included;
+    int64_t Count(const A* z, int64_t count) const {
+      const OrderLoops<A>& loops = ChosenOrderLoops<A>();
+      return included ? loops.count_from(z, count, value) : loops.count_above(z, count, value);
+    }
+  };
+  Bound above_, from_ = {};
+  bool all_from_ = false;
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_LIB_EXACT_LOGIT_ORDER_H_
