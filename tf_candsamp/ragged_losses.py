@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Losses whose negatives differ in number from example to example."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,7 @@ from tf_candsamp._losses.gradients import (
     register_gradient,
 )
 from tf_candsamp._losses.inputs import loss_inputs
+from tf_candsamp._losses.sequences import open_positions
 from tf_candsamp._types import ClassTableLike, RaggedLike, TensorLike
 
 __all__ = ["ragged_candidate_logits", "ragged_nce_loss", "ragged_sampled_softmax_loss"]
@@ -32,6 +33,8 @@ class _Batch(NamedTuple):
     candidates: RaggedLike
     label_log_q: RaggedLike | None
     candidate_log_q: RaggedLike | None
+    mask: TensorLike | None
+    ignore_id: SupportsIndex | None
 
 
 def ragged_sampled_softmax_loss(
@@ -44,6 +47,8 @@ def ragged_sampled_softmax_loss(
     label_log_q: RaggedLike | None = None,
     candidate_log_q: RaggedLike | None = None,
     remove_accidental_hits: bool = True,
+    mask: TensorLike | None = None,
+    ignore_id: SupportsIndex | None = None,
     name: str | None = None,
 ) -> tf.Tensor:
     r"""Softmax cross-entropy over each row's own classes: its labels and its candidates.
@@ -60,6 +65,11 @@ def ragged_sampled_softmax_loss(
     Candidates given by the problem (the legal moves of a game, the documents shown) need no
     correction. For candidates drawn from a distribution pass the log expected counts of labels and
     candidates, which makes this the sampled softmax of Jean et al., arXiv 1412.2007.
+
+    For sequences `inputs` are [B, L, D] (more leading dimensions work alike), and each position is
+    a row. `labels` are [B, L] or [B, L, num_true]; `candidates` are [B, L, n] or a ragged tensor
+    [B, L, None], whose second dimension may be ragged in kind but not in length. Either may also be
+    ragged [B * L, None], a row for each position; log q likewise.
 
     A ragged argument is a `tf.RaggedTensor` with one ragged dimension; a list, tuple or object
     array of rows, each a list, range, array or tensor; a `tf.SparseTensor` [B, n], whose values are
@@ -83,14 +93,20 @@ def ragged_sampled_softmax_loss(
         is 0. It is constant for the gradient.
       remove_accidental_hits: whether a candidate that equals one of its row's labels is dropped.
         With it `candidates` may be all legal moves, the chosen one included.
+      mask: bool, [B] or for sequences [B, L]: which rows count. Those that do not are left out:
+        they cost no product, and their labels and candidates may be any integers. Their loss is 0,
+        and so is the gradient of their inputs.
+      ignore_id: the label of rows that do not count either, such as -1 for padding. With several
+        labels a row counts unless all are `ignore_id`. If that is the id of a class, rows with this
+        label are left out.
       name: a name for the operation.
 
     Returns:
-      The losses, [B]: float64 for float64 `inputs`, else float32, for the half types too. Gradients
-      have the types of their tensors. Those for `weights` and `biases` are `tf.IndexedSlices` with
-      distinct indices, that for `inputs` is a tensor. (If two losses use one table, the tape joins
-      their slices, and indices repeat.) Results have the same bits for any number of threads. There
-      is no second derivative.
+      The losses, [B], or [B, L] for sequences: float64 for float64 `inputs`, else float32, for the
+      half types too. Gradients have the types of their tensors. Those for `weights` and `biases`
+      are `tf.IndexedSlices` with distinct indices, that for `inputs` is a tensor. (If two losses
+      use one table, the tape joins their slices, and indices repeat.) Results have the same bits
+      for any number of threads. There is no second derivative.
 
     Raises:
       TypeError: for element types other than those above, or ragged or sparse `weights`, `biases`
@@ -99,7 +115,8 @@ def ragged_sampled_softmax_loss(
       tf.errors.InvalidArgumentError: for class ids outside of [0, V) (the message names the row
         and the id), log q that is infinite or NaN (that of a label is minus infinity if the sampler
         cannot draw it), invalid row splits, sparse indices that are not in order of rows, numbers
-        of rows, ranks or depths that do not agree, or a row without a label.
+        of rows, ranks or depths that do not agree, or a row without a label. A row that the message
+        names is one of those that count.
 
     Example:
 
@@ -108,9 +125,29 @@ def ragged_sampled_softmax_loss(
     ...     weights, None, labels=[0, 2], inputs=[[1., 0.], [0., 1.]],
     ...     candidates=tf.ragged.constant([[0, 1], [1]]))
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([0.3132617, 0.6931472], dtype=float32)>
+
+    A sequence of two positions, and one of a single position:
+
+    >>> tfcs.ragged_sampled_softmax_loss(
+    ...     weights, None, labels=[[0, 2], [1, -1]], ignore_id=-1,
+    ...     inputs=[[[1., 0.], [0., 1.]], [[0., 2.], [0., 0.]]],
+    ...     candidates=tf.ragged.constant([[[0, 1], [1]], [[0], []]]))
+    <tf.Tensor: shape=(2, 2), dtype=float32, numpy=
+    array([[0.3132617, 0.6931472],
+           [0.126928 , 0.       ]], dtype=float32)>
     """
     with tf.name_scope(name or "RaggedSampledSoftmaxLoss"):
-        batch = _Batch(weights, biases, labels, inputs, candidates, label_log_q, candidate_log_q)
+        batch = _Batch(
+            weights,
+            biases,
+            labels,
+            inputs,
+            candidates,
+            label_log_q,
+            candidate_log_q,
+            mask,
+            ignore_id,
+        )
         return _ragged_loss("ragged_sampled_softmax_loss", batch, remove_accidental_hits)
 
 
@@ -124,6 +161,8 @@ def ragged_nce_loss(
     label_log_q: RaggedLike | None = None,
     candidate_log_q: RaggedLike | None = None,
     remove_accidental_hits: bool = True,
+    mask: TensorLike | None = None,
+    ignore_id: SupportsIndex | None = None,
     name: str | None = None,
 ) -> tf.Tensor:
     r"""Noise-contrastive estimation over each row's own classes: its labels and its candidates.
@@ -149,7 +188,17 @@ def ragged_nce_loss(
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([1.0064089, 1.6265235], dtype=float32)>
     """
     with tf.name_scope(name or "RaggedNceLoss"):
-        batch = _Batch(weights, biases, labels, inputs, candidates, label_log_q, candidate_log_q)
+        batch = _Batch(
+            weights,
+            biases,
+            labels,
+            inputs,
+            candidates,
+            label_log_q,
+            candidate_log_q,
+            mask,
+            ignore_id,
+        )
         return _ragged_loss("ragged_nce_loss", batch, remove_accidental_hits)
 
 
@@ -197,27 +246,36 @@ def _ragged_loss(op_name: str, batch: _Batch, remove_accidental_hits: bool) -> t
         remove_accidental_hits = bool(remove_accidental_hits)
     inputs = loss_inputs(batch.weights, batch.biases, batch.inputs)
     warn_of_rounded_labels(batch.labels, inputs.weights.rows)
-    labels = class_rows("labels", batch.labels, vector=True, floats=True)
-    candidates = class_rows("candidates", batch.candidates)
+    positions = open_positions(inputs.inputs, batch.mask, batch.ignore_id)
+    flat = positions.flat_ragged
+    labels = class_rows(
+        "labels", flat("labels", batch.labels, vector=True), vector=True, floats=True
+    )
+    candidates = class_rows("candidates", flat("candidates", batch.candidates))
     label_log_q, label_log_q_splits = log_q_rows(
-        "label_log_q", batch.label_log_q, labels, vector=True
+        "label_log_q", flat("label_log_q", batch.label_log_q, vector=True), labels, vector=True
     )
     candidate_log_q, candidate_log_q_splits = log_q_rows(
-        "candidate_log_q", batch.candidate_log_q, candidates
+        "candidate_log_q", flat("candidate_log_q", batch.candidate_log_q), candidates
     )
-    return inputs.call(
+    positions = positions.keeping_ragged(batch.mask, batch.ignore_id, labels)
+    inputs = inputs._replace(inputs=positions.rows(positions.flat("inputs", inputs.inputs)))
+    loss = inputs.call(
         op_name,
-        labels=labels.values,
-        label_splits=labels.splits,
-        label_log_q=label_log_q,
-        label_log_q_splits=label_log_q_splits,
-        candidates=candidates.values,
-        candidate_splits=candidates.splits,
-        candidate_log_q=candidate_log_q,
-        candidate_log_q_splits=candidate_log_q_splits,
+        **positions.ragged_rows(
+            labels=labels.values,
+            label_splits=labels.splits,
+            label_log_q=label_log_q,
+            label_log_q_splits=label_log_q_splits,
+            candidates=candidates.values,
+            candidate_splits=candidates.splits,
+            candidate_log_q=candidate_log_q,
+            candidate_log_q_splits=candidate_log_q_splits,
+        ),
         remove_accidental_hits=remove_accidental_hits,
         A=inputs.sum_type(),
     ).loss
+    return positions.restore(loss)
 
 
 # The names of the ops' inputs, and of what they put out behind the loss or the logits, in order.

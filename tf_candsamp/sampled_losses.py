@@ -18,6 +18,7 @@ from tf_candsamp._losses.gradients import (
     register_gradient,
 )
 from tf_candsamp._losses.inputs import loss_inputs
+from tf_candsamp._losses.sequences import open_positions
 from tf_candsamp._results import CandidateSample
 from tf_candsamp._types import ClassTableLike, ExpectedCount, PartitionStrategy, TensorLike
 from tf_candsamp.samplers import Sampler
@@ -34,6 +35,8 @@ class _Batch(NamedTuple):
     inputs: TensorLike
     num_classes: SupportsIndex | tf.Tensor | None
     num_true: SupportsIndex
+    mask: TensorLike | None
+    ignore_id: SupportsIndex | None
 
 
 class _Options(NamedTuple):
@@ -80,6 +83,8 @@ def sampled_softmax_loss(
     update: bool | None = True,
     partition_strategy: PartitionStrategy = "div",
     recompute: bool = False,
+    mask: TensorLike | None = None,
+    ignore_id: SupportsIndex | None = None,
 ) -> tf.Tensor:
     r"""Softmax cross-entropy over each row's labels and candidates that all rows share.
 
@@ -102,16 +107,17 @@ def sampled_softmax_loss(
       biases: at least num_classes values, in any of these forms, of the type of `weights`; or None.
       labels: the true classes, [B, num_true], of any integer type, or of a float type, which is
         cast to int64. float32 holds ids exactly only below 2^24 (float16 below 2^11, bfloat16 below
-        2^8).
+        2^8). For sequences [B, L, num_true], or [B, L] where num_true is 1.
       inputs: [B, D], of type float32, float64, bfloat16 or float16. `weights` must have the same
         type, or float32 with the half types, whose products are summed in float32 in any case.
+        For sequences [B, L, D]; more leading dimensions work alike. Each position is then a row.
       num_sampled: S, how many candidates to draw for the batch. With `sampled_values` or `sampler`
         it may be a scalar tensor.
       num_classes: the number of classes. With `sampled_values` (candidates from the batch, for
         example) it may be a scalar tensor or None: then ids must be below V.
       num_true: T, the number of labels of each row.
       sampled_values: a `CandidateSample`, or any (sampled_candidates [S], true_expected_count
-        [B, num_true] or what broadcasts to it, sampled_expected_count [S]), as the
+        of the shape of `labels` or one that broadcasts to it, sampled_expected_count [S]), as the
         `*_candidate_sampler` functions return. They are constant for the gradient. By default
         `log_uniform_candidate_sampler` draws different candidates, which suits classes that are in
         descending order of frequency.
@@ -129,13 +135,19 @@ def sampled_softmax_loss(
         i is in shard i mod their number.
       recompute: whether the gradient computes the products again, so that no [B, S] buffer is kept:
         less memory for one more matrix product.
+      mask: bool, [B] or for sequences [B, L]: which rows count. Those that do not are left out
+        before candidates are drawn: they cost no product, a sampler does not count their labels,
+        and these may be any integers. Their loss is 0, and so is the gradient of their inputs.
+      ignore_id: the label of rows that do not count either, such as -1 for padding. With several
+        labels a row counts unless all are `ignore_id`. If that is the id of a class, rows with this
+        label are left out, while the class stays among the candidates.
 
     Returns:
-      The losses, [B]: float64 for float64 `inputs`, else float32, for the half types too. Gradients
-      have the types of their tensors. Those for `weights` and `biases` are `tf.IndexedSlices` with
-      distinct indices, that for `inputs` is a tensor. (If two losses use one table, the tape joins
-      their slices, and indices repeat.) Results have the same bits for any number of threads. There
-      is no second derivative.
+      The losses, [B], or [B, L] for sequences: float64 for float64 `inputs`, else float32, for the
+      half types too. Gradients have the types of their tensors. Those for `weights` and `biases`
+      are `tf.IndexedSlices` with distinct indices, that for `inputs` is a tensor. (If two losses
+      use one table, the tape joins their slices, and indices repeat.) Results have the same bits
+      for any number of threads. There is no second derivative.
 
     Raises:
       TypeError: for arguments of other types than those above, ragged and sparse tensors included.
@@ -143,7 +155,7 @@ def sampled_softmax_loss(
       tf.errors.InvalidArgumentError: for class ids outside of [0, num_classes), expected counts
         that are not positive and finite (that of a label is 0 if the sampler cannot draw it), a
         number of candidates that is not num_sampled, a table with fewer rows than num_classes, or
-        other shapes that do not agree.
+        other shapes that do not agree. A row that the message names is one of those that count.
 
     Example:
 
@@ -152,9 +164,20 @@ def sampled_softmax_loss(
     >>> inputs = tf.random.normal([2, 64])
     >>> tfcs.sampled_softmax_loss(weights, biases, [[3], [17]], inputs, 512, 50_000).shape
     TensorShape([2])
+
+    Sequences, the second of which is padded:
+
+    >>> outputs = tf.random.normal([2, 3, 64])
+    >>> labels = [[3, 17, 5], [8, -1, -1]]
+    >>> loss = tfcs.sampled_softmax_loss(
+    ...     weights, biases, labels, outputs, 512, 50_000, ignore_id=-1)
+    >>> tf.cast(loss > 0, tf.int32)
+    <tf.Tensor: shape=(2, 3), dtype=int32, numpy=
+    array([[1, 1, 1],
+           [1, 0, 0]], dtype=int32)>
     """
     with tf.name_scope(name or "sampled_softmax_loss"):
-        batch = _Batch(weights, biases, labels, inputs, num_classes, num_true)
+        batch = _Batch(weights, biases, labels, inputs, num_classes, num_true, mask, ignore_id)
         candidates = Candidates(num_sampled, sampled_values, sampler, seed, expected_count, update)
         options = _Options(bool(remove_accidental_hits), partition_strategy, bool(recompute))
         return _sampled_loss("sampled_softmax_loss", batch, candidates, options)
@@ -178,6 +201,8 @@ def nce_loss(
     update: bool | None = True,
     partition_strategy: PartitionStrategy = "div",
     recompute: bool = False,
+    mask: TensorLike | None = None,
+    ignore_id: SupportsIndex | None = None,
 ) -> tf.Tensor:
     r"""Noise-contrastive estimation with candidates that all rows share.
 
@@ -201,7 +226,7 @@ def nce_loss(
     TensorShape([2])
     """
     with tf.name_scope(name or "nce_loss"):
-        batch = _Batch(weights, biases, labels, inputs, num_classes, num_true)
+        batch = _Batch(weights, biases, labels, inputs, num_classes, num_true, mask, ignore_id)
         candidates = Candidates(num_sampled, sampled_values, sampler, seed, expected_count, update)
         options = _Options(bool(remove_accidental_hits), partition_strategy, bool(recompute))
         return _sampled_loss("nce_loss", batch, candidates, options)
@@ -220,11 +245,18 @@ def _sampled_loss(
     num_classes = candidates.num_classes(batch.num_classes)
     num_true = positive("num_true", batch.num_true)
     warn_of_rounded_labels(batch.labels, num_classes)
-    labels = class_matrix("labels", batch.labels, num_true, floats=True)
     inputs = loss_inputs(batch.weights, batch.biases, batch.inputs)
+    positions = open_positions(inputs.inputs, batch.mask, batch.ignore_id)
+    labels = class_matrix("labels", positions.label_matrix(batch.labels), num_true, floats=True)
+    positions = positions.keeping(batch.mask, batch.ignore_id, labels)
+    labels = positions.rows(labels)
+    inputs = inputs._replace(inputs=positions.rows(positions.flat("inputs", inputs.inputs)))
+    candidates = candidates._replace(
+        sampled_values=positions.sampled_values(candidates.sampled_values, batch.labels)
+    )
     by_class: dict[str, list[tf.Tensor]] = {"hit_labels": [], "hit_candidates": []}
     hits = by_class if hit_ids is None else hit_ids.arguments(num_true)
-    return inputs.call(
+    loss = inputs.call(
         op_name,
         labels=labels,
         num_classes=num_classes,
@@ -233,6 +265,7 @@ def _sampled_loss(
         **hits,
         **options._asdict(),
     ).loss
+    return positions.restore(loss)
 
 
 # The names of the ops' inputs, and of what they put out behind the loss, in order. The gradient op

@@ -14,6 +14,7 @@ from tf_candsamp._arguments.tensors import (
     array_or_tensor,
     as_int64,
     cast,
+    checked,
     to_tensor,
     without_objects,
 )
@@ -115,7 +116,7 @@ def _from_dense(name: str, value: tf.Tensor, vector: bool) -> Rows:
         if rank is None:
             got = tf.rank(value)
             message = f"{name} must have shape {expected}, got rank"
-            shape = _checked(tf.reduce_any(tf.equal(got, ranks)), [message, got], shape)
+            shape = checked(tf.reduce_any(tf.equal(got, ranks)), [message, got], shape)
         splits = tf.range(shape[0] + 1)
         if rank != 1:
             splits *= tf.reduce_prod(shape[1:]) if rank is None else shape[1]
@@ -135,12 +136,12 @@ def _from_sparse(name: str, value: tf.SparseTensor) -> tf.RaggedTensor:
         shape = value.dense_shape
         if rank is None:
             rank = tf.size(shape)
-            shape = _checked(tf.equal(rank, 2), [f"{expected} rank", rank], shape)
+            shape = checked(tf.equal(rank, 2), [f"{expected} rank", rank], shape)
         rows = value.indices[:, 0]
         # With 0 before them and B - 1 behind, rows that are in order are also in range.
         bounded = tf.concat([[0], rows, [tf.maximum(shape[0] - 1, 0)]], 0)
         descents = tf.cast(bounded[1:] < bounded[:-1], tf.int32)
-        splits = _checked(
+        splits = checked(
             tf.equal(tf.reduce_max(descents), 0),
             [unordered, tf.argmax(descents, output_type=tf.int32)],
             tf.searchsorted(rows, tf.range(shape[0] + 1), out_type=tf.int64),
@@ -176,11 +177,5 @@ def _row(name: str, row: Any, dtype: tf.DType | None, convert: _Convert) -> Any:
     if rank is None:
         rank = tf.rank(row)
         message = f"{name} must have rank 1, as rows of a list, got rank"
-        row = tf.reshape(_checked(tf.equal(rank, 1), [message, rank], row), [-1])
+        row = tf.reshape(checked(tf.equal(rank, 1), [message, rank], row), [-1])
     return row
-
-
-def _checked(condition: tf.Tensor, error: list[Any], tensor: tf.Tensor) -> tf.Tensor:
-    """`tensor`, which fails with the error if the condition does not hold at run time."""
-    with tf.control_dependencies([tf.debugging.Assert(condition, error)]):
-        return tf.identity(tensor)

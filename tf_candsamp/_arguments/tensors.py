@@ -95,3 +95,9 @@ def cast(values: Any, dtype: tf.DType) -> Any:
     # NumPy warns of floats that are no class ids, such as NaN. The op refuses them.
     with np.errstate(invalid="ignore"):
         return values.astype(dtype.as_numpy_dtype)
+
+
+def checked(condition: tf.Tensor, error: list[Any], tensor: tf.Tensor) -> tf.Tensor:
+    """`tensor`, which fails with the error if the condition does not hold at run time."""
+    with tf.control_dependencies([tf.debugging.Assert(condition, error)]):
+        return tf.identity(tensor)
