@@ -24,7 +24,9 @@ def random_state(sampler):
 def loss_with_hit_ids(kind, tables, labels, inputs, sampled_values, hit_ids, *, recompute=False):
     """A loss whose rows share their candidates, and whose hits are found by `hit_ids`."""
     weights, biases = tables
-    batch = sampled_losses._Batch(weights, biases, labels, inputs, None, labels.shape[1])
+    batch = sampled_losses._Batch(
+        weights, biases, labels, inputs, None, labels.shape[1], None, None
+    )
     given = candidates.Candidates(len(sampled_values[0]), sampled_values, None, None, "tf", True)
     return sampled_losses._sampled_loss(
         {"softmax": "sampled_softmax_loss", "nce": "nce_loss"}[kind],
