@@ -13,6 +13,7 @@ from tf_candsamp.candidate_samplers import (
     uniform_candidate_sampler,
 )
 from tf_candsamp.exact import TopK, full_softmax_loss, label_rank, top_k
+from tf_candsamp.in_batch_losses import in_batch_softmax_loss, mixed_softmax_loss
 from tf_candsamp.ragged_losses import (
     ragged_candidate_logits,
     ragged_nce_loss,
@@ -46,9 +47,11 @@ __all__ = [
     "compute_accidental_hits",
     "fixed_unigram_candidate_sampler",
     "full_softmax_loss",
+    "in_batch_softmax_loss",
     "label_rank",
     "learned_unigram_candidate_sampler",
     "log_uniform_candidate_sampler",
+    "mixed_softmax_loss",
     "nce_loss",
     "ragged_candidate_logits",
     "ragged_nce_loss",

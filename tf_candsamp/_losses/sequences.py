@@ -263,6 +263,11 @@ def open_positions(inputs: tf.Tensor, mask: Any, ignore_id: SupportsIndex | None
             "inputs must have a known rank of at least 2 where mask or ignore_id is given, got "
             f"shape {inputs.shape}."
         )
+    return positions_of(inputs)
+
+
+def positions_of(inputs: tf.Tensor) -> Positions:
+    """All positions of `inputs`, of a known rank, whatever it is."""
     lead = inputs.shape[:-1]
     if lead.is_fully_defined():
         return Positions(lead, lead.as_list(), lead.num_elements())
