@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Candidate samplers and sampled losses for TensorFlow."""
 
-from tf_candsamp import _library  # noqa: F401  First: it says in one sentence what is missing.
+from tf_candsamp import (
+    _library,  # noqa: F401  First: it says in one sentence what is missing.
+    data,
+)
 from tf_candsamp._build_info import VERSION as __version__
 from tf_candsamp._results import CandidateSample, RaggedCandidateSample
 from tf_candsamp.candidate_samplers import (
@@ -45,6 +48,7 @@ __all__ = [
     "__version__",
     "all_candidate_sampler",
     "compute_accidental_hits",
+    "data",
     "fixed_unigram_candidate_sampler",
     "full_softmax_loss",
     "in_batch_softmax_loss",

@@ -55,7 +55,7 @@ def open_table(
     rows: int | None = 0
     for k, shard in enumerate(shards):
         shard_name = f"{name}[{k}]" if len(shards) > 1 else name
-        shard = part_on_replica(_variable_of_keras(shard))
+        shard = part_on_replica(variable_of_keras(shard))
         if _is_resource_variable(shard):
             has_variable = True
             _check_device(shard_name, shard)
@@ -107,7 +107,7 @@ def _shards(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _variable_of_keras(value: Any) -> Any:
+def variable_of_keras(value: Any) -> Any:
     """What a Keras 3 variable holds; other values as is.
 
     The variable's public `value` is no way to it: under autocast that is a cast copy of the whole
