@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Candidate samplers and sampled losses for TensorFlow."""
 
+import importlib
+from types import ModuleType
+
 from tf_candsamp import (
     _library,  # noqa: F401  First: it says in one sentence what is missing.
     data,
@@ -67,3 +70,10 @@ __all__ = [
     "top_k",
     "uniform_candidate_sampler",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Imports `keras` when it is first asked for, since that takes Keras and some time."""
+    if name == "keras":
+        return importlib.import_module("tf_candsamp.keras")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

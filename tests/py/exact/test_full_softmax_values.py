@@ -28,9 +28,7 @@ SHAPES = {
 def test_is_the_definition(shape, options, dtype):
     case = ec.random_case(1, **shape, **options).rounded(dtype)
     tolerance = {tf.float32: 4e-6, tf.float64: 2e-14}[dtype]
-    lc.assert_result(
-        lc.evaluate(KIND, case, dtype), lc.expected(KIND, case), tolerance, floor=0.1
-    )
+    lc.assert_result(lc.evaluate(KIND, case, dtype), lc.expected(KIND, case), tolerance, floor=0.1)
 
 
 @pytest.mark.parametrize("options", [ec.OPTIONS["plain"], ec.OPTIONS["all"]], ids=["plain", "all"])
@@ -87,10 +85,12 @@ def test_shards_and_padded_tables(shards, strategy, options, dtype):
     expected = lc.expected(KIND, case)
     tolerance = 4e-6 if dtype == tf.float32 else 2**-10
     lc.assert_close(loss, expected.value, 4e-6)
-    lc.assert_close(joined([lc.as_float64(g) for g in of_weights]), expected.gradients.weights,
-                    tolerance)
-    lc.assert_close(joined([lc.as_float64(g) for g in of_biases]), expected.gradients.biases,
-                    tolerance)
+    lc.assert_close(
+        joined([lc.as_float64(g) for g in of_weights]), expected.gradients.weights, tolerance
+    )
+    lc.assert_close(
+        joined([lc.as_float64(g) for g in of_biases]), expected.gradients.biases, tolerance
+    )
     lc.assert_close(lc.as_float64(of_inputs), expected.gradients.inputs, tolerance)
     assert not joined([lc.as_float64(g) for g in of_weights])[num_classes:].any()
 
@@ -175,9 +175,7 @@ def test_rows_of_zeros_and_of_extreme_norms():
     lc.assert_close(result.gradients.inputs, expected.gradients.inputs, 4e-6)
     lc.assert_close(result.gradients.biases, expected.gradients.biases, 4e-6)
     ordinary = np.setdiff1d(np.arange(50), [5, 6])
-    lc.assert_close(
-        result.gradients.weights[ordinary], expected.gradients.weights[ordinary], 4e-6
-    )
+    lc.assert_close(result.gradients.weights[ordinary], expected.gradients.weights[ordinary], 4e-6)
     for row in (5, 6):
         np.testing.assert_allclose(
             result.gradients.weights[row], expected.gradients.weights[row], rtol=1e-4

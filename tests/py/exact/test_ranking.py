@@ -64,8 +64,10 @@ def test_ranks_and_best_classes_are_those_of_numpy(shape, pair, excluding):
     rank = tfcs.label_rank(weights, biases, case.labels, inputs, exclude=exclude)
     assert rank.dtype == tf.int64
     np.testing.assert_array_equal(rank, reference.label_rank(logits, case.labels, exclude))
-    fewest = min(len(reference.class_order(row, () if exclude is None else exclude[i]))
-                 for i, row in enumerate(logits))
+    fewest = min(
+        len(reference.class_order(row, () if exclude is None else exclude[i]))
+        for i, row in enumerate(logits)
+    )
     for k in {min(k, fewest) for k in KS}:
         best = tfcs.top_k(weights, biases, inputs, k, exclude=exclude)
         want = expected_top(logits, k, exclude)
@@ -75,9 +77,16 @@ def test_ranks_and_best_classes_are_those_of_numpy(shape, pair, excluding):
         assert best.indices.dtype == tf.int64
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"temperature": 0.3}, {"normalize": True}, {"temperature": 2.0, "normalize": True},
-], ids=["plain", "temperature", "normalize", "both"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"temperature": 0.3},
+        {"normalize": True},
+        {"temperature": 2.0, "normalize": True},
+    ],
+    ids=["plain", "temperature", "normalize", "both"],
+)
 @pytest.mark.parametrize("pair", lc.TYPE_PAIRS, ids=lc.type_names)
 def test_rank_is_below_k_exactly_where_top_k_holds_the_label(pair, options):
     """With real logits and every row of the table there several times, in distant places."""
@@ -216,8 +225,9 @@ def test_shards_and_padded_tables(strategy):
     biases = [tf.Variable(part, dtype=tf.float32) for part in deal(case.biases)]
     options = {"num_classes": 500, "partition_strategy": strategy}
     logits = reference.class_logits(case.weights, case.biases, case.inputs, num_classes=500)
-    rank = tfcs.label_rank(weights, biases, case.labels, tf.constant(case.inputs, tf.float32),
-                           **options)
+    rank = tfcs.label_rank(
+        weights, biases, case.labels, tf.constant(case.inputs, tf.float32), **options
+    )
     np.testing.assert_array_equal(rank, reference.label_rank(logits, case.labels))
     best = tfcs.top_k(weights, biases, tf.constant(case.inputs, tf.float32), 499, **options)
     np.testing.assert_array_equal(best.indices, expected_top(logits, 499))
