@@ -25,6 +25,15 @@ from tf_candsamp.ragged_losses import (
     ragged_nce_loss,
     ragged_sampled_softmax_loss,
 )
+from tf_candsamp.row_optimizers import (
+    row_adagrad,
+    row_adam,
+    row_ftrl,
+    row_momentum,
+    row_rmsprop,
+    row_sgd,
+    sum_repeated_rows,
+)
 from tf_candsamp.sampled_losses import nce_loss, sampled_softmax_loss
 from tf_candsamp.samplers import (
     FixedUnigramSampler,
@@ -63,10 +72,17 @@ __all__ = [
     "ragged_candidate_logits",
     "ragged_nce_loss",
     "ragged_sampled_softmax_loss",
+    "row_adagrad",
+    "row_adam",
+    "row_ftrl",
+    "row_momentum",
+    "row_rmsprop",
+    "row_sgd",
     "sampled_softmax_loss",
     "stateless_fixed_unigram_candidate_sampler",
     "stateless_log_uniform_candidate_sampler",
     "stateless_uniform_candidate_sampler",
+    "sum_repeated_rows",
     "top_k",
     "uniform_candidate_sampler",
 ]
