@@ -64,7 +64,7 @@ def row_sgd(
       name: a name for the op.
 
     Returns:
-      None, or the tf.Operation where TensorFlow builds a graph.
+      None; in a graph of TensorFlow 1 the tf.Operation, which a session runs.
 
     Raises:
       TypeError, ValueError: an argument of the wrong type or shape, as far as Python sees.
@@ -73,7 +73,7 @@ def row_sgd(
       tf.errors.UnimplementedError: a variable on a GPU.
     """
     opened, arguments = _opened(table, {}, gradient, learning_rate, weight_decay, name)
-    return ops.candsamp_row_sgd(**opened, **arguments)
+    return _operation(ops.candsamp_row_sgd(**opened, **arguments))
 
 
 def row_momentum(
@@ -106,8 +106,10 @@ def row_momentum(
     opened, arguments = _opened(
         table, {"momentum": momentum}, gradient, learning_rate, weight_decay, name
     )
-    return ops.candsamp_row_momentum(
-        **opened, **arguments, factor=scalar("factor", factor), nesterov=nesterov
+    return _operation(
+        ops.candsamp_row_momentum(
+            **opened, **arguments, factor=scalar("factor", factor), nesterov=nesterov
+        )
     )
 
 
@@ -140,7 +142,9 @@ def row_adagrad(
     opened, arguments = _opened(
         table, {"accumulator": accumulator}, gradient, learning_rate, weight_decay, name
     )
-    return ops.candsamp_row_adagrad(**opened, **arguments, epsilon=scalar("epsilon", epsilon))
+    return _operation(
+        ops.candsamp_row_adagrad(**opened, **arguments, epsilon=scalar("epsilon", epsilon))
+    )
 
 
 def row_rmsprop(
@@ -185,12 +189,14 @@ def row_rmsprop(
         weight_decay,
         name,
     )
-    return ops.candsamp_row_rmsprop(
-        **opened,
-        **arguments,
-        rho=scalar("rho", rho),
-        factor=scalar("factor", factor),
-        epsilon=scalar("epsilon", epsilon),
+    return _operation(
+        ops.candsamp_row_rmsprop(
+            **opened,
+            **arguments,
+            rho=scalar("rho", rho),
+            factor=scalar("factor", factor),
+            epsilon=scalar("epsilon", epsilon),
+        )
     )
 
 
@@ -242,13 +248,15 @@ def row_adam(
     number = int64_tensor("step", step)
     if number.shape.rank not in (0, None):
         raise ValueError(f"step must be a scalar, got shape {number.shape}.")
-    return ops.candsamp_row_adam(
-        **opened,
-        **arguments,
-        beta_1=scalar("beta_1", beta_1),
-        beta_2=scalar("beta_2", beta_2),
-        epsilon=scalar("epsilon", epsilon),
-        step=number,
+    return _operation(
+        ops.candsamp_row_adam(
+            **opened,
+            **arguments,
+            beta_1=scalar("beta_1", beta_1),
+            beta_2=scalar("beta_2", beta_2),
+            epsilon=scalar("epsilon", epsilon),
+            step=number,
+        )
     )
 
 
@@ -296,14 +304,16 @@ def row_ftrl(
         weight_decay,
         name,
     )
-    return ops.candsamp_row_ftrl(
-        **opened,
-        **arguments,
-        learning_rate_power=scalar("learning_rate_power", learning_rate_power),
-        l1=scalar("l1", l1),
-        l2=scalar("l2", l2),
-        l2_shrinkage=scalar("l2_shrinkage", l2_shrinkage),
-        beta=scalar("beta", beta),
+    return _operation(
+        ops.candsamp_row_ftrl(
+            **opened,
+            **arguments,
+            learning_rate_power=scalar("learning_rate_power", learning_rate_power),
+            l1=scalar("l1", l1),
+            l2=scalar("l2", l2),
+            l2_shrinkage=scalar("l2_shrinkage", l2_shrinkage),
+            beta=scalar("beta", beta),
+        )
     )
 
 
@@ -365,6 +375,12 @@ def _opened(
         "W": variable.dtype,
         "name": name,
     }
+
+
+def _operation(operation: tf.Operation | None) -> tf.Operation | None:
+    """What a function of this module returns: a tf.function runs the operation by itself."""
+    graph = None if operation is None else operation.graph
+    return None if hasattr(graph, "watch_variable") else operation
 
 
 no_gradient(

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_candsamp._arguments.tables import _variable_of_keras
-from tf_candsamp._arguments.tensors import as_int64, to_tensor
+from tf_candsamp._arguments.tensors import int64_tensor, to_tensor
 from tf_candsamp._types import TensorLike
 from tf_candsamp._variables import let_functions_keep
 
@@ -55,7 +55,8 @@ def open_slices(gradient: Any) -> tuple[tf.Tensor, tf.Tensor]:
             "gradient must be a tf.IndexedSlices, as the gradient of a gather or of a sampled loss "
             f"is, got {type(gradient).__name__}: a dense gradient has all rows of the table."
         )
-    return as_int64("gradient.indices", gradient.indices), gradient.values
+    indices = int64_tensor("gradient.indices", gradient.indices)
+    return indices, to_tensor("gradient.values", gradient.values)
 
 
 def gradient_values(values: tf.Tensor, table: tf.DType) -> tf.Tensor:

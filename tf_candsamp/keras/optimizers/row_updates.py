@@ -134,9 +134,7 @@ class RowUpdates(SavedKind):
             if self.gradient_accumulation_steps:
                 for k, gradient in enumerate(grads):
                     if isinstance(gradient, tf.IndexedSlices):
-                        self._warn(
-                            "gradient_accumulation_steps adds up", trainable_variables[k]
-                        )
+                        self._warn("gradient_accumulation_steps adds up", trainable_variables[k])
                 grads = [
                     tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads
                 ]

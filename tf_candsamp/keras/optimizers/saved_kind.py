@@ -20,9 +20,11 @@ class Kind(tf.train.experimental.PythonState):  # type: ignore[misc]
         self._kind = kind
 
     def serialize(self) -> str:
+        """What a checkpoint holds."""
         return self._kind
 
     def deserialize(self, string_value: Any) -> None:
+        """Refuses the kind of another optimizer."""
         saved = string_value.decode() if isinstance(string_value, bytes) else str(string_value)
         _check_kind(saved, self._kind)
 
