@@ -27,6 +27,13 @@ def let_functions_keep(variable: tf.Variable) -> None:
             graph.watch_variable(variable)
 
 
+def handle_of(variable: tf.Variable) -> tf.Tensor:
+    """The handle of a variable, or of its part on this replica, for an op of no gradient."""
+    variable = part_on_replica(variable)
+    let_functions_keep(variable)
+    return variable.handle
+
+
 def let_tapes_see(variable: tf.Variable) -> None:
     """Makes gradient tapes watch a variable that an op gets by its handle.
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 import tensorflow as tf
 
+from tf_candsamp._arguments.scalars import fraction, positive
 from tf_candsamp._arguments.tensors import int64_tensor
 from tf_candsamp._arguments.unigrams import is_path, unigram_weights
+from tf_candsamp._devices import on_host
 from tf_candsamp._library import no_gradient, ops
 from tf_candsamp._samplers.keras_state import serializable
+from tf_candsamp._samplers.learned_state import learned_counts, step_counter
 from tf_candsamp._samplers.sampler import Sampler, SamplerOps
 from tf_candsamp._samplers.saved_state import value_of
 from tf_candsamp._types import PathLike, TensorLike
-from tf_candsamp._variables import let_functions_keep, part_on_replica
+from tf_candsamp._variables import handle_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -164,12 +167,12 @@ class FixedUnigramSampler(Sampler):
         return {**super()._state_variables(), "unigrams": self._unigrams}
 
     def _distribution(self) -> dict[str, Any]:
-        return {"weights": _handle(self._unigrams)}
+        return {"weights": handle_of(self._unigrams)}
 
 
 @serializable
 class LearnedUnigramSampler(Sampler):
-    """Draws by how often each class was seen, P(k) = (1 + count[k]) / sum of (1 + count).
+    """Draws by how often each class was seen, P(k) proportional to (1 + count[k]) ** distortion.
 
         sampler = tfcs.LearnedUnigramSampler(50_000)
         sample = sampler.sample(64, [[3], [17]])  # draws first, then counts 3 and 17
@@ -179,12 +182,29 @@ class LearnedUnigramSampler(Sampler):
     whatever range_max is. Updates from several threads are never lost. After `counts` is assigned,
     draws follow the new ones.
 
+    Counts that are halved now and then forget: what was seen k halvings ago weighs 2^-k. So draws
+    follow frequencies that change.
+
+        sampler = tfcs.LearnedUnigramSampler(
+            5, counts=[100, 50, 3, 0, 0], halve_every=1000, distortion=0.75)
+
     Args:
       range_max: the number of classes, less than 2^32.
+      counts: the counts to begin with, integers [range_max]; None for zeros. A frozen vocabulary's
+        frequencies, for example. Several replicas divide them, and the first take what is left
+        over.
+      halve_every: after how many steps all counts are halved, rounded down; None for never. A step
+        is a call that counts classes, of `sample`, `sample_ragged` or `update`. Each replica counts
+        its own. Halving takes O(range_max) time, on average over the steps that divided by
+        halve_every. `halve` does it at any time.
+      distortion: a number of [0, 1] to whose power 1 + count is raised: word2vec's 0.75, for
+        example, draws rare classes more often. The powers are rounded to multiples of 2^-20, and
+        draws follow these exactly. With 0 all classes are equal.
       unique, seed, name: see `UniformSampler`.
 
     Raises:
-      TypeError, ValueError: an argument of the wrong type or value.
+      TypeError, ValueError: an argument of the wrong type, shape or value.
+      tf.errors.UnimplementedError: on drawing, a distortion other than 1 on a GPU.
     """
 
     _kind = "learned-unigram"
@@ -194,11 +214,15 @@ class LearnedUnigramSampler(Sampler):
         probability=ops.candsamp_learned_unigram_probability,
     )
     _learns = True
+    _may_lack = frozenset({"steps"})  # of a sampler without halve_every
 
     def __init__(
         self,
         range_max: SupportsIndex,
         *,
+        counts: TensorLike | None = None,
+        halve_every: SupportsIndex | None = None,
+        distortion: float = 1.0,
         unique: bool = True,
         seed: SupportsIndex | None = None,
         name: str | None = None,
@@ -206,22 +230,34 @@ class LearnedUnigramSampler(Sampler):
         super().__init__(range_max, unique=unique, seed=seed, name=name)
         if self._range_max >= 2**32:
             raise ValueError(f"range_max must be less than 2^32, got {range_max}.")
-        shape = [self._range_max]
-        # Each replica counts for itself, and whoever reads or saves the counts gets the sum. A sum
-        # that is assigned or restored is divided evenly, rounded down, as TensorFlow does.
-        with tf.init_scope():
-            self._counts = tf.Variable(
-                lambda: tf.zeros(shape, tf.int64),
-                trainable=False,
-                name="counts",
-                synchronization=tf.VariableSynchronization.ON_READ,
-                aggregation=tf.VariableAggregation.SUM,
-            )
+        self._halve_every = None if halve_every is None else positive("halve_every", halve_every)
+        self._distortion = fraction("distortion", distortion)
+        self._counts = learned_counts(counts, self._range_max)
+        if self._halve_every is not None:
+            self._steps = step_counter()
 
     @property
     def counts(self) -> tf.Variable:
         """int64 [range_max], a `tf.Variable`: how often each class was counted."""
         return self._counts
+
+    @property
+    def halve_every(self) -> int | None:
+        """After how many steps the counts are halved; None for never."""
+        return self._halve_every
+
+    @property
+    def distortion(self) -> float:
+        """To which power 1 + count is raised."""
+        return self._distortion
+
+    def get_config(self) -> dict[str, Any]:
+        """See `Sampler.get_config`. The counts are state, not among the arguments."""
+        return {
+            **super().get_config(),
+            "halve_every": self._halve_every,
+            "distortion": self._distortion,
+        }
 
     def update(self, classes: TensorLike, name: str | None = None) -> tf.Operation | None:
         """Adds one to the count of each class, as often as it occurs.
@@ -242,20 +278,53 @@ class LearnedUnigramSampler(Sampler):
         op = ops.candsamp_learned_unigram_update(
             classes=int64_tensor("classes", classes), name=name, **self._distribution()
         )
-        return None if tf.compat.v1.executing_eagerly_outside_functions() else op
+        return _in_graphs(self._step(op))
+
+    def halve(self, name: str | None = None) -> tf.Operation | None:
+        """Halves all counts, rounded down, at once for every thread.
+
+            sampler.halve()
+
+        It takes O(range_max) time. To make it depend on anything, call it within `tf.cond`.
+
+        Args:
+          name: a name for the op.
+
+        Returns:
+          The op, in TensorFlow 1's graphs; else None.
+        """
+        return _in_graphs(
+            ops.candsamp_learned_unigram_halve(when=True, name=name, **self._distribution())
+        )
+
+    def _step(self, op: tf.Operation | None) -> tf.Operation | None:
+        """The op that comes last in a step that has counted classes by `op`."""
+        if self._halve_every is None:
+            return op
+        with tf.control_dependencies([] if op is None else [op]):
+            step = ops.candsamp_count_step(handle_of(self._steps))
+            with on_host():
+                when = tf.equal(step % self._halve_every, 0)
+            return ops.candsamp_learned_unigram_halve(when=when, **self._distribution())
+
+    def _after_drawing(self, drawn: Any, update: bool) -> Any:
+        if not update or self._halve_every is None:
+            return drawn
+        last = self._step(drawn[0].op if not tf.executing_eagerly() else None)
+        with tf.control_dependencies([] if last is None else [last]):
+            return tf.nest.map_structure(tf.identity, drawn)
 
     def _state_variables(self) -> dict[str, tf.Variable]:
-        return {**super()._state_variables(), "counts": self._counts}
+        steps = {} if self._halve_every is None else {"steps": self._steps}
+        return {**super()._state_variables(), "counts": self._counts, **steps}
 
     def _distribution(self) -> dict[str, Any]:
-        return {"counts": _handle(self._counts)}
+        return {"counts": handle_of(self._counts), "distortion": self._distortion}
 
 
-def _handle(variable: tf.Variable) -> tf.Tensor:
-    """The handle of a variable, or of its part on this replica."""
-    variable = part_on_replica(variable)
-    let_functions_keep(variable)
-    return variable.handle
+def _in_graphs(op: tf.Operation | None) -> tf.Operation | None:
+    """The op, for who builds a graph of TensorFlow 1."""
+    return None if tf.compat.v1.executing_eagerly_outside_functions() else op
 
 
 no_gradient(
@@ -270,4 +339,6 @@ no_gradient(
     "LearnedUnigramRaggedSample",
     "LearnedUnigramProbability",
     "LearnedUnigramUpdate",
+    "LearnedUnigramHalve",
+    "CountStep",
 )

@@ -93,6 +93,11 @@ weights: the handle of a float variable [V]: finite, not negative, and not all z
 constexpr char kCountsDoc[] = R"doc(
 counts: the handle of an int64 variable [V]: how often each class was counted.
 )doc";
+// Of the learned unigram.
+constexpr char kDistortionAttr[] = "distortion: float = 1.0";
+constexpr char kDistortionDoc[] = R"doc(
+distortion: in [0, 1]: 1 + count is raised to this power, in units of 2^-20.
+)doc";
 constexpr char kUpdateDoc[] = R"doc(
 update: whether one is added to the count of each true class, after the draw.
 )doc";
@@ -249,6 +254,7 @@ For ids [0, 1, 2] and a variable that holds [1, 0, 3]: probability [0.25, 0, 0.7
 CANDSAMP_SAMPLE("Candsamp>LearnedUnigramSample")
     .Input("counts: resource")
     .Attr("update: bool = true")
+    .Attr(kDistortionAttr)
     .Doc(SampleDoc(R"doc(
 Draws candidates for a batch by how often classes were counted, P(k) proportional to 1 + counts[k].
 
@@ -258,11 +264,12 @@ without `unique`: P is [1/6, 3/6, 2/6], sampled_candidates [1, 2, 1, 2], true_ex
 classes, and the variable holds [1, 2, 2].
 )doc",
                    kCountsDoc) +
-         kUpdateDoc);
+         kDistortionDoc + kUpdateDoc);
 
 CANDSAMP_RAGGED_SAMPLE("Candsamp>LearnedUnigramRaggedSample")
     .Input("counts: resource")
     .Attr("update: bool = true")
+    .Attr(kDistortionAttr)
     .Doc(RaggedSampleDoc(R"doc(
 Draws candidates for each row by how often classes were counted: P(k) ~ 1 + counts[k].
 
@@ -272,20 +279,23 @@ row_splits [0, 2, 2, 3], and expected_count [1.2, 0.8, 0.75]. Row 0 draws class 
 3/5 and class 2 with 2/5. Then `update` counts the true classes, and the variable holds [1, 3, 2].
 )doc",
                          kCountsDoc) +
-         kUpdateDoc);
+         kDistortionDoc + kUpdateDoc);
 
 CANDSAMP_PROBABILITY("Candsamp>LearnedUnigramProbability")
     .Input("counts: resource")
+    .Attr(kDistortionAttr)
     .Doc(ProbabilityDoc(R"doc(
 Returns the probability of classes, (1 + counts[k]) / sum of (1 + counts).
 
 For ids [0, 1, 2] and a variable that holds [0, 2, 1]: probability [0.167, 0.5, 0.333].
 )doc",
-                        kCountsDoc));
+                        kCountsDoc) +
+         kDistortionDoc);
 
 REGISTER_OP("Candsamp>LearnedUnigramUpdate")
     .Input("classes: int64")
     .Input("counts: resource")
+    .Attr(kDistortionAttr)
     .SetShapeFn(tensorflow::shape_inference::NoOutputs)
     .Doc(std::string(R"doc(
 Adds one to the count of each class, as often as it occurs.
@@ -293,6 +303,34 @@ Adds one to the count of each class, as often as it occurs.
 For classes [[2], [2]] and a variable that holds [0, 2, 1], it then holds [0, 2, 3].
 
 classes: all in [0, V), of any shape. If one is out of range, none is counted.
-)doc") + kCountsDoc);
+)doc") + kCountsDoc +
+         kDistortionDoc);
+
+REGISTER_OP("Candsamp>LearnedUnigramHalve")
+    .Input("when: bool")
+    .Input("counts: resource")
+    .Attr(kDistortionAttr)
+    .SetShapeFn(tensorflow::shape_inference::NoOutputs)
+    .Doc(std::string(R"doc(
+Halves all counts, rounded down, if `when` is true.
+
+For when true and a variable that holds [0, 2, 5], it then holds [0, 1, 2].
+
+when: a scalar.
+)doc") + kCountsDoc +
+         kDistortionDoc);
+
+REGISTER_OP("Candsamp>CountStep")
+    .Input("steps: resource")
+    .Output("step: int64")
+    .SetShapeFn(tensorflow::shape_inference::ScalarShape)
+    .Doc(R"doc(
+Adds one to a variable, and returns what it then holds: no two calls return the same.
+
+For a variable that holds 6: step 7. The variable then holds 7.
+
+steps: the handle of an int64 variable, a scalar.
+step: a scalar.
+)doc");
 
 }  // namespace candsamp

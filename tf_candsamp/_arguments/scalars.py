@@ -32,6 +32,19 @@ def positive(name: str, value: Any) -> int:
     return number
 
 
+def fraction(name: str, value: Any) -> float:
+    """A number of [0, 1]."""
+    try:
+        if isinstance(value, (bool, np.bool_, str, bytes)):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError, NotImplementedError):  # the last from symbolic tensors
+        raise TypeError(f"{name} must be a number, got {value!r}.") from None
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {number}.")
+    return number
+
+
 def positive_or_tensor(name: str, value: Any) -> int | tf.Tensor:
     """A positive integer, or a tensor, of which `host_integers` checks the type and rank."""
     return value if tf.is_tensor(value) else positive(name, value)

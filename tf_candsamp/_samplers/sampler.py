@@ -173,8 +173,8 @@ class Sampler(SavedState, TrackedModule):
             step = num_sampled if isinstance(num_sampled, int) else size
             stream = stream_of_generator(self._generator, step)
         known = true_classes is not None
-        sample = CandidateSample(
-            *self._ops.sample(
+        drawn = tuple(
+            self._ops.sample(
                 stream=stream,
                 num_sampled=size,
                 true_classes=true_classes if known else tf.zeros([0, 1], tf.int64),
@@ -186,6 +186,8 @@ class Sampler(SavedState, TrackedModule):
                 **learning,
             )
         )
+        drawn = self._after_drawing(drawn, known and wants_update(update))
+        sample = CandidateSample(*drawn)
         return sample if known else sample._replace(true_expected_count=None)
 
     def sample_ragged(
@@ -237,7 +239,7 @@ class Sampler(SavedState, TrackedModule):
             values = tf.zeros([0], tf.int64)
             with on_host():
                 splits = tf.zeros([tf.size(sizes) + 1], tf.int64)
-        candidates, splits, counts = self._ops.ragged_sample(
+        drawn = self._ops.ragged_sample(
             stream=stream_of_generator(self._generator, 1),
             num_sampled=sizes,
             true_classes=values,
@@ -249,6 +251,8 @@ class Sampler(SavedState, TrackedModule):
             **self._distribution(),
             **learning,
         )
+        counts_classes = true_classes is not None and wants_update(update)
+        candidates, splits, counts = self._after_drawing(tuple(drawn), counts_classes)
         return RaggedCandidateSample(
             tf.RaggedTensor.from_row_splits(candidates, splits, validate=False),
             tf.RaggedTensor.from_row_splits(counts, splits, validate=False),
@@ -281,6 +285,11 @@ class Sampler(SavedState, TrackedModule):
         """The ops' arguments that say whether to count true classes."""
         update = wants_update(update)
         return {"update": update} if self._learns else {}
+
+    def _after_drawing(self, drawn: Any, update: bool) -> Any:
+        """What an op drew. `update`: the sampler was asked to count classes, if it learns."""
+        del update
+        return drawn
 
     def _state_variables(self) -> dict[str, tf.Variable]:
         return {"random_state": self._random_state}

@@ -17,6 +17,7 @@ class SavedState:
 
     name: str
     _identity: "Identity"
+    _may_lack: frozenset[str] = frozenset()  # variables that a store may be without
     _refused = ""  # why an earlier place's state was not taken
 
     def get_config(self) -> dict[str, Any]:
@@ -49,7 +50,8 @@ class SavedState:
             self._refused = f" Or, where it was found before: {error}"
             raise
         for key, variable in self._state_variables().items():
-            _assign(variable, np.asarray(store[key]))
+            if key in store or key not in self._may_lack:
+                assign(variable, np.asarray(store[key]))
         self._refused = ""
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -79,7 +81,7 @@ def _restored(cls: Any, config: dict[str, Any], store: dict[str, Any]) -> Any:
     return sampler
 
 
-def _assign(variable: tf.Variable, value: np.ndarray[Any, Any]) -> None:
+def assign(variable: tf.Variable, value: np.ndarray[Any, Any]) -> None:
     """Assigns a value. Of a variable that a read sums over replicas, the sum becomes the value."""
     replicas = 1
     if isinstance(variable, tf.distribute.DistributedValues):

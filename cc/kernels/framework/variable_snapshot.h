@@ -59,6 +59,10 @@ class VariableSnapshot {
     if (!sums_.empty()) sums_[index / kSlice] += Weight(index);
   }
   void Retake(Var* variable) { tensor_ = *variable->tensor(); }
+  // After Retake, if other values were written: takes the checksums of a watched variable again.
+  void Rewatch() {
+    if (!sums_.empty()) Watch(tensor_);
+  }
 
   // Forgets everything.
   void Clear();

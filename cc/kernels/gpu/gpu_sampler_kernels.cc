@@ -46,6 +46,9 @@ REGISTER_KERNEL_BUILDER(CANDSAMP_SAMPLE_KERNEL("StatelessFixedUnigramSample").Ho
                         SampleOp<GpuDevice, WeightsInput>);
 REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("LearnedUnigramUpdate").HostMemory("counts"),
                         LearnedUnigramUpdateOp<GpuDevice>);
+REGISTER_KERNEL_BUILDER(
+    CANDSAMP_KERNEL("LearnedUnigramHalve").HostMemory("when").HostMemory("counts"),
+    LearnedUnigramHalveOp<GpuDevice>);
 REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("AllCandidateSampler"), AllCandidateSamplerOp<GpuDevice>);
 REGISTER_KERNEL_BUILDER(CANDSAMP_KERNEL("ComputeAccidentalHits"),
                         ComputeAccidentalHitsOp<GpuDevice>);

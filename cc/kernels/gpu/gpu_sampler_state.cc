@@ -106,7 +106,7 @@ absl::Status GpuLearnedUnigramState::BringUpToDate(OpKernelContext* context, Var
   TF_RETURN_IF_ERROR(Download(context, counts_, &on_host));
   const int64_t* const values = Data<int64_t>(on_host);
   const int64_t range = counts->tensor()->NumElements();
-  TF_RETURN_IF_ERROR(CheckCounts(values, range));
+  TF_RETURN_IF_ERROR(CheckCounts(values, range, 1));
   counted_ = std::accumulate(values, values + range, int64_t{0});
   TF_RETURN_IF_ERROR(Allocate(context, counted_, range));
   TF_RETURN_IF_ERROR(Build(context, counts, counted_ + range));
@@ -135,8 +135,10 @@ absl::Status GpuLearnedUnigramState::Reserve(OpKernelContext* context, Var* coun
   return Build(context, counts, -1);
 }
 
-absl::Status GpuLearnedUnigramState::Increment(OpKernelContext* context, Var* counts, const char*,
-                                               const Tensor& classes, int64_t) {
+absl::Status GpuLearnedUnigramState::Increment(OpKernelContext* context, Var* counts,
+                                               float distortion, const char*, const Tensor& classes,
+                                               int64_t) {
+  TF_RETURN_IF_ERROR(CheckDistortion(distortion));
   std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
   TF_RETURN_IF_ERROR(BringUpToDate(context, counts));
   const int64_t range = counts->tensor()->NumElements(), added = classes.NumElements();
@@ -160,6 +162,28 @@ absl::Status GpuLearnedUnigramState::Increment(OpKernelContext* context, Var* co
   is_built_ = true;
   from_.Set(counts);
   return absl::OkStatus();
+}
+
+absl::Status GpuLearnedUnigramState::Halve(OpKernelContext* context, Var* counts,
+                                           float distortion) {
+  TF_RETURN_IF_ERROR(CheckDistortion(distortion));
+  std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
+  TF_RETURN_IF_ERROR(BringUpToDate(context, counts));
+  Tensor on_host;
+  TF_RETURN_IF_ERROR(Download(context, *counts->tensor(), &on_host));
+  int64_t* const values = MutableData<int64_t>(&on_host);
+  for (int64_t k = 0; k < on_host.NumElements(); ++k) values[k] >>= 1;
+  is_built_ = false;
+  from_.Clear();
+  TF_RETURN_IF_ERROR(Unshare(context, counts));
+  return CudaStatus(CopyToDeviceAndWait(CudaStreamOf(context), counts->tensor()->data(), values,
+                                        on_host.TotalBytes()));
+}
+
+absl::Status GpuLearnedUnigramState::CheckDistortion(float distortion) {
+  if (distortion == 1) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("distortion must be 1 on a GPU, got ", distortion,
+                                               ": make the sampler within tf.device('/CPU:0')"));
 }
 
 }  // namespace candsamp

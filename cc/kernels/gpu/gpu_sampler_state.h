@@ -70,7 +70,8 @@ class GpuLearnedUnigramState {
  public:
   // Calls use(view), which returns a status, while nobody launches an increment.
   template <typename Use>
-  absl::Status With(OpKernelContext* context, Var* counts, Use use) {
+  absl::Status With(OpKernelContext* context, Var* counts, float distortion, Use use) {
+    TF_RETURN_IF_ERROR(CheckDistortion(distortion));
     std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
     TF_RETURN_IF_ERROR(BringUpToDate(context, counts));
     const LearnedCounts learned = Learned(counts);
@@ -79,10 +80,16 @@ class GpuLearnedUnigramState {
 
   // Adds one to the count of each class that is in range. The other arguments are those of the
   // CPU's state, which checks classes.
-  absl::Status Increment(OpKernelContext* context, Var* counts, const char* name,
+  absl::Status Increment(OpKernelContext* context, Var* counts, float distortion, const char* name,
                          const Tensor& classes, int64_t checked_range);
 
+  // Halves all counts, rounded down, on the host: it waits for the counts. The next call builds the
+  // slots.
+  absl::Status Halve(OpKernelContext* context, Var* counts, float distortion);
+
  private:
+  // There are no device kernels for a distortion.
+  static absl::Status CheckDistortion(float distortion);
   absl::Status BringUpToDate(OpKernelContext* context, Var* counts);
   // Gives the variable a tensor of its own.
   static absl::Status Unshare(OpKernelContext* context, Var* counts);

@@ -49,6 +49,7 @@ CANDSAMP_REGISTER("LearnedUnigramSample", Sample<CountsVariable>);
 CANDSAMP_REGISTER("LearnedUnigramRaggedSample", RaggedSample<CountsVariable>);
 CANDSAMP_REGISTER("LearnedUnigramProbability", Probability<CountsVariable>);
 CANDSAMP_REGISTER("LearnedUnigramUpdate", LearnedUnigramUpdateOp<CpuDevice>);
+CANDSAMP_REGISTER("LearnedUnigramHalve", LearnedUnigramHalveOp<CpuDevice>);
 
 CANDSAMP_REGISTER("ComputeAccidentalHits", ComputeAccidentalHitsOp<CpuDevice>);
 

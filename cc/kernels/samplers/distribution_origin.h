@@ -95,11 +95,17 @@ class WeightsVariableOrigin {
   }
 };
 
-// The input `counts`, a variable. True classes are counted unless the attribute `update` is false.
+// The input `counts`, a variable, and the attribute `distortion`. True classes are counted unless
+// the attribute `update` is false.
 template <typename Device>
 class CountsVariableOrigin {
  public:
   absl::Status Init(OpKernelConstruction* context) {
+    TF_RETURN_IF_ERROR(context->GetAttr("distortion", &distortion_));
+    if (!(distortion_ >= 0 && distortion_ <= 1)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("distortion must be in [0, 1], got ", distortion_));
+    }
     return context->HasAttr("update") ? context->GetAttr("update", &update_) : absl::OkStatus();
   }
   template <typename Use>
@@ -108,26 +114,36 @@ class CountsVariableOrigin {
     TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
     const auto state = DerivedStates<State>::Of(counts.get());
     int64_t range = 0;
-    TF_RETURN_IF_ERROR(state->With(context, counts.get(), [&](const auto& distribution) {
-      range = Draw<Device>::Range(distribution);
-      return use(distribution);
-    }));
+    TF_RETURN_IF_ERROR(
+        state->With(context, counts.get(), distortion_, [&](const auto& distribution) {
+          range = Draw<Device>::Range(distribution);
+          return use(distribution);
+        }));
     if (!true_classes || !update_ || true_classes->NumElements() == 0) return absl::OkStatus();
-    return state->Increment(context, counts.get(), "true_classes", *true_classes, range);
+    return state->Increment(context, counts.get(), distortion_, "true_classes", *true_classes,
+                            range);
   }
 
   // Adds one to the count of each class of the argument `name`.
-  static absl::Status Increment(OpKernelContext* context, const char* name, const Tensor& classes) {
+  absl::Status Increment(OpKernelContext* context, const char* name, const Tensor& classes) const {
     if (classes.NumElements() == 0) return absl::OkStatus();
     RefCountPtr<Var> counts;
     TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
     return DerivedStates<State>::Of(counts.get())
-        ->Increment(context, counts.get(), name, classes, 0);
+        ->Increment(context, counts.get(), distortion_, name, classes, 0);
+  }
+
+  // Halves all counts, rounded down.
+  absl::Status Halve(OpKernelContext* context) const {
+    RefCountPtr<Var> counts;
+    TF_RETURN_IF_ERROR(LookupVariable(context, "counts", &counts));
+    return DerivedStates<State>::Of(counts.get())->Halve(context, counts.get(), distortion_);
   }
 
  private:
   using State = typename Draw<Device>::LearnedUnigramState;
 
+  float distortion_ = 1;
   bool update_ = true;
 };
 

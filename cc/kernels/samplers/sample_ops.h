@@ -97,14 +97,37 @@ class ProbabilityOp : public StatusKernel {
 template <typename Device>
 class LearnedUnigramUpdateOp : public StatusKernel {
  public:
-  using StatusKernel::StatusKernel;
+  explicit LearnedUnigramUpdateOp(OpKernelConstruction* context) : StatusKernel(context) {
+    OP_REQUIRES_OK(context, origin_.Init(context));
+  }
 
  private:
   absl::Status Run(OpKernelContext* context, OpRuntime&) override {
     const Tensor* classes;
     TF_RETURN_IF_ERROR(context->input("classes", &classes));
-    return CountsVariableOrigin<Device>::Increment(context, "classes", *classes);
+    return origin_.Increment(context, "classes", *classes);
   }
+
+  CountsVariableOrigin<Device> origin_;
+};
+
+// The input `when` is in the host's memory.
+template <typename Device>
+class LearnedUnigramHalveOp : public StatusKernel {
+ public:
+  explicit LearnedUnigramHalveOp(OpKernelConstruction* context) : StatusKernel(context) {
+    OP_REQUIRES_OK(context, origin_.Init(context));
+  }
+
+ private:
+  absl::Status Run(OpKernelContext* context, OpRuntime&) override {
+    const Tensor* when;
+    TF_RETURN_IF_ERROR(context->input("when", &when));
+    TF_RETURN_IF_ERROR(CheckScalar("when", *when));
+    return *Data<bool>(*when) ? origin_.Halve(context) : absl::OkStatus();
+  }
+
+  CountsVariableOrigin<Device> origin_;
 };
 
 }  // namespace candsamp

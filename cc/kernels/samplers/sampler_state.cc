@@ -30,12 +30,13 @@ absl::Status CheckCountsTensor(const Tensor& counts) {
   return absl::OkStatus();
 }
 
-absl::Status CheckCounts(const int64_t* counts, int64_t range) {
-  const int64_t bad = LearnedUnigram::FirstBadCount(counts, range);
+absl::Status CheckCounts(const int64_t* counts, int64_t range, float distortion) {
+  const int64_t bad = LearnedUnigram::FirstBadCount(counts, range, distortion);
   if (bad < 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "counts must not be negative, and with one more for each class sum to at most 2^62, got ",
-      counts[bad], " for class ", bad));
+      "counts must not be negative, and with one more for each class sum to at most 2^62",
+      distortion == 1 ? "" : absl::StrCat(" (raised to distortion = ", distortion, ": to 2^42)"),
+      ", got ", counts[bad], " for class ", bad));
 }
 
 template <typename Keep>
@@ -84,8 +85,8 @@ absl::Status FixedUnigramState::Get(Var* weights,
   return absl::OkStatus();
 }
 
-absl::Status LearnedUnigramState::BringUpToDate(Var* counts) {
-  if (distribution_ && from_.Settle(counts)) {
+absl::Status LearnedUnigramState::BringUpToDate(Var* counts, float distortion) {
+  if (IsBuilt(distortion) && from_.Settle(counts)) {
     distribution_->MoveTo(MutableData<int64_t>(counts->tensor()));
     return absl::OkStatus();
   }
@@ -97,8 +98,8 @@ absl::Status LearnedUnigramState::BringUpToDate(Var* counts) {
   TF_RETURN_IF_ERROR(CheckCountsTensor(*counts->tensor()));
   int64_t* values = MutableData<int64_t>(counts->tensor());
   const int64_t range = counts->tensor()->NumElements();
-  TF_RETURN_IF_ERROR(CheckCounts(values, range));
-  distribution_ = std::make_unique<LearnedUnigram>(values, range);
+  TF_RETURN_IF_ERROR(CheckCounts(values, range, distortion));
+  distribution_ = std::make_unique<LearnedUnigram>(values, range, distortion);
   from_.Set(counts);
   return absl::OkStatus();
 }
@@ -128,18 +129,21 @@ void LearnedUnigramState::Undo(Var* counts, const Tensor& classes) {
   from_.Clear();
 }
 
-absl::Status LearnedUnigramState::Increment(OpKernelContext* context, Var* counts, const char* name,
-                                            const Tensor& classes, int64_t checked_range) {
+absl::Status LearnedUnigramState::Increment(OpKernelContext* context, Var* counts, float distortion,
+                                            const char* name, const Tensor& classes,
+                                            int64_t checked_range) {
   std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
-  TF_RETURN_IF_ERROR(BringUpToDate(counts));
+  TF_RETURN_IF_ERROR(BringUpToDate(counts, distortion));
   // The variable may have been assigned since the caller's check.
   if (distribution_->range() != checked_range) {
     TF_RETURN_IF_ERROR(CheckInRange(name, classes, distribution_->range()));
   }
   const int64_t added = classes.NumElements();
-  if (added > kMostLearnedCount - distribution_->total()) {
+  if (added > distribution_->room()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "counts must sum to at most 2^62, got ", distribution_->total(), " and ", added, " more"));
+        distortion == 1 ? "counts must sum to at most 2^62, got "
+                        : "counts raised to distortion must sum to at most 2^42, got 2^-20 times ",
+        distribution_->total(), " and ", added, " more"));
   }
   TF_RETURN_IF_ERROR(Unshare(context, counts));
   const int64_t* const ids = Data<int64_t>(classes);
@@ -153,13 +157,35 @@ absl::Status LearnedUnigramState::Increment(OpKernelContext* context, Var* count
   if (!are_sound) {
     Undo(counts, classes);
     TF_RETURN_IF_ERROR(
-        CheckCounts(Data<int64_t>(*counts->tensor()), counts->tensor()->NumElements()));
+        CheckCounts(Data<int64_t>(*counts->tensor()), counts->tensor()->NumElements(), distortion));
     return absl::InvalidArgumentError(
         absl::StrCat("counts must sum to at most 2^62, and ", added, " more exceed that"));
   }
   for (int64_t k = 0; k < added; ++k) from_.AddedOne(ids[k]);
   from_.Retake(counts);
   return absl::OkStatus();
+}
+
+absl::Status LearnedUnigramState::Halve(OpKernelContext* context, Var* counts, float distortion) {
+  std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
+  TF_RETURN_IF_ERROR(BringUpToDate(counts, distortion));
+  TF_RETURN_IF_ERROR(Unshare(context, counts));
+  bool are_sound;
+  try {
+    are_sound = distribution_->Halve();
+  } catch (...) {  // The counts are halved. The next call builds the slots.
+    distribution_.reset();
+    from_.Clear();
+    throw;
+  }
+  if (are_sound) {
+    from_.Retake(counts);
+    from_.Rewatch();
+    return absl::OkStatus();
+  }
+  distribution_.reset();
+  from_.Clear();
+  return CheckCounts(Data<int64_t>(*counts->tensor()), counts->tensor()->NumElements(), distortion);
 }
 
 }  // namespace candsamp

@@ -20,8 +20,9 @@ namespace candsamp {
 // Check that a tensor has the type and the shape of weights, or of counts.
 absl::Status CheckWeightsTensor(const Tensor& weights);
 absl::Status CheckCountsTensor(const Tensor& counts);
-// Checks that no count is negative, and that the counts, each plus one, sum to at most 2^62.
-absl::Status CheckCounts(const int64_t* counts, int64_t range);
+// Checks that no count is negative, and that the counts, each plus one, sum to at most 2^62, and
+// their powers to at most 2^42.
+absl::Status CheckCounts(const int64_t* counts, int64_t range, float distortion);
 
 // The alias table of weights. A table in use outlives its replacement.
 class FixedUnigramState {
@@ -63,28 +64,34 @@ class FixedUnigramState {
 };
 
 // The slots of a variable of counts. The variable's lock guards both: it is shared to draw, and
-// exclusive to increment.
+// exclusive to increment and to halve. `distortion` is that of the sampler whose counts these are.
 class LearnedUnigramState {
  public:
   // Calls use(distribution), which returns a status, while nobody increments.
   template <typename Use>
-  absl::Status With(OpKernelContext*, Var* counts, Use use) {
+  absl::Status With(OpKernelContext*, Var* counts, float distortion, Use use) {
     {
       std::shared_lock<tensorflow::mutex> variable_lock(*counts->mu());
-      if (distribution_ && from_.IsCurrent(counts)) return use(*distribution_);
+      if (IsBuilt(distortion) && from_.IsCurrent(counts)) return use(*distribution_);
     }
     std::lock_guard<tensorflow::mutex> variable_lock(*counts->mu());
-    TF_RETURN_IF_ERROR(BringUpToDate(counts));
+    TF_RETURN_IF_ERROR(BringUpToDate(counts, distortion));
     return use(*distribution_);
   }
 
   // Adds one to the count of each class, or fails and adds nothing. Checks that the classes are in
   // range, unless the caller has checked them for this very range: 0 where it has not.
-  absl::Status Increment(OpKernelContext* context, Var* counts, const char* name,
+  absl::Status Increment(OpKernelContext* context, Var* counts, float distortion, const char* name,
                          const Tensor& classes, int64_t checked_range);
 
+  // Halves all counts, rounded down.
+  absl::Status Halve(OpKernelContext* context, Var* counts, float distortion);
+
  private:
-  absl::Status BringUpToDate(Var* counts);
+  bool IsBuilt(float distortion) const {
+    return distribution_ && distribution_->distortion() == distortion;
+  }
+  absl::Status BringUpToDate(Var* counts, float distortion);
   // Gives the variable a tensor of its own. Readers of it, such as a checkpoint being written, may
   // hold the present one.
   absl::Status Unshare(OpKernelContext* context, Var* counts);

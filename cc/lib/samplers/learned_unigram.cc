@@ -3,23 +3,46 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 
+#include "cc/lib/core/double_math.h"
 #include "cc/lib/sampler_math/sampler_loops.h"
 #include "cc/lib/sampler_math/stream_bits.h"
 
 namespace candsamp {
 
-LearnedUnigram::LearnedUnigram(int64_t* counts, int64_t range)
-    : Distribution(range), counts_(counts), short_counts_(new uint8_t[range + 7]) {
+int64_t PowerOfCount(int64_t count, double distortion) {
+  const double log = LogOf(ReduceLog(DoubleOfInteger(count) + 1.0));
+  const ExpReduction power = ReduceExp<PlainMultiplyAdd>(distortion * log);
+  const double scaled =
+      BitCast<double>(BitCast<uint64_t>(ReducedExpm1<PlainMultiplyAdd>(power.r) + 1.0) +
+                      power.exponent) *
+      (1 << kPowerBits);
+  // More than any sum that is allowed, where it does not fit.
+  return scaled < 0x1.8p62 ? static_cast<int64_t>(scaled + 0.5)
+                           : std::numeric_limits<int64_t>::max();
+}
+
+LearnedUnigram::LearnedUnigram(int64_t* counts, int64_t range, double distortion)
+    : Distribution(range), counts_(counts), distortion_(distortion) {
+  if (distortion_ == 1) {
+    short_counts_.reset(new uint8_t[range + 7]);
+  } else {
+    powers_.reset(new int64_t[range]);
+  }
   Build();
 }
 
-int64_t LearnedUnigram::FirstBadCount(const int64_t* counts, int64_t range) {
-  int64_t left = kMostLearnedCount - range;
+int64_t LearnedUnigram::FirstBadCount(const int64_t* counts, int64_t range, double distortion) {
+  int64_t left = kMostLearnedCount - range, power_left = kMostLearnedCount;
   for (int64_t k = 0; k < range; ++k) {
     if (counts[k] < 0 || counts[k] > left) return k;
     left -= counts[k];
+    if (distortion == 1) continue;
+    const int64_t power = PowerOfCount(counts[k], distortion);
+    if (power > power_left) return k;
+    power_left -= power;
   }
   return -1;
 }
@@ -40,8 +63,9 @@ bool LearnedUnigram::Insert(uint32_t id, int64_t block) {
 
 bool LearnedUnigram::Fill() {
   std::fill_n(taken_.get(), blocks_.num_blocks, 0);
+  const int64_t* const units = this->units();
   for (int64_t id = 0; id < range(); ++id) {
-    const uint64_t slots = static_cast<uint64_t>(counts_[id]) >> shift_;
+    const uint64_t slots = static_cast<uint64_t>(units[id]) >> shift_;
     for (uint64_t slot = 0; slot < slots; ++slot) {
       const int64_t block = BlockFor(id, slot);
       if (taken_[block] == blocks_.places) return false;
@@ -59,15 +83,22 @@ bool LearnedUnigram::Fill() {
 // The salt is the first one that fits, which is a function of the counts too: while t and the
 // capacity stay, slots are only added, and a salt that did not fit never fits later.
 bool LearnedUnigram::Build() {
-  if (FirstBadCount(counts_, range()) >= 0) return false;
+  if (FirstBadCount(counts_, range(), distortion_) >= 0) return false;
   total_ = range();
+  total_count_ = 0;
+  const int64_t* const units = this->units();
   for (int64_t id = 0; id < range(); ++id) {
-    total_ += counts_[id];
-    short_counts_[id] = ShortCount(static_cast<uint64_t>(counts_[id]));
+    if (is_distorted()) {
+      powers_[id] = PowerOfCount(counts_[id], distortion_) - 1;
+      total_count_ += counts_[id];
+    } else {
+      short_counts_[id] = ShortCount(static_cast<uint64_t>(counts_[id]));
+    }
+    total_ += units[id];
   }
   shift_ = SlotShift(counted(), range());
   slots_ = 0;
-  for (int64_t id = 0; id < range(); ++id) slots_ += counts_[id] >> shift_;
+  for (int64_t id = 0; id < range(); ++id) slots_ += units[id] >> shift_;
   const int64_t capacity = SlotCapacity(slots_, range());
   if (capacity != capacity_) {
     blocks_ = BlocksFor(capacity);
@@ -82,7 +113,37 @@ bool LearnedUnigram::Build() {
   throw std::runtime_error("no layout of a learned unigram's slots fits");
 }
 
+bool LearnedUnigram::AddPowers(const int64_t* classes, int64_t count) {
+  constexpr int64_t kAhead = 16;
+  bool fits = true;
+  for (int64_t k = 0; k < count; ++k) {
+    if (k + kAhead < count) {
+      __builtin_prefetch(&counts_[classes[k + kAhead]], 1);
+      __builtin_prefetch(&powers_[classes[k + kAhead]], 1);
+    }
+    const int64_t id = classes[k];
+    const int64_t before = powers_[id];
+    const int64_t now = PowerOfCount(++counts_[id], distortion_) - 1;
+    powers_[id] = now;
+    total_ += now - before;
+    // The power is rounded, and so for huge counts it may also fall by a little.
+    fits = fits && now >= before;
+    for (int64_t slot = before >> shift_; fits && slot < now >> shift_; ++slot) {
+      ++slots_;
+      fits = Insert(static_cast<uint32_t>(id), BlockFor(id, slot));
+    }
+  }
+  total_count_ += count;
+  return (fits && !HasOutgrown(counted(), shift_, range()) && slots_ <= capacity_) || Build();
+}
+
+bool LearnedUnigram::Halve() {
+  for (int64_t id = 0; id < range(); ++id) counts_[id] >>= 1;
+  return Build();
+}
+
 bool LearnedUnigram::Add(const int64_t* classes, int64_t count) {
+  if (is_distorted()) return AddPowers(classes, count);
   constexpr int64_t kAhead = 16, kBatch = 64;
   const bool outgrown = HasOutgrown(counted() + count, shift_, range());
   const uint64_t full = (uint64_t{1} << shift_) - 1;
@@ -140,7 +201,7 @@ void LearnedUnigram::Probabilities(const int64_t* ids, int64_t count, double* ou
     return;
   }
   for (int64_t k = 0; k < count; ++k) {
-    out[k] = ProbabilityOfCount(counts_[ids[k]], inverse);
+    out[k] = ProbabilityOfCount(units()[ids[k]], inverse);
   }
 }
 
