@@ -19,6 +19,7 @@ from tf_candsamp.candidate_samplers import (
     uniform_candidate_sampler,
 )
 from tf_candsamp.exact import TopK, full_softmax_loss, label_rank, top_k
+from tf_candsamp.frequency_estimator import FrequencyEstimator
 from tf_candsamp.in_batch_losses import in_batch_softmax_loss, mixed_softmax_loss
 from tf_candsamp.ragged_losses import (
     ragged_candidate_logits,
@@ -51,6 +52,7 @@ from tf_candsamp.stateless_samplers import (
 __all__ = [
     "CandidateSample",
     "FixedUnigramSampler",
+    "FrequencyEstimator",
     "LearnedUnigramSampler",
     "LogUniformSampler",
     "RaggedCandidateSample",

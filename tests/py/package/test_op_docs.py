@@ -190,6 +190,25 @@ EXAMPLES = [
         {},
         {"counts": "[0, 2, 3]"},
     ),
+    (
+        "LearnedUnigramHalve",
+        {"when": "true", "counts": "[0, 2, 5]"},
+        {},
+        {"counts": "[0, 1, 2]"},
+    ),
+    ("CountStep", {"steps": "6"}, {}, {"step": "7", "steps": "7"}),
+    (
+        "FrequencyUpdate",
+        {"ids": "[7, 7, 7, 7]", "state": "[0, 0, 0]"},
+        {"num_buckets": 1, "num_hashes": 1, "learning_rate": 0.1},
+        {"state": "[4, 4, 18245222400]"},
+    ),
+    (
+        "FrequencyGaps",
+        {"ids": "[7, 8]", "state": "[4, 4, 18245222400]"},
+        {"num_buckets": 1, "num_hashes": 1},
+        {"gaps": "[1, 1]"},
+    ),
     ("ReserveStream", {"num_sampled": "3", "seed": "7", "seed2": "9"}, {}, {"stream": "[0, 9, 7]"}),
     (
         "UnigramWeights",
@@ -306,7 +325,7 @@ def _value(definition, name, text):
     if argument is None:
         return json.loads(text), None
     if argument.type == tf.resource.as_datatype_enum:
-        kind = tf.int64 if name == "counts" else tf.float32
+        kind = tf.int64 if name in ("counts", "steps", "state") else tf.float32
         variable = tf.Variable(tf.constant(json.loads(text), kind))
         return variable.handle, variable
     kind = tf.as_dtype(argument.type) if argument.type else tf.float32
