@@ -116,12 +116,11 @@ class FrequencyEstimator(SavedState, TrackedModule):
         Returns:
           The op, in TensorFlow 1's graphs; else None.
         """
-        op = ops.candsamp_frequency_update(
-            ids=int64_tensor("ids", ids),
-            learning_rate=self._learning_rate,
-            name=name,
-            **self._place(),
-        )
+        ids = int64_tensor("ids", ids)
+        with on_host():
+            op = ops.candsamp_frequency_update(
+                ids=ids, learning_rate=self._learning_rate, name=name, **self._place()
+            )
         return None if tf.compat.v1.executing_eagerly_outside_functions() else op
 
     def probability(self, ids: TensorLike, name: str | None = None) -> tf.Tensor:
@@ -158,7 +157,9 @@ class FrequencyEstimator(SavedState, TrackedModule):
 
     def _gaps(self, ids: TensorLike) -> tf.Tensor:
         """The mean gap of each id, at least 1."""
-        return ops.candsamp_frequency_gaps(ids=int64_tensor("ids", ids), **self._place())
+        ids = int64_tensor("ids", ids)
+        with on_host():
+            return ops.candsamp_frequency_gaps(ids=ids, **self._place())
 
     def _place(self) -> dict[str, Any]:
         """The ops' arguments that say which places ids have."""

@@ -302,8 +302,8 @@ class LearnedUnigramSampler(Sampler):
         if self._halve_every is None:
             return op
         with tf.control_dependencies([] if op is None else [op]):
-            step = ops.candsamp_count_step(handle_of(self._steps))
             with on_host():
+                step = ops.candsamp_count_step(handle_of(self._steps))
                 when = tf.equal(step % self._halve_every, 0)
             return ops.candsamp_learned_unigram_halve(when=when, **self._distribution())
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The texts that pages show of results. BLOCKS maps each block's name to what makes it."""
 
-from . import examples, expected_counts, gpu, losses, machines, ragged, samplers
+from . import examples, expected_counts, gpu, losses, machines, ragged, sampler_choice, samplers
 
 BLOCKS = {
     **machines.BLOCKS,
     **samplers.BLOCKS,
     **expected_counts.BLOCKS,
+    **sampler_choice.BLOCKS,
     **losses.BLOCKS,
     **ragged.BLOCKS,
     **gpu.BLOCKS,

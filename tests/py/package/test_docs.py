@@ -110,7 +110,7 @@ def test_sums_of_joined_slices():
 
 
 def test_samplers_in_a_dataset():
-    given, (dataset, _) = blocks("docs/samplers.md")
+    given, (_, dataset, _) = blocks("docs/samplers.md")
     given["batches"] = tf.data.Dataset.from_tensors((tf.ones([2, 8]), tf.constant([[3], [5]])))
     given["epochs"] = 2
     run(dataset, given)
@@ -118,8 +118,26 @@ def test_samplers_in_a_dataset():
     assert (first[2].sampled_candidates != second[2].sampled_candidates).numpy().any()
 
 
+def test_ids_without_a_table():
+    given, (code, *_) = blocks("docs/samplers.md")
+    run(code, given)
+    queries, items = tf.random.stateless_normal([2, 4, 8], [1, 2])
+    loss = given["in_batch_loss"](queries, items, tf.constant([5, 5, 5, 7]))
+    log_q = np.log([0.75, 0.75, 0.75, 0.25])
+    logits = tf.matmul(queries, items, transpose_b=True) - log_q
+    want = tf.nn.sparse_softmax_cross_entropy_with_logits(range(4), logits)
+    np.testing.assert_allclose(loss, want, rtol=1e-5)
+
+
+def test_choosing_a_sampler():
+    given, (code,) = blocks("docs/choosing_a_sampler.md")
+    given |= step_arguments() | {"weights": tf.Variable(tf.ones([50_000, 8])), "biases": None}
+    run(code, given)
+    assert given["loss"].shape == [3] and tf.reduce_sum(given["sampler"].counts) == 3
+
+
 def test_a_sampler_in_a_keras_layer(tmp_path):
-    given, (_, code) = blocks("docs/samplers.md")
+    given, (*_, code) = blocks("docs/samplers.md")
     run(code, given)
     keras = given["keras"]
     layer = given["SampledLoss"](tfcs.LearnedUnigramSampler(2000))

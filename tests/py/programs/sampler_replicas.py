@@ -145,6 +145,52 @@ def made_outside(mode):
     return [values(mirrored(), draw()), sampler.counts[:4].numpy().tolist()]
 
 
+def halving(mode):
+    """Counts of each replica: at the start, and after each of 5 steps; then those restored."""
+
+    def make_halving():
+        with mirrored().scope():
+            return tfcs.LearnedUnigramSampler(3, counts=[21, 8, 0], halve_every=2)
+
+    def parts():
+        return values(mirrored(), sampler.counts)
+
+    sampler, other = make_halving(), make_halving()
+    step = MODES[mode](lambda: mirrored().run(lambda: sampler.update([2])))
+    found = [parts()]
+    for _ in range(5):
+        step()
+        found.append(parts())
+    with tempfile.TemporaryDirectory() as directory:
+        path = tf.train.Checkpoint(sampler=sampler).save(directory + "/c")
+        tf.train.Checkpoint(sampler=other).restore(path).assert_consumed()
+    mirrored().run(lambda: other.update([2]))
+    return {"steps": found, "restored": values(mirrored(), other.counts)}
+
+
+def estimator(mode):
+    """Probabilities of ids 0 and 1 on each replica, where replica k got id k; those restored."""
+
+    def make_estimator():
+        with mirrored().scope():
+            return tfcs.FrequencyEstimator(64)
+
+    def probabilities(estimator):
+        draw = MODES[mode](lambda: mirrored().run(lambda: estimator.probability([0, 1])))
+        return values(mirrored(), draw())
+
+    def update():
+        index = tf.distribute.get_replica_context().replica_id_in_sync_group
+        made.update(tf.fill([4], index))
+
+    made, other = make_estimator(), make_estimator()
+    MODES[mode](lambda: mirrored().run(update))()
+    with tempfile.TemporaryDirectory() as directory:
+        path = tf.train.Checkpoint(estimator=made).save(directory + "/c")
+        tf.train.Checkpoint(estimator=other).restore(path).assert_consumed()
+    return [probabilities(made), probabilities(other)]
+
+
 def second_device(kind, mode):
     return candidates(kind, mode, tf.distribute.OneDeviceStrategy("CPU:1"))
 
@@ -158,7 +204,7 @@ CASES = {
     },
     **{
         f"{case.__name__} {mode}": functools.partial(case, mode)
-        for case in (counts, made_outside)
+        for case in (counts, made_outside, halving, estimator)
         for mode in MODES
     },
     **{f"restored_stream {kind}": functools.partial(restored_stream, kind) for kind in spc.OBJECTS},

@@ -38,6 +38,8 @@ def raw_op(kind, what, **changes):
     if not options:
         sampler = spc.sampler(kind, V)  # lives until the op has run
         good |= spc.state_input(sampler)
+    if kind == "learned_unigram":
+        good["distortion"] = 1.0
     op = getattr(ops, f"candsamp_{prefix}_{what}")
     return op(**good | options | changes)
 
@@ -141,7 +143,55 @@ def test_handles(kind, name, handle, what):
         raw_op(kind, what, **{name: bad})
     if kind == "learned_unigram":
         with pytest.raises(HANDLE_ERRORS):
-            ops.candsamp_learned_unigram_update(classes=int64([1]), counts=bad)
+            ops.candsamp_learned_unigram_update(classes=int64([1]), counts=bad, distortion=1.0)
+        with pytest.raises(HANDLE_ERRORS):
+            ops.candsamp_learned_unigram_halve(when=True, counts=bad, distortion=1.0)
+
+
+@pytest.mark.parametrize("handle", BAD_HANDLES)
+def test_handles_of_steps_and_of_estimators(handle):
+    bad = BAD_HANDLES[handle]()
+    place = {"state": bad, "num_buckets": 1, "num_hashes": 1}
+    for call in (
+        lambda: ops.candsamp_count_step(steps=bad),
+        lambda: ops.candsamp_frequency_gaps(ids=int64([1]), **place),
+        lambda: ops.candsamp_frequency_update(ids=int64([1]), learning_rate=0.5, **place),
+    ):
+        with pytest.raises(HANDLE_ERRORS):
+            call()
+
+
+@pytest.mark.parametrize("distortion", [-0.5, 1.5, float("nan")])
+@pytest.mark.parametrize("what", ["sample", "ragged_sample", "probability"])
+def test_raw_distortions(what, distortion):
+    message = r"distortion must be in \[0, 1\], got"
+    refused(message, raw_op, "learned_unigram", what, distortion=distortion)
+
+
+def test_raw_estimators():
+    state = tf.Variable(tf.zeros([5], tf.int64))
+
+    def gaps(**changes):
+        good = {"state": state.handle, "num_buckets": 2, "num_hashes": 1}
+        return ops.candsamp_frequency_gaps(ids=int64([1]), **good | changes)
+
+    gaps()
+    refused(r"num_hashes must be in \[1, 16\], got 0", gaps, num_hashes=0)
+    refused(r"num_buckets must be in \[1, .*, got 0", gaps, num_buckets=0)
+    refused(
+        r"num_buckets must be in \[1, .*, got 1073741824", gaps, num_buckets=2**30, num_hashes=2
+    )
+    refused(r"state must be int64 \[7\] for 1 hashes of 3 buckets", gaps, num_buckets=3)
+    for rate in (0.0, 1.5, float("nan")):
+        refused(
+            "learning_rate must be above 0 and at most 1, got",
+            ops.candsamp_frequency_update,
+            ids=int64([1]),
+            state=state.handle,
+            num_buckets=2,
+            num_hashes=1,
+            learning_rate=rate,
+        )
 
 
 @pytest.mark.parametrize("what", ["sample", "ragged_sample", "probability"])

@@ -78,6 +78,29 @@ def test_replicas_share_a_sampler_that_was_made_outside(mode, result_of):
     assert counts == [2, 1, 1, 0]
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_replicas_divide_first_counts_and_halve_by_their_own_steps(mode, result_of):
+    """Each makes the step, so after the second and the fourth all counts are halved."""
+    result = result_of(f"halving {mode}")
+    assert result["steps"] == [
+        [[11, 4, 0], [10, 4, 0]],
+        [[11, 4, 1], [10, 4, 1]],
+        [[5, 2, 1], [5, 2, 1]],
+        [[5, 2, 2], [5, 2, 2]],
+        [[2, 1, 1], [2, 1, 1]],
+        [[2, 1, 2], [2, 1, 2]],
+    ]
+    # The sixth step halves.
+    assert result["restored"] == [[1, 0, 1], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_replicas_estimate_for_themselves_and_restore_the_first(mode, result_of):
+    made, restored = result_of(f"estimator {mode}")
+    assert made == [[1, 0.25], [0.25, 1]]
+    assert restored == [[1, 0.25]] * 2
+
+
 @pytest.mark.parametrize("kind", spc.OBJECTS)
 def test_one_replica(kind):
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
