@@ -93,7 +93,7 @@ def variables_as_tensors(name: str, value: ClassTableLike | None) -> ClassTableL
 
 
 def _variable_as_tensor(name: str, value: Any) -> Any:
-    variable = part_on_replica(_variable_of_keras(value))
+    variable = part_on_replica(variable_of_keras(value))
     if not _is_resource_variable(variable):
         return value
     _check_device(name, variable)
