@@ -137,6 +137,38 @@ def _through_norm(gradient, unit, norms):
     return np.divide(across, norms, out=np.zeros_like(across), where=norms != 0)
 
 
+def two_tower_softmax_loss(
+    query,
+    vectors,
+    ids,
+    expected_count,
+    *,
+    sample_weight=None,
+    remove_accidental_hits=True,
+    grad=None,
+):
+    """Row i's item is row i of `vectors`, and the other rows with another id are its negatives.
+
+    `vectors` [N, D] holds the items of the B queries first. Returns the losses [B], and the
+    gradients of `query` and `vectors`.
+    """
+    query, vectors = (np.asarray(x, np.float64) for x in (query, vectors))
+    log_q = np.log(np.asarray(expected_count, np.float64))
+    losses, query_grad, vectors_grad = np.zeros(len(query)), 0 * query, 0 * vectors
+    for i, x in enumerate(query):
+        others = [j for j in range(len(vectors)) if j != i]
+        if remove_accidental_hits:
+            others = [j for j in others if int(ids[j]) != int(ids[i])]
+        rows = [i, *others]
+        weight = 1.0 if sample_weight is None else sample_weight[i]
+        loss, slope = _softmax_row(vectors[rows] @ x - log_q[rows], 1)
+        losses[i] = weight * loss
+        slope *= weight * (1.0 if grad is None else grad[i])
+        query_grad[i] = slope @ vectors[rows]
+        np.add.at(vectors_grad, rows, np.outer(slope, x))
+    return losses, query_grad, vectors_grad
+
+
 def _softmax_row(z, num_labels):
     """The loss of a row with the logits z, labels first, and its derivative for each logit.
 

@@ -45,18 +45,16 @@ class Queries(NamedTuple):
 
     def items(self, item: TensorLike) -> tf.Tensor:
         """The vectors of the queries' own items, [B, D]."""
-        vectors = self._vectors("item", item)
+        vectors = self._vectors("item", item, self.positions.lead.as_list())
         return self.positions.rows(self.positions.flat("item", vectors))
 
     def sampled_items(self, sampled_item: TensorLike, ids: tf.Tensor) -> tf.Tensor:
         """The vectors of the sampled items, [S, D]."""
-        vectors = self._vectors("sampled_item", sampled_item)
-        if vectors.shape.rank != 2:
-            raise ValueError(f"sampled_item must have shape [S, D], got shape {vectors.shape}.")
+        vectors = self._vectors("sampled_item", sampled_item, [None])
         return _as_many_as("sampled_candidates", ids, "sampled_item", vectors)
 
-    def _vectors(self, name: str, value: TensorLike) -> tf.Tensor:
-        """Vectors of items, of a type and a length that go with the queries'."""
+    def _vectors(self, name: str, value: TensorLike, lead: list[int | None]) -> tf.Tensor:
+        """Vectors of items, [lead.., D], of a type and a length that go with the queries'."""
         dtype = self.vectors.dtype
         vectors = to_tensor(name, value, dtype)
         half = dtype.size == 2
@@ -66,9 +64,10 @@ class Queries(NamedTuple):
                 f"{name} must be of type {types}, since query is {dtype.name}, got "
                 f"{vectors.dtype.name}."
             )
-        if not vectors.shape[-1:].is_compatible_with(self.vectors.shape[-1:]):
+        expected = tf.TensorShape(lead) + self.vectors.shape[-1:]
+        if vectors.shape.rank is None or not vectors.shape.is_compatible_with(expected):
             raise ValueError(
-                f"{name} must have vectors as long as those of query, {self.vectors.shape[-1]}, "
+                f"{name} must have the shape {expected}, with vectors as long as those of query, "
                 f"got shape {vectors.shape}."
             )
         return vectors
