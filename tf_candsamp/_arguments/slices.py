@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_candsamp._arguments.tables import _variable_of_keras
+from tf_candsamp._arguments.tables import variable_of_keras
 from tf_candsamp._arguments.tensors import int64_tensor, to_tensor
 from tf_candsamp._types import TensorLike
 from tf_candsamp._variables import let_functions_keep
@@ -29,7 +29,7 @@ def open_variable(name: str, value: Any, dtype: tf.DType | None = None) -> tf.Va
       value: a tf.Variable or a Keras variable.
       dtype: the type it must have; None takes every type that a table can have.
     """
-    variable = _variable_of_keras(value)
+    variable = variable_of_keras(value)
     if not isinstance(variable, tf.Variable) or not hasattr(variable, "handle"):
         raise TypeError(f"{name} must be a tf.Variable, got {type(value).__name__}.")
     allowed = _TABLES if dtype is None else (dtype,)
