@@ -13,7 +13,7 @@ export PYTHON TF_PACKAGE CUDA_ARCHS
 
 PY = .venv/bin/python
 
-.PHONY: build demo demo-words test lint format benchmark gpu-check-files release \
+.PHONY: build demo demo-movielens demo-words test lint format benchmark gpu-check-files release \
     clean venv
 
 build: venv
@@ -23,6 +23,10 @@ build: venv
 demo: build
 	tools/bootstrap.sh examples/requirements.txt
 	$(PY) examples/doudizhu/main.py
+
+demo-movielens: build
+	tools/bootstrap.sh examples/requirements.txt
+	$(PY) examples/movielens/main.py
 
 demo-words: build
 	tools/bootstrap.sh examples/requirements.txt

@@ -62,7 +62,8 @@ def in_batch_softmax_loss(
       item_ids: c, [B], of any integer type and of any value: hashes will do. May be None where
         nothing needs them: with `remove_accidental_hits=False` and without `sampler`.
       sampler: what knows p, by `sampler.probability(item_ids)`. A `LearnedUnigramSampler` learns it
-        from the batches; a `FixedUnigramSampler` has it from the counts of a data set.
+        from the batches, a `FrequencyEstimator` for ids of any value, too; a `FixedUnigramSampler`
+        has it from the counts of a data set.
       item_probability: p, [B], in place of `sampler`. With neither all items count as equally
         likely: nothing is corrected.
       update: whether a `sampler` that learns counts `item_ids`, after p was read. Pass False for

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The block of the Dou Dizhu example."""
+"""The blocks of the examples."""
 
 import results
 
@@ -20,4 +20,26 @@ def doudizhu(folder):
     return md.table(heads, [line(case) for case in cases]) if cases else md.NONE_YET
 
 
-BLOCKS = {"doudizhu": doudizhu}
+def movielens(folder):
+    heads = ["way", "HR@10", "HR@50", "mean reciprocal rank", "popularity", "seconds of training"]
+    cases = md.newest(results.load("movielens", folder))
+
+    def share(case, name):
+        value = case[name]
+        return f"{value:.3f} ± {(value * (1 - value) / case['users']) ** 0.5:.3f}"
+
+    lines = [
+        [
+            case["way"],
+            share(case, "HR@10"),
+            share(case, "HR@50"),
+            f"{case['MRR']:.3f}",
+            f"{case['popularity']:.0f}",
+            f"{case['seconds']:.0f}" if case["seconds"] else md.NO_FIGURE,
+        ]
+        for case in cases
+    ]
+    return md.table(heads, lines) if cases else md.NONE_YET
+
+
+BLOCKS = {"doudizhu": doudizhu, "movielens": movielens}

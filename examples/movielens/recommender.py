@@ -29,7 +29,7 @@ class Tower(keras.layers.Layer):
         normal = keras.initializers.RandomNormal(stddev=0.05)
         self.table = self.add_weight(shape=(num_movies, DIMENSION), initializer=normal)
         self.places = self.add_weight(shape=(LENGTH, DIMENSION), initializer=normal)
-        self.attention = layers.MultiHeadAttention(1, DIMENSION, dropout=0.2)
+        self.attention = layers.MultiHeadAttention(1, DIMENSION)
         self.wide = layers.Dense(2 * DIMENSION, "gelu")
         self.narrow = layers.Dense(DIMENSION)
         self.norms = [layers.LayerNormalization() for _ in range(3)]
