@@ -81,8 +81,13 @@ def contest(ratings: Ratings, epochs: int, seed: int, ways: list[str]) -> list[O
     return outcomes
 
 
-def all_ways() -> list[str]:
-    return list(WAYS)
+def checked(ways: list[str] | None) -> list[str]:
+    """Names of ways that there are; None stands for all."""
+    for way in ways or ():
+        if way not in WAYS:
+            known = ", ".join(map(repr, WAYS))
+            raise SystemExit(f"tf_candsamp: --ways must be among {known}, got {way!r}.")
+    return list(ways or WAYS)
 
 
 def _bar_interval() -> float:

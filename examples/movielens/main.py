@@ -54,13 +54,7 @@ def main() -> None:
     import account
     import contest
 
-    ways = options.ways or contest.all_ways()
-    for way in ways:
-        if way not in contest.all_ways():
-            raise SystemExit(
-                f"--ways must be among {', '.join(map(repr, contest.all_ways()))}, got {way!r}"
-            )
-
+    ways = contest.checked(options.ways)
     section("Training: what comes next, given what was watched before")
     say(f"{len(ways)} ways, {options.epochs} epochs each, seed {options.seed}")
     outcomes = [contest.most_watched(ratings)]

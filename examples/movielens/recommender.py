@@ -17,7 +17,7 @@ import tf_candsamp as tfcs
 LENGTH, DIMENSION = 50, 64
 BATCH = 32  # windows of LENGTH places
 MOST_SAMPLED = 512  # movies that are drawn for a step, where any are
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 5e-3
 
 
 class Tower(keras.layers.Layer):
