@@ -52,6 +52,8 @@ benchmark: build
 	$(PY) benchmarks/losses.py
 	$(PY) benchmarks/sampler_tables.py
 	$(PY) benchmarks/learned_unigram.py
+	$(PY) benchmarks/row_optimizers.py
+	$(PY) benchmarks/train_step.py
 	$(PY) benchmarks/report.py
 
 # A wheel for PyPI, in build/release: for all GPUs, and with a tag that says which glibc it needs.

@@ -2,6 +2,7 @@
 """The texts that pages show of results. BLOCKS maps each block's name to what makes it."""
 
 from . import examples, expected_counts, gpu, losses, machines, ragged, sampler_choice, samplers
+from . import examples, expected_counts, gpu, losses, machines, optimizers, ragged, samplers
 
 BLOCKS = {
     **machines.BLOCKS,
@@ -10,6 +11,7 @@ BLOCKS = {
     **sampler_choice.BLOCKS,
     **losses.BLOCKS,
     **ragged.BLOCKS,
+    **optimizers.BLOCKS,
     **gpu.BLOCKS,
     **examples.BLOCKS,
 }

@@ -142,17 +142,22 @@ def test_a_checkpoint_of_another_optimizer_is_refused_and_nothing_is_lost(saved,
 def test_a_backup_of_another_optimizer_is_refused(saved, other, tmp_path):
     model = make_model(make(saved))
     fit(model)
-    store = keras.src.saving.saving_lib.H5IOStore(str(tmp_path / "o.h5"), "w")
+    store = keras.src.saving.saving_lib.H5IOStore(tmp_path / "o.h5", mode="w")
     model.optimizer.save_own_variables(store.make("optimizer"))
     store.close()
     victim = make_model(make(other))
     fit(victim)
     before = state(victim)
-    store = keras.src.saving.saving_lib.H5IOStore(str(tmp_path / "o.h5"), "r")
+    store = keras.src.saving.saving_lib.H5IOStore(tmp_path / "o.h5", mode="r")
     with pytest.raises(ValueError, match=f"of an optimizer {saved}, .* {other}"):
         victim.optimizer.load_own_variables(store.get("optimizer"))
     store.close()
     assert_same(state(victim), before)
+
+
+def test_a_model_that_was_saved_before_its_first_step(tmp_path):
+    make_model(make("Adam")).save(tmp_path / "model.keras")
+    fit(keras.saving.load_model(tmp_path / "model.keras"))
 
 
 def test_state_of_another_model_is_refused_by_its_shapes():

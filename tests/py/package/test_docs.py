@@ -156,6 +156,19 @@ def test_a_sampler_in_a_keras_layer(tmp_path):
     np.testing.assert_array_equal(loaded(data[0]), model(data[0]))
 
 
+def test_optimizers():
+    given, (fit, scaled, loop) = blocks("docs/optimizers.md")
+    run(fit, given)
+    touched = given["model"].layers[0].embeddings
+    assert given["model"].optimizer.iterations.numpy() == 1
+    run(scaled, given)
+    assert given["optimizer"].inner_optimizer.learning_rate.numpy() == np.float32(1e-3)
+    run(loop, given)
+    moved = np.flatnonzero(given["momentum"].numpy().any(1))
+    assert {3, 17} <= set(moved) and len(moved) <= 512 + 2
+    assert touched.shape == (100_000, 64)
+
+
 def test_serving(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given, (module, archive) = blocks("docs/serving.md")

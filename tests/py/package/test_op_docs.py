@@ -30,7 +30,13 @@ OPS = _documented_ops()
 
 
 def test_ops_of_every_family_are_there():
-    some = {"SampledSoftmaxLoss", "RaggedNceLoss", "UniformCandidateSampler", "UnigramWeights"}
+    some = {
+        "SampledSoftmaxLoss",
+        "RaggedNceLoss",
+        "UniformCandidateSampler",
+        "UnigramWeights",
+        "RowAdam",
+    }
     assert some | {"LearnedUnigramSample", "NotTwiceDifferentiable"} <= OPS.keys()
 
 
@@ -315,6 +321,113 @@ EXAMPLES = [
             "weight_values": "[[1, 0], [-1, 0]]",
             "weight_shapes": "[3, 2]",
         },
+    ),
+    (
+        "RowSgd",
+        {
+            "table": "[[1, 2], [3, 4], [5, 6]]",
+            "indices": "[2, 0, 2]",
+            "gradient": "[[1, 0], [2, 2], [1, 4]]",
+            "learning_rate": "0.5",
+            "weight_decay": "0",
+        },
+        {"W": tf.float32},
+        {"table": "[[0, 1], [3, 4], [4, 4]]"},
+    ),
+    (
+        "RowMomentum",
+        {
+            "table": "[[1, 2], [3, 4]]",
+            "momentum": "[[2, 0], [1, 1]]",
+            "indices": "[0]",
+            "gradient": "[[2, 4]]",
+            "learning_rate": "0.5",
+            "factor": "0.5",
+            "weight_decay": "0",
+        },
+        {"W": tf.float32},
+        {"momentum": "[[0, -2], [1, 1]]", "table": "[[1, 0], [3, 4]]"},
+    ),
+    (
+        "RowAdagrad",
+        {
+            "table": "[[1, 2], [3, 4]]",
+            "accumulator": "[[1, 1], [7, 9]]",
+            "indices": "[1]",
+            "gradient": "[[3, 0]]",
+            "learning_rate": "2",
+            "epsilon": "0",
+            "weight_decay": "0",
+        },
+        {"W": tf.float32},
+        {"accumulator": "[[1, 1], [16, 9]]", "table": "[[1, 2], [1.5, 4]]"},
+    ),
+    (
+        "RowRmsprop",
+        {
+            "table": "[[1, 2], [3, 4]]",
+            "velocity": "[[0, 0], [16, 4]]",
+            "indices": "[1]",
+            "gradient": "[[4, 2]]",
+            "learning_rate": "2",
+            "rho": "0.5",
+            "factor": "0",
+            "epsilon": "0",
+            "weight_decay": "0",
+        },
+        {"W": tf.float32, "momentum": [], "average_gradient": []},
+        {"velocity": "[[0, 0], [16, 4]]", "table": "[[1, 2], [1, 2]]"},
+    ),
+    (
+        "RowAdam",
+        {
+            "table": "[[1, 2], [3, 4]]",
+            "momentum": "[[0, 0], [0, 0]]",
+            "velocity": "[[0, 0], [0, 0]]",
+            "indices": "[1]",
+            "gradient": "[[4, -2]]",
+            "learning_rate": "0.5",
+            "beta_1": "0.5",
+            "beta_2": "0.75",
+            "epsilon": "0",
+            "step": "1",
+            "weight_decay": "0",
+        },
+        {"W": tf.float32, "velocity_hat": []},
+        {
+            "momentum": "[[0, 0], [2, -1]]",
+            "velocity": "[[0, 0], [4, 1]]",
+            "table": "[[1, 2], [2.5, 4.5]]",
+        },
+    ),
+    (
+        "RowFtrl",
+        {
+            "table": "[[0, 0], [3, 4]]",
+            "accumulator": "[[9, 16], [1, 1]]",
+            "linear": "[[0, 0], [7, 8]]",
+            "indices": "[0]",
+            "gradient": "[[4, -3]]",
+            "learning_rate": "0.5",
+            "learning_rate_power": "-0.5",
+            "l1": "2",
+            "l2": "0",
+            "l2_shrinkage": "0",
+            "beta": "0",
+            "weight_decay": "0",
+        },
+        {"W": tf.float32},
+        {
+            "accumulator": "[[25, 25], [1, 1]]",
+            "linear": "[[4, -3], [7, 8]]",
+            "table": "[[-0.2, 0.1], [3, 4]]",
+        },
+    ),
+    (
+        "SumRepeatedRows",
+        {"indices": "[5, 3, 5]", "gradient": "[[1, 0], [2, 2], [4, 1]]"},
+        {},
+        {"rows": "[3, 5]", "sums": "[[2, 2], [5, 1]]"},
     ),
 ]
 

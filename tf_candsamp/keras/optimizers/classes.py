@@ -13,7 +13,7 @@ _keras: Any = tf.keras.optimizers
 
 
 @serializable
-class SGD(RowUpdates, _keras.SGD):  # type: ignore[misc]
+class SGD(RowUpdates, _keras.SGD):
     """Keras's SGD, which updates the rows that have a gradient: `row_sgd` and `row_momentum`.
 
     Without momentum it equals the dense update, up to rounding. With momentum it is lazy: a row
@@ -52,7 +52,7 @@ class SGD(RowUpdates, _keras.SGD):  # type: ignore[misc]
 
 
 @serializable
-class Adagrad(RowUpdates, _keras.Adagrad):  # type: ignore[misc]
+class Adagrad(RowUpdates, _keras.Adagrad):
     """Keras's Adagrad, which updates the rows that have a gradient: see `row_adagrad`.
 
     It equals the dense update, up to rounding. Args and errors are as in `SGD`, those of
@@ -69,7 +69,7 @@ class Adagrad(RowUpdates, _keras.Adagrad):  # type: ignore[misc]
 
 
 @serializable
-class RMSprop(RowUpdates, _keras.RMSprop):  # type: ignore[misc]
+class RMSprop(RowUpdates, _keras.RMSprop):
     """Keras's RMSprop, which updates the rows that have a gradient, lazily: see `row_rmsprop`.
 
     A row without a gradient keeps its means and its momentum. Args and errors are as in `SGD`,
@@ -130,7 +130,7 @@ class _AdamRows(RowUpdates):
 
 
 @serializable
-class Adam(_AdamRows, _keras.Adam):  # type: ignore[misc]
+class Adam(_AdamRows, _keras.Adam):
     """Keras's Adam, which updates the rows that have a gradient, lazily: see `row_adam`.
 
     A row without a gradient keeps its moments; the bias of the moments is corrected by the number
@@ -141,7 +141,7 @@ class Adam(_AdamRows, _keras.Adam):  # type: ignore[misc]
 
 
 @serializable
-class AdamW(_AdamRows, _keras.AdamW):  # type: ignore[misc]
+class AdamW(_AdamRows, _keras.AdamW):
     """Keras's AdamW, which updates the rows that have a gradient, lazily: see `row_adam`.
 
     Rows that have a gradient shrink by learning_rate * weight_decay, others do not. Args and errors
@@ -152,7 +152,7 @@ class AdamW(_AdamRows, _keras.AdamW):  # type: ignore[misc]
 
 
 @serializable
-class Ftrl(RowUpdates, _keras.Ftrl):  # type: ignore[misc]
+class Ftrl(RowUpdates, _keras.Ftrl):
     """Keras's Ftrl, which updates the rows that have a gradient: see `row_ftrl`.
 
     It equals the dense update, up to rounding, if rows are zero at the start and there is no

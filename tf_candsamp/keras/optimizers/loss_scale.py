@@ -23,7 +23,7 @@ if IS_KERAS_3:
     _Base: Any = tf.keras.optimizers.LossScaleOptimizer
 
     @serializable
-    class LossScaleOptimizer(_FiniteSlices, _Base):  # type: ignore[misc]
+    class LossScaleOptimizer(_FiniteSlices, _Base):
         """Keras's LossScaleOptimizer, whose step does not grow with the table either.
 
         Keras 3's own class works, too, but looks at every row of the table. Give this one to
@@ -37,4 +37,4 @@ if IS_KERAS_3:
 
 else:
     # That of Keras 2 looks at the rows of slices alone.
-    LossScaleOptimizer = tf.keras.mixed_precision.LossScaleOptimizer
+    LossScaleOptimizer = tf.keras.mixed_precision.LossScaleOptimizer  # type: ignore[misc]

@@ -8,8 +8,15 @@ from typing import Any
 import tensorflow as tf
 
 from tf_candsamp._arguments.slices import arithmetic_type
+from tf_candsamp._samplers.keras_state import keras_layer
 from tf_candsamp.keras.optimizers.saved_kind import SavedKind
 from tf_candsamp.row_optimizers import sum_repeated_rows
+
+if keras_layer() is None:
+    raise ImportError(
+        "tf_candsamp.keras needs Keras on its backend 'tensorflow': install it, or set "
+        "KERAS_BACKEND=tensorflow before Keras is imported."
+    )
 
 IS_KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "apply")
 
@@ -17,7 +24,7 @@ IS_KERAS_3 = hasattr(tf.keras.optimizers.Optimizer, "apply")
 _SLOTS = {"accumulator", "average_gradient", "linear", "momentum", "velocity", "velocity_hat"}
 
 
-class _DivisibleSlices(tf.IndexedSlices):  # type: ignore[misc]
+class _DivisibleSlices(tf.IndexedSlices):
     """Slices that Keras 3 can divide by its loss scale."""
 
     def __truediv__(self, divisor: Any) -> tf.IndexedSlices:

@@ -8,9 +8,10 @@ import tensorflow as tf
 
 _KEY = "optimizer"
 _CHILD = "_saved_kind"
+_WITHOUT_SLOTS = 2  # variables: the number of steps, and the learning rate
 
 
-class Kind(tf.train.experimental.PythonState):  # type: ignore[misc]
+class Kind(tf.train.experimental.PythonState):
     """Names the kind of an optimizer in a checkpoint of TensorFlow.
 
     TensorFlow restores Python state before it touches any variable.
@@ -50,25 +51,35 @@ class SavedKind:
             attributes[_KEY] = type(self).__name__
 
     def load_own_variables(self, store: Any) -> None:
-        """Takes the state out of a store, if it is that of such an optimizer. Keras calls it."""
-        saved = (_attributes(store) or {}).get(_KEY)
-        if saved is not None:
-            _check_kind(str(saved), type(self).__name__)
-        variables = self.variables  # type: ignore[attr-defined]
+        """Takes the state out of a store, if it is that of such an optimizer. Keras calls it.
+
+        Without slots on either side there is nothing to lose: Keras then warns, and goes on.
+        """
+        if getattr(self, "built", False) or getattr(self, "_built", False):
+            saved = (_attributes(store) or {}).get(_KEY)
+            if saved is not None:
+                _check_kind(str(saved), type(self).__name__)
+            if len(store.keys()) > _WITHOUT_SLOTS:
+                self._check_shapes(store)
+        super().load_own_variables(store)  # type: ignore[misc]
+
+    def _check_shapes(self, store: Any) -> None:
         shapes = [tuple(np.shape(store[str(k)])) for k in range(len(store.keys()))]
-        expected = [tuple(v.shape) for v in variables]
+        expected = [tuple(v.shape) for v in self.variables]  # type: ignore[attr-defined]
         if shapes != expected:
             raise ValueError(
                 f"The saved state has {len(shapes)} variables of shapes {shapes}, but the "
                 f"{type(self).__name__} optimizer {self.name!r} has {len(expected)}, of shapes "
                 f"{expected}: it is that of another optimizer or model. Nothing was changed."
             )
-        super().load_own_variables(store)  # type: ignore[misc]
 
 
 def _attributes(store: Any) -> Any:
-    """Where a file of Keras takes notes beside the values; None if it does not."""
-    return getattr(getattr(store, "group", None), "attrs", None)
+    """Where a file of Keras takes notes beside the values; None if it does not.
+
+    It is the group of an HDF5 file, which Keras 3 wraps.
+    """
+    return getattr(getattr(store, "_h5_entry_group", store), "attrs", None)
 
 
 def _check_kind(saved: str, kind: str) -> None:

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks of benchmarks/row_optimizers.py and benchmarks/train_step.py."""
+
+import results
+
+from . import markdown as md
+
+MS, NS, GB = 1e-3, 1e-9, 1e9
+NAMES = {
+    "sgd": "SGD",
+    "momentum": "momentum",
+    "adagrad": "Adagrad",
+    "ftrl": "FTRL",
+    "adam": "Adam",
+}
+OTHERS = {"theirs": "Keras behind tf.nn", "v1": "tf.compat.v1", "keras": "Keras behind our loss"}
+PARTS = ("call", "candidates", "loss", "optimizer")
+
+
+def ratio_of(case):
+    """Against TensorFlow's kernel, or the composition where it has none."""
+    ((_, ratio),) = case["ratios"].items()
+    return ratio
+
+
+def share(case):
+    return case["bytes_a_second"] / case["bandwidth"]
+
+
+def rows_table(run):
+    heads = (
+        "optimizer|V|D|ours ns a row|with repeats|TensorFlow|GB/s|of the bandwidth|ratio"
+    ).split("|")
+
+    def line(case):
+        seconds = case["seconds"]
+        other = seconds.get("core") or seconds["gathered"]
+        note = "" if "core" in seconds else " (composed)"
+        return [
+            NAMES[case["optimizer"]],
+            f"{case['V']:,}",
+            f"{case['D']}",
+            md.scaled(seconds["ours"]["median"], NS, 0),
+            md.scaled(seconds["repeats"]["median"], NS, 0),
+            md.scaled(other["median"], NS, 0) + note,
+            md.scaled(case["bytes_a_second"], GB, 1),
+            md.percent(share(case)),
+            md.with_quartiles(ratio_of(case), 1),
+        ]
+
+    return md.table(heads, [line(case) for case in run["results"]])
+
+
+def steps_table(run):
+    heads = ["optimizer", "V", "D", "ours ms", *OTHERS.values()]
+
+    def cell(case, other):
+        ratio = case["ratios"].get(f"{other}/ours")
+        if ratio is None:
+            return md.NO_FIGURE
+        shown = md.scaled(case["seconds"][other]["median"], MS, 1)
+        return f"{shown}, {md.with_quartiles(ratio, 1)}"
+
+    return md.table(
+        heads,
+        [
+            [
+                case["optimizer"],
+                f"{case['V']:,}",
+                f"{case['D']}",
+                md.scaled(case["seconds"]["ours"]["median"], MS, 2),
+                *(cell(case, other) for other in OTHERS),
+            ]
+            for case in run["results"]
+        ],
+    )
+
+
+def parts_table(run):
+    heads = ["optimizer", "V", "D", *(f"{part}: ours / theirs, ms" for part in PARTS)]
+    return md.table(
+        heads,
+        [
+            [
+                case["optimizer"],
+                f"{case['V']:,}",
+                f"{case['D']}",
+                *(
+                    " / ".join(md.scaled(case["parts"][s][part], MS, 2) for s in ("ours", "theirs"))
+                    for part in PARTS
+                ),
+            ]
+            for case in run["results"]
+        ],
+    )
+
+
+def block(benchmark, make):
+    return lambda folder: md.sections(results.load(benchmark, folder), make).replace("## ", "### ")
+
+
+BLOCKS = {
+    "row-optimizers": block("row_optimizers", rows_table),
+    "train-step": block("train_step", steps_table),
+    "train-step-parts": block("train_step", parts_table),
+}
