@@ -19,6 +19,7 @@ from tf_candsamp._losses.gradients import (
     register_gradient,
 )
 from tf_candsamp._losses.inputs import LossInputs, loss_inputs
+from tf_candsamp._losses.sequences import Positions, open_positions
 from tf_candsamp._types import ClassTableLike, PartitionStrategy, RaggedLike, TensorLike
 
 __all__ = ["TopK", "full_softmax_loss", "label_rank", "top_k"]
@@ -33,6 +34,9 @@ class TopK(NamedTuple):
 
     values: tf.Tensor
     indices: tf.Tensor
+
+
+_NO_RANK = 2**62  # of a row that does not count
 
 
 class _Options(NamedTuple):
@@ -69,6 +73,8 @@ def full_softmax_loss(
     normalize: bool = False,
     logit_softcap: float | None = None,
     partition_strategy: PartitionStrategy = "div",
+    mask: TensorLike | None = None,
+    ignore_id: SupportsIndex | None = None,
     name: str | None = None,
 ) -> tf.Tensor:
     r"""Softmax cross-entropy over all classes, without ever holding all logits.
@@ -94,9 +100,10 @@ def full_softmax_loss(
         Minus infinity masks a class.
       labels: the true classes, [B] or [B, num_true], of any integer type, or of a float type, which
         is cast to int64. float32 holds ids exactly only below 2^24 (float16 below 2^11, bfloat16
-        below 2^8).
-      inputs: [B, D], of type float32, float64, bfloat16 or float16. `weights` must have the same
-        type, or float32 with the half types, whose products are summed in float32 in any case.
+        below 2^8). For sequences [B, L] or [B, L, num_true].
+      inputs: [B, D], or for sequences [B, L, D], of type float32, float64, bfloat16 or float16.
+        `weights` must have the same type, or float32 with the half types, whose products are summed
+        in float32 in any case.
       num_classes: the number of classes; None for as many as have rows in weights and biases.
       temperature: what products are divided by, a number, held as float32.
       normalize: whether rows of `weights` and `inputs` are divided by their Euclidean norms first,
@@ -104,12 +111,13 @@ def full_softmax_loss(
       logit_softcap: None, or a cap: s(c) becomes logit_softcap * tanh(s(c) / logit_softcap).
       partition_strategy: which rows the shards of a list hold. "div": consecutive ones. "mod": row
         i is in shard i mod their number.
+      mask, ignore_id: which rows count, see `sampled_softmax_loss`.
       name: a name for the operation.
 
     Returns:
-      The losses, [B]: float64 for float64 `inputs`, else float32, for the half types too. Gradients
-      are dense, and have the types of their tensors. Results have the same bits for any number of
-      threads. There is no second derivative.
+      The losses, [B], or [B, L] for sequences: float64 for float64 `inputs`, else float32, for the
+      half types too. Gradients are dense, and have the types of their tensors. Results have the
+      same bits for any number of threads. There is no second derivative.
 
     Raises:
       TypeError: for arguments of other types than those above, ragged and sparse tensors included.
@@ -129,15 +137,16 @@ def full_softmax_loss(
             variables_as_tensors("weights", weights), variables_as_tensors("biases", biases), inputs
         )
         warn_of_rounded_labels(labels, batch.weights.rows)
+        positions, batch, matrix = _rows_that_count(batch, labels, mask, ignore_id)
         loss: tf.Tensor = _call(
             ops.candsamp_full_softmax_loss,
             batch,
-            labels=_label_matrix(labels),
+            labels=matrix,
             logit_softcap=_softcap(logit_softcap),
             A=batch.sum_type(),
             **options.attributes(),
         ).loss
-        return loss
+        return positions.restore(loss)
 
 
 def label_rank(
@@ -151,6 +160,8 @@ def label_rank(
     temperature: float = 1.0,
     normalize: bool = False,
     partition_strategy: PartitionStrategy = "div",
+    mask: TensorLike | None = None,
+    ignore_id: SupportsIndex | None = None,
     name: str | None = None,
 ) -> tf.Tensor:
     r"""The rank of each label among all classes: 0 where no class is better.
@@ -167,13 +178,16 @@ def label_rank(
       weights, biases, labels, inputs: as in `full_softmax_loss`. A variable is read in place.
       exclude: ragged [B, None] or dense [B, n], of any integer type: classes that do not compete in
         a row, as those that a user has seen already. Repeats count once. The label always competes.
-        It may be a `tf.RaggedTensor`, a list of rows, or a `tf.SparseTensor`.
+        It may be a `tf.RaggedTensor`, a list of rows, or a `tf.SparseTensor`. For sequences as the
+        candidates of `ragged_sampled_softmax_loss`.
       num_classes, temperature, normalize, partition_strategy: as in `full_softmax_loss`.
         (Temperature changes ranks only where there are biases.)
+      mask, ignore_id: which rows count, see `sampled_softmax_loss`.
       name: a name for the operation.
 
     Returns:
-      int64, of the shape of `labels`. It has no gradient.
+      int64, of the shape of `labels`. It has no gradient. Where a row does not count it is 2^62, a
+      rank that no label has.
 
     Raises:
       TypeError, ValueError, tf.errors.InvalidArgumentError: as `full_softmax_loss`, also for
@@ -192,15 +206,19 @@ def label_rank(
         options = _Options(num_classes, temperature, normalize, partition_strategy)
         batch = loss_inputs(weights, biases, inputs)
         warn_of_rounded_labels(labels, batch.weights.rows)
-        matrix = _label_matrix(labels)
+        positions, batch, matrix = _rows_that_count(batch, labels, mask, ignore_id)
         rank = _call(
             ops.candsamp_resource_label_rank if batch.has_variable() else ops.candsamp_label_rank,
             batch,
             labels=matrix,
-            **_excluded(exclude),
+            **_excluded(exclude, positions),
             **options.attributes(),
         )
-        return _of_shape_of(labels, rank)
+        if positions.lead is None:
+            return _of_shape_of(labels, rank)
+        rank = positions.restore(rank, ignored=_NO_RANK)
+        has_columns = _static_rank(labels) > positions.lead.rank
+        return rank if has_columns else rank[..., 0]
 
 
 def top_k(
@@ -224,7 +242,8 @@ def top_k(
     classes and of the k best so far.
 
     Args:
-      weights, biases, inputs: as in `full_softmax_loss`. A variable is read in place.
+      weights, biases, inputs: as in `full_softmax_loss`. A variable is read in place. Sequences are
+        taken at every position.
       k: how many classes, an integer or an integer scalar tensor. Each row must have as many that
         compete.
       exclude: as in `label_rank`: classes that do not compete in a row.
@@ -233,8 +252,8 @@ def top_k(
       name: a name for the operation.
 
     Returns:
-      A `TopK`: values [B, k] and indices [B, k]. They have no gradient: to train on the best
-      classes, score them with `ragged_candidate_logits`.
+      A `TopK`: values and indices, [B, k], or [B, L, k] for sequences. They have no gradient: to
+      train on the best classes, score them with `ragged_candidate_logits`.
 
     Raises:
       TypeError, ValueError, tf.errors.InvalidArgumentError: as `label_rank`, also for a negative k
@@ -251,16 +270,18 @@ def top_k(
         options = _Options(num_classes, temperature, normalize, partition_strategy)
         batch = loss_inputs(weights, biases, inputs)
         has_variable = batch.has_variable()
+        positions = open_positions(batch.inputs, None, None)
+        batch = batch._replace(inputs=positions.flat("inputs", batch.inputs))
         best = _call(
             ops.candsamp_resource_top_classes if has_variable else ops.candsamp_top_classes,
             batch,
             k=_number_of_classes(k),
             logit_softcap=_softcap(logit_softcap),
             A=batch.sum_type(),
-            **_excluded(exclude),
+            **_excluded(exclude, positions),
             **options.attributes(),
         )
-        return TopK(best.values, best.indices)
+        return TopK(*positions.restore((best.values, best.indices)))
 
 
 def _call(op: Any, batch: LossInputs, **arguments: Any) -> Any:
@@ -302,11 +323,31 @@ def _of_shape_of(labels: TensorLike, rank: tf.Tensor) -> tf.Tensor:
     return rank[:, 0] if static.rank == 1 else rank
 
 
-def _excluded(exclude: RaggedLike | None) -> dict[str, list[tf.Tensor]]:
+def _static_rank(labels: TensorLike) -> int:
+    static = tf.TensorShape(getattr(labels, "shape", None))
+    if static.rank is None:
+        static = int64_tensor("labels", labels, floats=True).shape
+    return int(static.rank)
+
+
+def _rows_that_count(
+    batch: LossInputs, labels: TensorLike, mask: TensorLike | None, ignore_id: SupportsIndex | None
+) -> tuple[Positions, LossInputs, tf.Tensor]:
+    """Where the rows are that count; these rows of the inputs, and of the labels as a matrix."""
+    positions = open_positions(batch.inputs, mask, ignore_id)
+    is_sequence = positions.lead is not None and positions.lead.rank > 1
+    matrix = positions.label_matrix(labels if is_sequence else _label_matrix(labels))
+    positions = positions.keeping(mask, ignore_id, matrix)
+    inputs = positions.rows(positions.flat("inputs", batch.inputs))
+    return positions, batch._replace(inputs=inputs), positions.rows(matrix)
+
+
+def _excluded(exclude: RaggedLike | None, positions: Positions) -> dict[str, list[tf.Tensor]]:
     if exclude is None:
         return {"exclude": [], "exclude_splits": []}
-    rows = class_rows("exclude", exclude)
-    return {"exclude": [rows.values], "exclude_splits": [rows.splits]}
+    rows = class_rows("exclude", positions.flat_ragged("exclude", exclude))
+    kept = positions.ragged_rows(exclude=rows.values, exclude_splits=rows.splits)
+    return {name: [value] for name, value in kept.items()}
 
 
 def _number_of_classes(k: SupportsIndex | tf.Tensor) -> tf.Tensor:

@@ -169,16 +169,25 @@ class Positions(NamedTuple):
         rows = tf.RaggedTensor.from_row_splits(values, splits, validate=False)
         return tf.gather(rows, self.kept[:, 0])
 
-    def restore(self, result: Any) -> Any:
-        """Tensors [n] as tensors of the positions' shape, with zeros where one is ignored."""
-        return result if self.lead is None else tf.nest.map_structure(self._restored, result)
+    def restore(self, result: Any, ignored: int = 0) -> Any:
+        """Tensors [n, ..] with the positions' dimensions, and `ignored` where one is ignored."""
+        if self.lead is None:
+            return result
+        return tf.nest.map_structure(lambda x: self._restored(x, ignored), result)
 
-    def _restored(self, result: tf.Tensor) -> tf.Tensor:
+    def _restored(self, result: tf.Tensor, ignored: int) -> tf.Tensor:
+        tail = result.shape[1:]
+        sizes = tf.shape(result, out_type=tf.int64)[1:]
         if self.kept is not None:
-            size = tf.reshape(tf.cast(self.size, tf.int64), [1])
-            result = tf.scatter_nd(self.kept, result, size)
-        result = tf.reshape(result, self.shape)
-        result.set_shape(self.lead)
+            shape = tf.concat([tf.reshape(tf.cast(self.size, tf.int64), [1]), sizes], 0)
+            if ignored == 0:
+                result = tf.scatter_nd(self.kept, result, shape)
+            else:
+                of_all = tf.fill(shape, tf.cast(ignored, result.dtype))
+                result = tf.tensor_scatter_nd_update(of_all, self.kept, result)
+        shape = self.shape if tail.rank == 0 else tf.concat([self.shape, sizes], 0)
+        result = tf.reshape(result, shape)
+        result.set_shape(self.lead + tail)
         return result
 
     # Ragged arguments.
