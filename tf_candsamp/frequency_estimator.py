@@ -26,8 +26,7 @@ class FrequencyEstimator(SavedState, TrackedModule):
     """Estimates how often ids come from the gaps between their occurrences.
 
         estimator = tfcs.FrequencyEstimator(1_000_000)
-        estimator.update(item_ids)            # once for each training batch
-        log_q = estimator.log_q(item_ids)     # to correct logits of in-batch negatives
+        loss = tfcs.in_batch_softmax_loss(query, item, item_ids, sampler=estimator)
 
     The ids need no vocabulary: they are hashed. The idea is that of Yi et al. 2019,
     "Sampling-bias-corrected neural modeling for large corpus item recommendations": an array holds

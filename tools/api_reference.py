@@ -32,8 +32,17 @@ Made of the docstrings by `tools/api_reference.py`: change those, not this page.
 `import tf_candsamp as tfcs` is taken for granted.
 """
 # Keras calls these; nobody else should.
-HIDDEN = ("load_own_variables", "save_own_variables")
-SECTION = re.compile(r"^(Args|Returns|Raises|Yields|Attributes):(.*)$")
+HIDDEN = (
+    "build",
+    "compute_mask",
+    "compute_output_shape",
+    "compute_output_spec",
+    "load_own_variables",
+    "save_own_variables",
+)
+SECTION = re.compile(r"^(Args|Call arguments|Returns|Raises|Yields|Attributes):$")
+# A line of names that goes on in the next one.
+NAMES = re.compile(r"^(?:\*{0,2}\w+, *)+$")
 ITEM = re.compile(r"^(\*{0,2}[\w.]+(?:, \*{0,2}[\w.]+)*):(?: (.*))?$")
 
 
@@ -99,18 +108,25 @@ def markdown(docstring):
         while at < len(lines) and (not lines[at].strip() or lines[at].startswith(" ")):
             body.append(lines[at])
             at += 1
-        out += [f"**{match[1]}**", "", *_section(body), ""]
+        out += [f"**{match[1]}**", "", *_section(body, has_items=match[1] != "Returns"), ""]
     return _examples(re.sub(r"\n{3,}", "\n\n", "\n".join(out)).strip())
 
 
-def _section(body):
+def _section(body, has_items=True):
     body = textwrap.dedent("\n".join(body)).strip("\n").split("\n")
-    items = []
+    lines, names = [], ""
     for line in body:
-        match = ITEM.match(line)
+        if NAMES.match(line + " "):
+            names += line + " "
+        else:
+            lines.append(names + (line.lstrip() if names else line))
+            names = ""
+    items = []
+    for line in lines:
+        match = ITEM.match(line) if has_items else None
         if match:
-            names = ", ".join(f"`{name}`" for name in match[1].split(", "))
-            items.append(f"- {names}: {_text(match[2] or '')}".rstrip())
+            names_of_item = ", ".join(f"`{name}`" for name in match[1].split(", "))
+            items.append(f"- {names_of_item}: {_text(match[2] or '')}".rstrip())
         else:
             items.append(
                 ("  " if items and items[0].startswith("- ") else "") + _text(line.strip())
@@ -168,7 +184,7 @@ def described(name):
     """The section of one name."""
     out = [f"### {name.name}", ""]
     thing = name.thing
-    path = "tfcs" if name.module == "tf_candsamp" else name.module
+    path = name.module.replace("tf_candsamp", "tfcs", 1)
     is_tuple = name.is_class and issubclass(thing, tuple)
     if is_tuple:
         out += [f"    {path}.{name.name}({', '.join(thing._fields)})", ""]

@@ -120,12 +120,12 @@ def test_samplers_in_a_dataset():
 
 def test_ids_without_a_table():
     given, (code, *_) = blocks("docs/samplers.md")
+    query, item = tf.random.stateless_normal([2, 4, 8], [1, 2])
+    given |= {"query": query, "item": item, "item_ids": tf.constant([5, 5, 5, 7])}
     run(code, given)
-    queries, items = tf.random.stateless_normal([2, 4, 8], [1, 2])
-    loss = given["in_batch_loss"](queries, items, tf.constant([5, 5, 5, 7]))
-    log_q = np.log([0.75, 0.75, 0.75, 0.25])
-    logits = tf.matmul(queries, items, transpose_b=True) - log_q
-    want = tf.nn.sparse_softmax_cross_entropy_with_logits(range(4), logits)
+    loss = tfcs.in_batch_softmax_loss(query, item, [5, 5, 5, 7], sampler=given["estimator"])
+    p = [0.75, 0.75, 0.75, 0.25]
+    want = tfcs.in_batch_softmax_loss(query, item, [5, 5, 5, 7], item_probability=p)
     np.testing.assert_allclose(loss, want, rtol=1e-5)
 
 
