@@ -300,29 +300,32 @@ void ScaleAndNarrow(const Accumulator<W>* in, Accumulator<W> factor, int64_t cou
 }
 
 // Writes f(z[k], &term) to out[k] and returns the sum of the terms. It adds them lane by lane, in a
-// fixed order, so that the loop vectorises. Minus infinity, whose term is 0, pads the last lanes.
+// fixed order. Minus infinity, whose term is 0, pads the last lanes.
+//
+// The compiler vectorises the loop over f where it is longer than what it would unroll, so several
+// vectors are worked on together.
 template <typename A, typename F>
 CANDSAMP_FORMULA A MapAndSum(const A* z, int64_t count, A* out, F f) {
-  constexpr int64_t kLanes = Lanes<A>::kCount;
+  constexpr int64_t kLanes = Lanes<A>::kCount, kTogether = 4 * kUnroll * kLanes;
   Vector<A> sums = {};
-  A values[kLanes];
-  const auto apply = [&] {
-    A terms[kLanes];
-    for (int64_t l = 0; l < kLanes; ++l) values[l] = f(values[l], &terms[l]);
-    Vector<A> v;
-    memcpy(&v, terms, sizeof v);
-    sums += v;
-  };
-  int64_t k = 0;
-  for (; k + kLanes <= count; k += kLanes) {
-    memcpy(values, z + k, sizeof values);
-    apply();
-    memcpy(out + k, values, sizeof values);
-  }
-  if (k < count) {
-    for (int64_t l = 0; l < kLanes; ++l) values[l] = k + l < count ? z[k + l] : -__builtin_inff();
-    apply();
-    for (int64_t l = 0; l < count - k; ++l) out[k + l] = values[l];
+  A values[kTogether], terms[kTogether];
+  for (int64_t k = 0; k < count; k += kTogether) {
+    const int64_t here = count - k < kTogether ? count - k : kTogether;
+    const int64_t padded = (here + kLanes - 1) / kLanes * kLanes;
+    memcpy(values, z + k, here * sizeof(A));
+    for (int64_t l = here; l < padded; ++l) values[l] = -__builtin_inff();
+#pragma GCC ivdep
+    for (int64_t l = 0; l < padded; ++l) {
+      A term;
+      values[l] = f(values[l], &term);
+      terms[l] = term;
+    }
+    for (int64_t l = 0; l < padded; l += kLanes) {
+      Vector<A> v;
+      Load(terms + l, &v);
+      sums += v;
+    }
+    memcpy(out + k, values, here * sizeof(A));
   }
   return Sum<A>(sums);
 }
