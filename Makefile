@@ -50,6 +50,7 @@ benchmark: build
 	$(PY) benchmarks/samplers.py
 	$(PY) benchmarks/sampler_calls.py
 	$(PY) benchmarks/losses.py
+	$(PY) benchmarks/exact.py
 	$(PY) benchmarks/sampler_tables.py
 	$(PY) benchmarks/learned_unigram.py
 	$(PY) benchmarks/row_optimizers.py

@@ -115,26 +115,27 @@ def class_order(logits, excluded=()):
 
 
 def label_rank(logits, labels, exclude=None):
-    """The place of each label in `class_order`, in which it is never excluded itself."""
+    """How many classes come before each label in `class_order`, leaving out excluded ones."""
     ranks = np.zeros(np.shape(labels), np.int64)
     for i, row in enumerate(labels):
-        excluded = () if exclude is None else exclude[i]
+        order = class_order(logits[i])
+        competes = np.ones(len(order), bool) if exclude is None else ~np.isin(order, exclude[i])
+        before = np.cumsum(competes) - competes
         for t, label in enumerate(row):
-            order = class_order(logits[i], np.setdiff1d(excluded, [label]))
-            ranks[i, t] = np.flatnonzero(order == label)[0]
+            ranks[i, t] = before[order == label][0]
     return ranks
 
 
 def _unit(rows):
-    """Rows divided by their norms, and these as a column; a row of zeros stays one."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms != 0), norms
+    """Rows divided by their norms, of which the smallest is 1e-6; and the norms, as a column."""
+    norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return rows / norms, norms
 
 
 def _through_norm(gradient, unit, norms):
     """The gradient with respect to rows, from that with respect to the rows as units."""
-    across = gradient - unit * (gradient * unit).sum(1, keepdims=True)
-    return np.divide(across, norms, out=np.zeros_like(across), where=norms != 0)
+    along = (gradient * unit).sum(1, keepdims=True)
+    return (gradient - np.where(norms > 1e-6, unit * along, 0)) / norms
 
 
 def two_tower_softmax_loss(

@@ -1,8 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The texts that pages show of results. BLOCKS maps each block's name to what makes it."""
 
-from . import examples, expected_counts, gpu, losses, machines, ragged, sampler_choice, samplers
-from . import examples, expected_counts, gpu, losses, machines, optimizers, ragged, samplers
+from . import (
+    exact,
+    examples,
+    expected_counts,
+    gpu,
+    losses,
+    machines,
+    optimizers,
+    ragged,
+    sampler_choice,
+    samplers,
+)
 
 BLOCKS = {
     **machines.BLOCKS,
@@ -12,6 +22,7 @@ BLOCKS = {
     **losses.BLOCKS,
     **ragged.BLOCKS,
     **optimizers.BLOCKS,
+    **exact.BLOCKS,
     **gpu.BLOCKS,
     **examples.BLOCKS,
 }

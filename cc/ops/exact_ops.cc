@@ -165,20 +165,20 @@ indices: [B, k], the classes.
 
 }  // namespace
 
-#define CANDSAMP_SCORING_ATTRS(table_types)              \
-  Attr("T: {float, double, bfloat16, half}")             \
-      .Attr("W: {float, double, bfloat16, half}")        \
+#define CANDSAMP_SCORING_ATTRS(table_types)               \
+  Attr("T: {float, double, bfloat16, half}")              \
+      .Attr("W: {float, double, bfloat16, half}")         \
       .Attr("weight_types: list({" table_types "}) >= 1") \
-      .Attr("bias_types: list({" table_types "}) >= 0")  \
-      .Attr("num_classes: int >= -1 = -1")               \
-      .Attr("temperature: float = 1")                    \
-      .Attr("normalize: bool = false")                   \
+      .Attr("bias_types: list({" table_types "}) >= 0")   \
+      .Attr("num_classes: int >= -1 = -1")                \
+      .Attr("temperature: float = 1")                     \
+      .Attr("normalize: bool = false")                    \
       .Attr("partition_strategy: {'div', 'mod'} = 'div'")
 
 #define CANDSAMP_SOFTCAP_ATTRS Attr("logit_softcap: float = 0").Attr("A: {float, double}")
 
-#define CANDSAMP_EXCLUDE_INPUTS                   \
-  Input("exclude: exclude_count * int64")         \
+#define CANDSAMP_EXCLUDE_INPUTS                       \
+  Input("exclude: exclude_count * int64")             \
       .Input("exclude_splits: exclude_count * int64") \
       .Attr("exclude_count: int >= 0")
 
@@ -203,23 +203,23 @@ REGISTER_OP("Candsamp>FullSoftmaxLossGrad")
     .CANDSAMP_SOFTCAP_ATTRS.SetShapeFn(LossGradShapes)
     .Doc(std::string(kFullSoftmaxGradDoc) + kScoringDoc + kSoftcapDoc);
 
-#define CANDSAMP_RANK_OP(name, table_types)       \
-  REGISTER_OP(name)                               \
-      .CANDSAMP_TABLE_INPUTS.Input("labels: int64") \
+#define CANDSAMP_RANK_OP(name, table_types)          \
+  REGISTER_OP(name)                                  \
+      .CANDSAMP_TABLE_INPUTS.Input("labels: int64")  \
       .CANDSAMP_EXCLUDE_INPUTS.Output("rank: int64") \
-      .CANDSAMP_SCORING_ATTRS(table_types)        \
-      .SetShapeFn(RankShapes)                     \
+      .CANDSAMP_SCORING_ATTRS(table_types)           \
+      .SetShapeFn(RankShapes)                        \
       .Doc(std::string(kRankDoc) + kExcludeDoc + kScoringDoc)
 
 CANDSAMP_RANK_OP("Candsamp>LabelRank", CANDSAMP_DENSE);
 CANDSAMP_RANK_OP("Candsamp>ResourceLabelRank", CANDSAMP_DENSE_OR_VARIABLE).SetIsStateful();
 
-#define CANDSAMP_TOP_OP(name, table_types)        \
-  REGISTER_OP(name)                               \
-      .CANDSAMP_TABLE_INPUTS.Input("k: int64")    \
-      .CANDSAMP_EXCLUDE_INPUTS.Output("values: A") \
-      .Output("indices: int64")                   \
-      .CANDSAMP_SCORING_ATTRS(table_types)        \
+#define CANDSAMP_TOP_OP(name, table_types)          \
+  REGISTER_OP(name)                                 \
+      .CANDSAMP_TABLE_INPUTS.Input("k: int64")      \
+      .CANDSAMP_EXCLUDE_INPUTS.Output("values: A")  \
+      .Output("indices: int64")                     \
+      .CANDSAMP_SCORING_ATTRS(table_types)          \
       .CANDSAMP_SOFTCAP_ATTRS.SetShapeFn(TopShapes) \
       .Doc(std::string(kTopDoc) + kExcludeDoc + kScoringDoc + kSoftcapDoc)
 

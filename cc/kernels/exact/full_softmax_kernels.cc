@@ -52,8 +52,8 @@ class FullSoftmaxLossGradOp : public StatusKernel {
     ScoringArguments<T, W> in;
     TF_RETURN_IF_ERROR(in.Open(context, attributes_));
     const Tensor *labels, *grad, *max, *sum;
-    TF_RETURN_IF_ERROR(ReadInputs(
-        context, {{"labels", &labels}, {"grad", &grad}, {"max", &max}, {"sum", &sum}}));
+    TF_RETURN_IF_ERROR(
+        ReadInputs(context, {{"labels", &labels}, {"grad", &grad}, {"max", &max}, {"sum", &sum}}));
     TF_RETURN_IF_ERROR(CheckLabels(*labels, in.rows(), attributes_, in.num_classes()));
     for (const auto& [name, tensor] : {std::pair("grad", grad), {"max", max}, {"sum", sum}}) {
       if (tensor->shape() == TensorShape({in.rows()})) continue;
@@ -61,8 +61,8 @@ class FullSoftmaxLossGradOp : public StatusKernel {
                                                      "], got ", tensor->shape().DebugString()));
     }
     Tensor* inputs_grad;
-    TF_RETURN_IF_ERROR(context->allocate_output(
-        "inputs_grad", in.arguments().inputs->shape(), &inputs_grad));
+    TF_RETURN_IF_ERROR(
+        context->allocate_output("inputs_grad", in.arguments().inputs->shape(), &inputs_grad));
     FullSoftmaxGradients<W> gradients = {nullptr, GradientTable<W>(attributes_.partition),
                                          GradientTable<W>(attributes_.partition)};
     TF_RETURN_IF_ERROR(Allocate(context, "weights", &gradients.weights));

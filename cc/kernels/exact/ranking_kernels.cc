@@ -74,8 +74,8 @@ class TopClassesOp : public StatusKernel {
     }
     *k = *Data<int64_t>(*input);
     if (*k < 0 || *k > num_classes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "k must be in [0, ", num_classes, "], the number of classes, got ", *k));
+      return absl::InvalidArgumentError(
+          absl::StrCat("k must be in [0, ", num_classes, "], the number of classes, got ", *k));
     }
     for (int64_t row = 0; row < rows; ++row) {
       if (*k <= num_classes - excluded.size(row)) continue;
@@ -92,14 +92,12 @@ class TopClassesOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_REGISTER(T, W)                                                          \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>LabelRank", T, W),                  \
-                          LabelRankOp<T, W>);                                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceLabelRank", T, W),          \
-                          LabelRankOp<T, W>);                                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>TopClasses", T, W),            \
-                          TopClassesOp<T, W>);                                           \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>ResourceTopClasses", T, W),    \
+#define CANDSAMP_REGISTER(T, W)                                                                    \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>LabelRank", T, W), LabelRankOp<T, W>);        \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>ResourceLabelRank", T, W),                    \
+                          LabelRankOp<T, W>);                                                      \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>TopClasses", T, W), TopClassesOp<T, W>); \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>ResourceTopClasses", T, W),              \
                           TopClassesOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

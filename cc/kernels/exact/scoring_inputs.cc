@@ -28,8 +28,8 @@ absl::Status ScoringAttributes::Read(OpKernelConstruction* context, bool with_so
         absl::StrCat("temperature must be positive and finite, got ", temperature));
   }
   if (!(softcap >= 0) || !std::isfinite(softcap)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "logit_softcap must be positive and finite, or 0 for none, got ", softcap));
+    return absl::InvalidArgumentError(
+        absl::StrCat("logit_softcap must be positive and finite, or 0 for none, got ", softcap));
   }
   options.temperature = temperature;
   options.softcap = softcap;
@@ -39,9 +39,9 @@ absl::Status ScoringAttributes::Read(OpKernelConstruction* context, bool with_so
 absl::Status CheckLabels(const Tensor& labels, int64_t rows, const ScoringAttributes& attributes,
                          int64_t num_classes) {
   if (labels.dims() != 2 || labels.dim_size(0) != rows || labels.dim_size(1) < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("labels must have a row for each of inputs, ", rows,
-                     ", and at least one column, got shape ", labels.shape().DebugString()));
+    return absl::InvalidArgumentError(absl::StrCat("labels must have a row for each of inputs, ",
+                                                   rows, ", and at least one column, got shape ",
+                                                   labels.shape().DebugString()));
   }
   return CheckClassIds("labels", labels, LimitOf(attributes, num_classes));
 }
@@ -58,8 +58,8 @@ absl::Status ReadExcluded(OpKernelContext* context, OpRuntime& runtime, int64_t 
         "exclude must be at most one pair of values and row splits of rank 1");
   }
   const RaggedIds ids = {Data<int64_t>(values[0]), Data<int64_t>(splits[0])};
-  TF_RETURN_IF_ERROR(ToStatus(CheckRowSplits("exclude", ids.splits, splits[0].NumElements(),
-                                             values[0].NumElements())));
+  TF_RETURN_IF_ERROR(ToStatus(
+      CheckRowSplits("exclude", ids.splits, splits[0].NumElements(), values[0].NumElements())));
   if (splits[0].NumElements() - 1 != rows) {
     return absl::InvalidArgumentError(absl::StrCat("exclude must have as many rows as inputs, ",
                                                    rows, ", got ", splits[0].NumElements() - 1));

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "cc/lib/exact/full_softmax.h"
-#include "cc/lib/logits/softcap.h"
+#include "cc/lib/logits/capped_logits.h"
 
 namespace candsamp {
 namespace {
@@ -34,9 +34,8 @@ class FullSoftmax {
     std::fill_n(output_.max, rows, kLowest);
     std::fill_n(sums_, rows, 0.0);
     panels_.ForEachPanel([&](int64_t first, int64_t count) {
-      panels_.ForEachTile(count, 2, [&](int64_t r, int64_t slot) {
-        RunTile(r, slot, first + slot);
-      });
+      panels_.ForEachTile(count, 2,
+                          [&](int64_t r, int64_t slot) { RunTile(r, slot, first + slot); });
       runtime_.ParallelFor(rows, count * 30, [&](int64_t row, int64_t end) {
         for (; row < end; ++row) Merge(row, count);
       });
@@ -96,8 +95,8 @@ class FullSoftmax {
     if (masked && sums_[row] == 0) sums_[row] = 1;
     double mean = 0;
     for (int64_t t = 0; t < labels_.num_true; ++t) {
-      mean += double{label_logits_[row * labels_.num_true + t]} /
-              static_cast<double>(labels_.num_true);
+      mean +=
+          double{label_logits_[row * labels_.num_true + t]} / static_cast<double>(labels_.num_true);
     }
     output_.sum[row] = static_cast<A>(sums_[row]);
     output_.loss[row] =
@@ -124,7 +123,7 @@ void FullSoftmaxForward(Runtime& runtime, const Scoring<W>& scoring,
   FullSoftmax<W>(runtime, scoring, labels, output).Run();
 }
 
-#define CANDSAMP_INSTANTIATE(W)                                                           \
+#define CANDSAMP_INSTANTIATE(W)                                                              \
   template void FullSoftmaxForward<W>(Runtime&, const Scoring<W>&, const FullSoftmaxLabels&, \
                                       const FullSoftmaxOutput<Accumulator<W>>&);
 CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)

@@ -30,9 +30,8 @@ class Ranking {
     panels_.LogitsOf(labels_, num_true_, logits_);
     std::fill_n(counts_, panels_.panel_blocks() * size_, 0);
     panels_.ForEachPanel([&](int64_t first, int64_t count) {
-      panels_.ForEachTile(count, num_true_, [&](int64_t r, int64_t slot) {
-        RunTile(r, slot, first + slot);
-      });
+      panels_.ForEachTile(count, num_true_,
+                          [&](int64_t r, int64_t slot) { RunTile(r, slot, first + slot); });
     });
     std::fill_n(ranks_, size_, 0);
     for (int64_t slot = 0; slot < panels_.panel_blocks(); ++slot) {
@@ -61,8 +60,8 @@ class Ranking {
     const BetterThan<A> better(own.logit);
     const int64_t lower = std::clamp<int64_t>(own.id - first, 0, length);
     const int64_t higher = std::clamp<int64_t>(own.id - first + 1, 0, length);
-    int64_t count = better.CountLowerIds(z, lower) +
-                    better.CountHigherIds(z + higher, length - higher);
+    int64_t count =
+        better.CountLowerIds(z, lower) + better.CountHigherIds(z + higher, length - higher);
     excluded_.ForIds(row, first, first + length, [&](int64_t id) {
       if (id != own.id && IsBetter<A>({z[id - first], id}, own)) --count;
     });
@@ -88,9 +87,9 @@ void LabelRanks(Runtime& runtime, const Scoring<W>& scoring, const ExcludedClass
   Ranking<W>(runtime, scoring, excluded, labels, num_true, ranks).Run();
 }
 
-#define CANDSAMP_INSTANTIATE(W)                                                           \
-  template void LabelRanks<W>(Runtime&, const Scoring<W>&, const ExcludedClasses&,        \
-                              const int64_t*, int64_t, int64_t*);
+#define CANDSAMP_INSTANTIATE(W)                                                                    \
+  template void LabelRanks<W>(Runtime&, const Scoring<W>&, const ExcludedClasses&, const int64_t*, \
+                              int64_t, int64_t*);
 CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)
 #undef CANDSAMP_INSTANTIATE
 

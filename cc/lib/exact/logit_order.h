@@ -37,7 +37,7 @@ bool IsBetter(const ScoredClass<A>& a, const ScoredClass<A>& b) {
 }
 
 // Counts the classes that are better than one of this logit, among classes whose ids are all lower
-// than its own (kLower), or all higher. Bounds are normal numbers, so that flushing changes nothing.
+// than its own, or all higher. Bounds are normal numbers, so that flushing changes nothing.
 template <typename A>
 class BetterThan {
  public:

@@ -29,25 +29,26 @@ int64_t ChoosePanelBlocks(const Blocks& rows, const Blocks& columns, int64_t dep
   return std::max<int64_t>(1, std::min(blocks, columns.count()));
 }
 
-// One divided by the Euclidean norm; 0 for a row of zeros, which so stays one.
+// A smaller norm counts as this one, a constant for the gradient, as in tf.math.l2_normalize. So
+// rows of zeros stay such rows.
+constexpr double kSmallestNorm = 1e-6;
+
+template <typename A>
+constexpr A kLargestFactor = static_cast<A>(1 / kSmallestNorm);
+
+// One divided by the Euclidean norm.
 template <typename A>
 A InverseNorm(const A* row, int64_t depth) {
   A sum;
   ChosenRowLoops<A>().dot(&row, 1, 1, row, depth, &sum);
-  // The squares neither overflow nor vanish in most rows.
-  constexpr A kSmall = std::numeric_limits<A>::min() / std::numeric_limits<A>::epsilon();
-  if (sum > kSmall && sum < std::numeric_limits<A>::max()) return A(1) / std::sqrt(sum);
-  A largest = 0;
-  for (int64_t d = 0; d < depth; ++d) {
-    if (!(std::abs(row[d]) <= largest)) largest = std::abs(row[d]);
-  }
-  if (largest == A(0)) return A(0);
+  if (!(sum > std::numeric_limits<A>::max()))
+    return std::min(A(1) / std::sqrt(sum), kLargestFactor<A>);
+  // The squares overflow, but the norm may not.
+  const auto larger = [](A a, A b) { return std::abs(a) < std::abs(b); };
+  const double largest = std::abs(*std::max_element(row, row + depth, larger));
   double scaled = 0;
-  for (int64_t d = 0; d < depth; ++d) {
-    const double x = static_cast<double>(row[d]) / static_cast<double>(largest);
-    scaled += x * x;
-  }
-  return static_cast<A>(1 / (std::sqrt(scaled) * static_cast<double>(largest)));
+  for (int64_t d = 0; d < depth; ++d) scaled += (row[d] / largest) * (row[d] / largest);
+  return static_cast<A>(1 / std::sqrt(scaled) / largest);
 }
 
 }  // namespace
@@ -57,8 +58,7 @@ LogitPanels<W>::LogitPanels(Runtime& runtime, const Scoring<W>& scoring, int64_t
                             int64_t fewest)
     : runtime_(runtime),
       scoring_(scoring),
-      panel_blocks_(
-          ChoosePanelBlocks<A>(rows_, columns_, depth_, kWidth, kept_per_row, fewest)),
+      panel_blocks_(ChoosePanelBlocks<A>(rows_, columns_, depth_, kWidth, kept_per_row, fewest)),
       inputs_(runtime.Allocate<A>(RoundUp(rows_.size, kPadRows) * depth_)),
       input_factors_(runtime.Allocate<A>(rows_.size)),
       packed_inputs_(runtime, rows_.count(),
@@ -72,7 +72,6 @@ LogitPanels<W>::LogitPanels(Runtime& runtime, const Scoring<W>& scoring, int64_t
   if (scoring.options.normalize) {
     class_factors_ = runtime.Allocate<A>(panel_blocks_ * kWidth);
   }
-  const A scale = static_cast<A>(1 / scoring.options.temperature);
   runtime.ParallelFor(rows_.count(), rows_.longest() * (depth_ + 4), [&](int64_t r, int64_t end) {
     for (; r < end; ++r) {
       const int64_t first = rows_.begin(r), padded = RoundUp(rows_.length(r), kPadRows);
@@ -83,7 +82,7 @@ LogitPanels<W>::LogitPanels(Runtime& runtime, const Scoring<W>& scoring, int64_t
           continue;
         }
         const A* const in = scoring_.inputs + i * depth_;
-        const A factor = scoring_.options.normalize ? InverseNorm(in, depth_) * scale : scale;
+        const A factor = scoring_.options.normalize ? InverseNorm(in, depth_) * scale_ : scale_;
         input_factors_[i] = factor;
         ChosenRowLoops<A>().scale_and_narrow(in, factor, depth_, out);
       }
@@ -111,8 +110,8 @@ template <typename W>
 void LogitPanels<W>::Open(int64_t slot, int64_t b) {
   const int64_t first = columns_.begin(b), length = columns_.length(b);
   const int64_t padded = RoundUp(length, kPadColumns);
-  const bool in_place = std::is_same_v<W, A> && scoring_.weights.shards() == 1 &&
-                        !scoring_.options.normalize;
+  const bool in_place =
+      std::is_same_v<W, A> && scoring_.weights.shards() == 1 && !scoring_.options.normalize;
   const A* rows = nullptr;
   if (in_place && padded == length) {
     if constexpr (std::is_same_v<W, A>) rows = scoring_.weights.Row(first);
@@ -144,21 +143,25 @@ void LogitPanels<W>::Logits(int64_t r, int64_t slot, int64_t b, A* tile) const {
                                  tile, kWidth);
 }
 
-// For y = factor * w, a unit vector, the gradient by w is that by y without its part along y, times
-// the factor.
+// For y = factor * w the gradient by w is that by y, times the factor. If the factor is no constant
+// but makes all y as long, it is without its part along y.
 template <typename W>
-void LogitPanels<W>::PullBack(const A* prepared, A factor, A* gradient) const {
-  A along;
-  ChosenRowLoops<A>().dot(&prepared, 1, 1, gradient, depth_, &along);
-  const A minus = -along;
-  ChosenRowLoops<A>().add_weighted(&prepared, &minus, 1, depth_, gradient);
+void LogitPanels<W>::PullBack(const A* prepared, A factor, bool is_constant,
+                              A squared_length_inverse, A* gradient) const {
+  if (!is_constant) {
+    A along;
+    ChosenRowLoops<A>().dot(&prepared, 1, 1, gradient, depth_, &along);
+    const A minus = -along * squared_length_inverse;
+    ChosenRowLoops<A>().add_weighted(&prepared, &minus, 1, depth_, gradient);
+  }
   ChosenRowLoops<A>().scale_and_narrow(gradient, factor, depth_, gradient);
 }
 
 template <typename W>
 void LogitPanels<W>::PullBackClass(int64_t slot, int64_t k, A* gradient) const {
   if (!class_factors_) return;
-  PullBack(slot_rows_[slot] + k * depth_, class_factors_[slot * kWidth + k], gradient);
+  const A factor = class_factors_[slot * kWidth + k];
+  PullBack(slot_rows_[slot] + k * depth_, factor, factor == kLargestFactor<A>, A(1), gradient);
 }
 
 template <typename W>
@@ -168,14 +171,9 @@ void LogitPanels<W>::PullBackInput(int64_t row, A* gradient) const {
     if (factor != A(1)) ChosenRowLoops<A>().scale_and_narrow(gradient, factor, depth_, gradient);
     return;
   }
-  // The prepared input is 1 / temperature long: its part along itself needs that length squared.
   const A temperature = static_cast<A>(scoring_.options.temperature);
-  const A* const prepared = inputs_ + row * depth_;
-  A along;
-  ChosenRowLoops<A>().dot(&prepared, 1, 1, gradient, depth_, &along);
-  const A minus = -along * temperature * temperature;
-  ChosenRowLoops<A>().add_weighted(&prepared, &minus, 1, depth_, gradient);
-  ChosenRowLoops<A>().scale_and_narrow(gradient, factor, depth_, gradient);
+  PullBack(inputs_ + row * depth_, factor, factor == kLargestFactor<A> * scale_,
+           temperature * temperature, gradient);
 }
 
 template <typename W>

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "cc/lib/exact/logit_order.h"
-#include "cc/lib/logits/softcap.h"
+#include "cc/lib/logits/capped_logits.h"
 
 namespace candsamp {
 namespace {
@@ -50,7 +50,8 @@ class Selection {
     return logits_ + panels_.rows().begin(r) * stride_ + slot * rows * LogitPanels<W>::kWidth;
   }
 
-  // Looks through a row's logits in a block. The row's best classes are a heap with the worst first.
+  // Looks through a row's logits in a block. The row's best classes are a heap with the worst
+  // first.
   void Look(int64_t row, int64_t slot, int64_t b) const {
     const Blocks& rows = panels_.rows();
     const int64_t r = row / rows.block, length = panels_.columns().length(b);

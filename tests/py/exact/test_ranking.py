@@ -14,10 +14,10 @@ SHAPES = {
     "tiny": {"rows": 1, "classes": 1, "depth": 1},
     "small": {"rows": 7, "classes": 50, "depth": 5},
     "tails": {"rows": 131, "classes": 1000, "depth": 7},
-    "panels": {"rows": 300, "classes": 3500, "depth": 4},
-    "few_rows": {"rows": 3, "classes": 30_000, "depth": 3},
+    "panels": {"rows": 270, "classes": 1700, "depth": 4},
+    "few_rows": {"rows": 3, "classes": 20_000, "depth": 3},
 }
-KS = (0, 1, 2, 17, 400)
+KS = (0, 1, 17, 400)
 
 
 def integer_case(seed, *, rows, classes, depth, num_true=3, levels=3):
@@ -42,11 +42,15 @@ def random_excluded(case, rng, most=40):
 
 
 def expected_top(logits, k, exclude=None):
-    rows = [
-        reference.class_order(row, () if exclude is None else exclude[i])[:k]
+    return np.array([row[:k] for row in orders(logits, exclude)], np.int64).reshape(len(logits), k)
+
+
+def orders(logits, exclude=None):
+    """The classes of each row that compete, best first."""
+    return [
+        reference.class_order(row, () if exclude is None else exclude[i])
         for i, row in enumerate(logits)
     ]
-    return np.array(rows, np.int64).reshape(len(logits), k)
 
 
 @pytest.mark.parametrize("excluding", [False, True], ids=["all", "excluding"])
@@ -64,13 +68,11 @@ def test_ranks_and_best_classes_are_those_of_numpy(shape, pair, excluding):
     rank = tfcs.label_rank(weights, biases, case.labels, inputs, exclude=exclude)
     assert rank.dtype == tf.int64
     np.testing.assert_array_equal(rank, reference.label_rank(logits, case.labels, exclude))
-    fewest = min(
-        len(reference.class_order(row, () if exclude is None else exclude[i]))
-        for i, row in enumerate(logits)
-    )
+    ordered = orders(logits, exclude)
+    fewest = min(map(len, ordered))
     for k in {min(k, fewest) for k in KS}:
         best = tfcs.top_k(weights, biases, inputs, k, exclude=exclude)
-        want = expected_top(logits, k, exclude)
+        want = np.array([row[:k] for row in ordered], np.int64).reshape(len(logits), k)
         np.testing.assert_array_equal(best.indices, want)
         np.testing.assert_array_equal(best.values, np.take_along_axis(logits, want, 1))
         assert best.values.dtype == lc.value_type("loss", pair[0])

@@ -431,6 +431,45 @@ EXAMPLES = [
     ),
 ]
 
+TABLE = {"weights": "[[1, 2], [3, 4], [5, 6]]", "inputs": "[[1, 0], [0, 1]]"}
+TABLE_FLAGS = {"biases": [], "W": tf.float32}
+EXCLUDE = {"exclude": "[2]", "exclude_splits": "[0, 1, 1]"}
+EXAMPLES += [
+    (
+        "FullSoftmaxLoss",
+        {**TABLE, "labels": "[[0], [2]]"},
+        {**TABLE_FLAGS, "A": tf.float32},
+        {"loss": "[4.143, 0.143]", "max": "[5, 6]", "sum": "[1.154, 1.154]"},
+    ),
+    (
+        "FullSoftmaxLossGrad",
+        {
+            **TABLE,
+            "labels": "[[0], [2]]",
+            "grad": "[1, 0]",
+            "max": "[5, 6]",
+            "sum": "[1.1537, 1.1537]",
+        },
+        TABLE_FLAGS,
+        {
+            "inputs_grad": "[[3.702, 3.702], [0, 0]]",
+            "weights_grad": "[[-0.984, 0], [0.117, 0], [0.867, 0]]",
+        },
+    ),
+    (
+        "LabelRank",
+        {**TABLE, **EXCLUDE, "labels": "[[0], [2]]"},
+        TABLE_FLAGS,
+        {"rank": "[[1], [0]]"},
+    ),
+    (
+        "TopClasses",
+        {**TABLE, **EXCLUDE, "k": "2"},
+        {**TABLE_FLAGS, "A": tf.float32},
+        {"values": "[[3, 1], [6, 4]]", "indices": "[[1, 0], [2, 1]]"},
+    ),
+]
+
 
 def _value(definition, name, text):
     """What the op takes for an argument that its doc writes as `text`, and the variable in it."""

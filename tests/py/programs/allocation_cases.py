@@ -11,6 +11,7 @@ A case has
 import functools
 import tempfile
 
+import exact_cases as ec
 import loss_cases as lc
 import numpy as np
 import ragged_cases as rc
@@ -263,6 +264,33 @@ def loss_cases():
     return cases
 
 
+def exact_cases():
+    """The full softmax, ranks and the best classes."""
+    sizes = {"rows": 150, "classes": 2000, "depth": 16}
+    case = ec.random_case(**sizes)
+    cases = {}
+    for name, options in {
+        "float32": {},
+        "eager": {"eager": True},
+        "shards": {"shards": 2},
+        "bfloat16": {"types": (tf.bfloat16, tf.bfloat16)},
+    }.items():
+        cases[f"full softmax, {name}"] = functools.partial(loss, "full_softmax", case, **options)
+    normalized = ec.random_case(**sizes, **ec.OPTIONS["all"])
+    cases["full softmax, all options"] = functools.partial(loss, "full_softmax", normalized)
+    exclude = tf.ragged.constant([[k, 7] for k in range(150)], tf.int64)
+    for name, table in {"variable": tf.Variable, "tensor": tf.constant}.items():
+        tables = table(case.weights), table(case.biases)
+        inputs = tf.constant(case.inputs)
+        cases[f"label_rank, {name}"] = functools.partial(
+            Call, functools.partial(tfcs.label_rank, *tables, case.labels, inputs, exclude=exclude)
+        )
+        cases[f"top_k, {name}"] = functools.partial(
+            Call, functools.partial(tfcs.top_k, *tables, inputs, 300, exclude=exclude)
+        )
+    return cases
+
+
 @functools.cache
 def vocabulary():
     file = tempfile.NamedTemporaryFile("w", suffix=".txt")  # noqa: SIM115  Kept until the end.
@@ -356,4 +384,4 @@ def object_cases():
     return cases
 
 
-CASES = loss_cases() | function_cases() | object_cases()
+CASES = loss_cases() | exact_cases() | function_cases() | object_cases()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Soft caps of logits: cap * tanh(v / cap).
-#ifndef TF_CANDSAMP_CC_LIB_LOGITS_SOFTCAP_H_
-#define TF_CANDSAMP_CC_LIB_LOGITS_SOFTCAP_H_
+#ifndef TF_CANDSAMP_CC_LIB_LOGITS_CAPPED_LOGITS_H_
+#define TF_CANDSAMP_CC_LIB_LOGITS_CAPPED_LOGITS_H_
 
 #include <cmath>
 #include <cstdint>
@@ -25,4 +25,4 @@ void ScaleBySoftcapSlope(A cap, const A* capped, int64_t count, A* z) {
 
 }  // namespace candsamp
 
-#endif  // TF_CANDSAMP_CC_LIB_LOGITS_SOFTCAP_H_
+#endif  // TF_CANDSAMP_CC_LIB_LOGITS_CAPPED_LOGITS_H_
