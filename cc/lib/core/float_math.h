@@ -15,9 +15,13 @@
 
 namespace candsamp {
 
-// exp(x) for x <= 0, within 1.1 ulp; 0 below -87 (and for minus infinity); NaN for NaN.
+// exp(x) = scale * (1 + p), where scale is a power of two. x is in [-87, 0].
+struct ReducedExp {
+  float p, scale;
+};
+
 // Cody-Waite reduction x = n ln 2 + r, Taylor to r^7 on |r| <= ln(2)/2 (remainder 5e-9).
-CANDSAMP_FORMULA float ExpNonPositive(float x) {
+CANDSAMP_FORMULA ReducedExp ReduceExp(float x) {
   const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits.
   const float shifted = x * 1.44269504088896341f + shift;
   const float n = shifted - shift;
@@ -31,12 +35,27 @@ CANDSAMP_FORMULA float ExpNonPositive(float x) {
   p = (p * r) * r + r;
   const float scale =
       BitCast<float>((BitCast<uint32_t>(shifted) - BitCast<uint32_t>(shift) + 127u) << 23);
+  return {p, scale};
+}
+
+// exp(x) for x <= 0, within 1.1 ulp; 0 below -87 (and for minus infinity); NaN for NaN.
+CANDSAMP_FORMULA float ExpNonPositive(float x) {
+  const ReducedExp e = ReduceExp(x);
   // One product: p * scale alone could be subnormal, and TensorFlow's threads flush those to zero.
-  const float value = (p + 1.0f) * scale;
+  const float value = (e.p + 1.0f) * e.scale;
   return x < -87.0f ? 0.0f : value;
 }
 
 CANDSAMP_FORMULA double ExpNonPositive(double x) { return exp(x); }
+
+// exp(x) - 1 for x <= 0, without cancellation; -1 below -87; NaN for NaN.
+CANDSAMP_FORMULA float Expm1NonPositive(float x) {
+  const ReducedExp e = ReduceExp(x);
+  const float value = e.p * e.scale + (e.scale - 1.0f);
+  return x < -87.0f ? -1.0f : value;
+}
+
+CANDSAMP_FORMULA double Expm1NonPositive(double x) { return expm1(x); }
 
 // log(1 + t) for 0 <= t <= 1, within 1.4 ulp: 2 atanh(s) with s = t / (2 + t) <= 1/3, as a series
 // in s^2.
