@@ -9,48 +9,92 @@ value (None: ones), the total's `Gradients`, all of them dense.
 
 A candidate is an accidental hit of a row if its class is one of the row's labels, or, where hit ids
 of labels and candidates are given, its hit id one of theirs.
+
+With options a class has the score s = softcap(<w, x> / temperature + b), where w and x are divided
+by their norms with `normalize`, and z = s - log q.
 """
 
 import collections
 
 import numpy as np
 
+SMALLEST_NORM = 1e-6
+
 Gradients = collections.namedtuple("Gradients", "weights biases inputs")
 
 
 def ragged_sampled_softmax_loss(weights, biases, labels, inputs, candidates, **options):
     """loss_i = logsumexp(all z) - mean_k z(t_k)."""
-    return _ragged_loss(_softmax_row, weights, biases, labels, inputs, candidates, **options)
+
+    def row_loss(_, z, num_labels):
+        return _softmax_row(z, num_labels)
+
+    return _ragged_loss(row_loss, weights, biases, labels, inputs, candidates, **options)
 
 
-def ragged_nce_loss(weights, biases, labels, inputs, candidates, **options):
-    """loss_i = sum over all z of softplus(z) - mean_k z(t_k)."""
-    return _ragged_loss(_nce_row, weights, biases, labels, inputs, candidates, **options)
+def ragged_nce_loss(weights, biases, labels, inputs, candidates, *, positive_weight=1.0, **options):
+    """loss_i = sum over all z of softplus(z) - mean_k z(t_k).
+
+    positive_weight: a factor of what labels add.
+    """
+
+    def row_loss(_, z, num_labels):
+        return _nce_row(z, num_labels, positive_weight)
+
+    return _ragged_loss(row_loss, weights, biases, labels, inputs, candidates, **options)
 
 
-def ragged_candidate_logits(weights, biases, inputs, candidates, *, grad=None):
-    """The logits of all rows, one after the other: <w_c, x_i> + b_c. grad: one for each."""
-    weights, biases, inputs = _float64(weights, biases, inputs)
-    gradients = _zeros_like(weights, biases, inputs)
+def ragged_candidate_logits(weights, biases, inputs, candidates, *, grad=None, **scoring):
+    """The scores of all rows, one after the other: by default <w_c, x_i> + b_c."""
+    score = _Scores(weights, biases, inputs, **scoring)
     logits, position = [], 0
     for i, row in enumerate(candidates):
         classes = np.asarray(row, np.int64)
         row_grad = np.ones(len(row)) if grad is None else grad[position : position + len(row)]
         position += len(row)
-        logits.append(weights[classes] @ inputs[i] + biases[classes])
-        _add_row(gradients, i, classes, row_grad, weights, inputs)
-    return np.concatenate([np.zeros(0), *logits]), gradients
+        scores, slopes = score(i, classes)
+        logits.append(scores)
+        score.add_gradients(i, classes, row_grad * slopes)
+    return np.concatenate([np.zeros(0), *logits]), score.gradients
 
 
 def sampled_softmax_loss(weights, biases, labels, inputs, sampled_values, **options):
     """The ragged softmax loss in which every row has the same candidates."""
-    return _sampled_loss(_softmax_row, weights, biases, labels, inputs, sampled_values, **options)
+    options = _shared_candidates(labels, inputs, sampled_values, options)
+    return ragged_sampled_softmax_loss(weights, biases, labels, inputs, **options)
+
+
+def corrected_softmax_loss(weights, biases, labels, inputs, sampled_values, **options):
+    """Correcting the LogQ Correction (RecSys 2025), with expected counts q among S draws.
+
+    For the label p and the k negatives j that are left: with one-draw probabilities Q = q / S,
+    Z = sum_j exp(s_j) (1 - Q(p)) / Q(j), P = exp(s_p) / (exp(s_p) + Z / k), and
+    loss = (1 - P) (log Z - s_p), where 1 - P is a constant.
+    """
+    draws, label_counts = (
+        len(sampled_values[0]),
+        np.broadcast_to(sampled_values[1], [len(labels), 1]),
+    )
+
+    def row_loss(i, z, num_labels):
+        log_q = np.log(label_counts[i, 0])
+        score, negatives = z[0] + log_q, z[num_labels:]
+        if not np.exp(negatives).sum() > 0:
+            return 0.0, np.zeros(len(z))
+        log_z = np.logaddexp.reduce(negatives) + np.log(draws - np.exp(log_q))
+        weight = 1 / (1 + np.exp(score - (log_z - np.log(len(negatives)))))
+        slope = weight * np.exp(negatives - np.logaddexp.reduce(negatives))
+        return weight * (log_z - score), np.concatenate([[-weight], slope])
+
+    options = _shared_candidates(labels, inputs, sampled_values, options)
+    return _ragged_loss(row_loss, weights, biases, labels, inputs, **options)
 
 
 def nce_loss(weights, biases, labels, inputs, sampled_values, **options):
     """The ragged NCE loss in which every row has the same candidates."""
     options = {"remove_accidental_hits": False} | options
-    return _sampled_loss(_nce_row, weights, biases, labels, inputs, sampled_values, **options)
+    options = _shared_candidates(labels, inputs, sampled_values, options)
+    return ragged_nce_loss(weights, biases, labels, inputs, **options)
 
 
 def class_logits(
@@ -170,6 +214,25 @@ def two_tower_softmax_loss(
     return losses, query_grad, vectors_grad
 
 
+def stats(weights, biases, labels, inputs, candidates, **options):
+    """For each row logsumexp(all z), and whether no z is above all those of labels."""
+    rows = _rows(
+        _Scores(weights, biases, inputs, **_scoring(options)), labels, candidates, **options
+    )
+    log_sum_exp, is_top = [], []
+    for _, _, z, _, num_labels in rows:
+        log_sum_exp.append(np.logaddexp.reduce(z) if len(z) else -np.inf)
+        largest = z[:num_labels].max(initial=-np.inf)
+        is_top.append(largest > -np.inf and largest >= z.max())
+    return np.array(log_sum_exp), np.array(is_top)
+
+
+def sampled_stats(weights, biases, labels, inputs, sampled_values, **options):
+    """The same where every row has the same candidates."""
+    options = _shared_candidates(labels, inputs, sampled_values, options)
+    return stats(weights, biases, labels, inputs, **options)
+
+
 def _softmax_row(z, num_labels):
     """The loss of a row with the logits z, labels first, and its derivative for each logit.
 
@@ -185,22 +248,39 @@ def _softmax_row(z, num_labels):
     return loss, slope
 
 
-def _nce_row(z, num_labels):
+def _nce_row(z, num_labels, positive_weight):
     with np.errstate(invalid="ignore"):  # NaN stays NaN
-        loss = np.logaddexp(0, z).sum()
+        terms = np.logaddexp(0, z)
         slope = np.exp(-np.logaddexp(0, -z))
     if num_labels > 0:
-        loss -= z[:num_labels].mean()
+        terms[:num_labels] -= z[:num_labels] / num_labels
         slope[:num_labels] -= 1 / num_labels
-    return loss, slope
+        terms[:num_labels] *= positive_weight
+        slope[:num_labels] *= positive_weight
+    return terms.sum(), slope
 
 
-def _ragged_loss(
-    row_loss,
-    weights,
-    biases,
+_SCORING = ("temperature", "normalize", "logit_softcap")
+
+
+def _scoring(options):
+    """Takes what concerns scores out of the options."""
+    return {name: options.pop(name) for name in _SCORING if name in options}
+
+
+def _ragged_loss(row_loss, weights, biases, labels, inputs, candidates, *, grad=None, **options):
+    score = _Scores(weights, biases, inputs, **_scoring(options))
+    losses = np.zeros(len(score.inputs))
+    for i, classes, z, slopes, num_labels in _rows(score, labels, candidates, **options):
+        losses[i], slope = row_loss(i, z, num_labels)
+        row_grad = 1.0 if grad is None else grad[i]
+        score.add_gradients(i, classes, row_grad * slope * slopes)
+    return losses, score.gradients
+
+
+def _rows(
+    score,
     labels,
-    inputs,
     candidates,
     *,
     label_log_q=None,
@@ -208,12 +288,9 @@ def _ragged_loss(
     remove_accidental_hits=True,
     label_hits=None,
     candidate_hits=None,
-    grad=None,
 ):
-    weights, biases, inputs = _float64(weights, biases, inputs)
-    gradients = _zeros_like(weights, biases, inputs)
-    losses = np.zeros(len(inputs))
-    for i, x in enumerate(inputs):
+    """For each row: its number, its classes, labels first, their z, slopes, number of labels."""
+    for i in range(len(score.inputs)):
         true = np.asarray(labels[i], np.int64)
         negative = np.asarray(candidates[i], np.int64)
         true_log_q = np.zeros(len(true)) if label_log_q is None else label_log_q[i]
@@ -224,41 +301,25 @@ def _ragged_loss(
             kept = ~np.isin(*hits)
             negative, negative_log_q = negative[kept], np.asarray(negative_log_q)[kept]
         classes = np.concatenate([true, negative])
-        log_q = np.concatenate([true_log_q, negative_log_q])
-        z = weights[classes] @ x + biases[classes] - log_q
-        losses[i], slope = row_loss(z, len(true))
-        row_grad = 1.0 if grad is None else grad[i]
-        _add_row(gradients, i, classes, row_grad * slope, weights, inputs)
-    return losses, gradients
+        scores, slopes = score(i, classes)
+        yield i, classes, scores - np.concatenate([true_log_q, negative_log_q]), slopes, len(true)
 
 
-def _sampled_loss(
-    row_loss, weights, biases, labels, inputs, sampled_values, *, hit_ids=None, **options
-):
+def _shared_candidates(labels, inputs, sampled_values, options):
+    """The options of a ragged loss in which every row has these candidates."""
+    options = dict(options)
     sampled, *expected_counts = sampled_values
     true_log_q, sampled_log_q = (np.log(np.asarray(q, np.float64)) for q in expected_counts)
     rows = len(inputs)
+    hit_ids = options.pop("hit_ids", None)
     if hit_ids is not None:
         label_hits, candidate_hits = hit_ids
         options |= {"label_hits": label_hits, "candidate_hits": [candidate_hits] * rows}
-    return _ragged_loss(
-        row_loss,
-        weights,
-        biases,
-        labels,
-        inputs,
-        [sampled] * rows,
-        label_log_q=np.broadcast_to(true_log_q, np.shape(labels)),
-        candidate_log_q=[np.broadcast_to(sampled_log_q, np.shape(sampled))] * rows,
-        **options,
-    )
-
-
-def _add_row(gradients, i, classes, logit_gradients, weights, inputs):
-    """Adds what row i, whose logits have these gradients, contributes; classes may repeat."""
-    np.add.at(gradients.weights, classes, np.outer(logit_gradients, inputs[i]))
-    np.add.at(gradients.biases, classes, logit_gradients)
-    gradients.inputs[i] = logit_gradients @ weights[classes]
+    return options | {
+        "candidates": [sampled] * rows,
+        "label_log_q": np.broadcast_to(true_log_q, np.shape(labels)),
+        "candidate_log_q": [np.broadcast_to(sampled_log_q, np.shape(sampled))] * rows,
+    }
 
 
 def _float64(weights, biases, inputs):
@@ -268,3 +329,59 @@ def _float64(weights, biases, inputs):
 
 def _zeros_like(weights, biases, inputs):
     return Gradients(np.zeros_like(weights), np.zeros_like(biases), np.zeros_like(inputs))
+
+
+class _Scores:
+    """The scores of classes, and the gradients of what they are made of.
+
+    A bias of minus infinity masks its class, with a softcap, too.
+    """
+
+    def __init__(
+        self, weights, biases, inputs, *, temperature=1.0, normalize=False, logit_softcap=None
+    ):
+        self.weights, self.biases, self.inputs = _float64(weights, biases, inputs)
+        self.temperature, self.normalize, self.cap = temperature, normalize, logit_softcap
+        self.gradients = _zeros_like(self.weights, self.biases, self.inputs)
+
+    def __call__(self, i, classes):
+        """The scores for row i of the inputs, and their derivatives by what the softcap caps."""
+        rows, x = self.unit(self.weights[classes]), self.unit(self.inputs[i])
+        biases = self.biases[classes]
+        v = rows @ x / self.temperature + biases
+        if self.cap is None:
+            return v, np.ones(len(v))
+        masked = biases == -np.inf
+        v = np.where(masked, rows @ x / self.temperature, v)
+        tanh = np.tanh(v / self.cap)
+        return np.where(masked, -np.inf, self.cap * tanh), np.cosh(
+            np.minimum(np.abs(v / self.cap), 300)
+        ) ** -2
+
+    def unit(self, rows):
+        return rows / self.norms(rows) if self.normalize else rows
+
+    def norms(self, rows):
+        norms = np.sqrt((rows**2).sum(axis=-1, keepdims=True))
+        return np.where(norms < SMALLEST_NORM, SMALLEST_NORM, norms)
+
+    def add_gradients(self, i, classes, gradients):
+        """Adds those of <row, x> / temperature + bias for each class; classes may repeat."""
+        rows, x = self.weights[classes], self.inputs[i]
+        np.add.at(self.gradients.biases, classes, gradients)
+        products = gradients / self.temperature
+        of_rows = self.through_norm(rows, np.outer(products, self.unit(x)))
+        np.add.at(self.gradients.weights, classes, of_rows)
+        self.gradients.inputs[i] = self.through_norm(x, products @ self.unit(rows))
+
+    def through_norm(self, rows, gradients):
+        """The gradients of rows from those of rows divided by their norms."""
+        if not self.normalize:
+            return gradients
+        unit = self.unit(rows)
+        along = np.where(
+            np.sqrt((rows**2).sum(axis=-1, keepdims=True)) < SMALLEST_NORM,
+            0,
+            (unit * gradients).sum(axis=-1, keepdims=True),
+        )
+        return (gradients - unit * along) / self.norms(rows)

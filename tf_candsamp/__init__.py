@@ -9,7 +9,7 @@ from tf_candsamp import (
     data,
 )
 from tf_candsamp._build_info import VERSION as __version__
-from tf_candsamp._results import CandidateSample, RaggedCandidateSample
+from tf_candsamp._results import CandidateSample, LossStats, RaggedCandidateSample
 from tf_candsamp.candidate_samplers import (
     all_candidate_sampler,
     compute_accidental_hits,
@@ -35,7 +35,7 @@ from tf_candsamp.row_optimizers import (
     row_sgd,
     sum_repeated_rows,
 )
-from tf_candsamp.sampled_losses import nce_loss, sampled_softmax_loss
+from tf_candsamp.sampled_losses import gbce_positive_weight, nce_loss, sampled_softmax_loss
 from tf_candsamp.samplers import (
     FixedUnigramSampler,
     LearnedUnigramSampler,
@@ -55,6 +55,7 @@ __all__ = [
     "FrequencyEstimator",
     "LearnedUnigramSampler",
     "LogUniformSampler",
+    "LossStats",
     "RaggedCandidateSample",
     "Sampler",
     "TopK",
@@ -65,6 +66,7 @@ __all__ = [
     "data",
     "fixed_unigram_candidate_sampler",
     "full_softmax_loss",
+    "gbce_positive_weight",
     "in_batch_softmax_loss",
     "label_rank",
     "learned_unigram_candidate_sampler",

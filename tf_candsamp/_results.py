@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the samplers return."""
+"""What the samplers and the losses return."""
 
 from typing import NamedTuple
 
@@ -30,3 +30,16 @@ class RaggedCandidateSample(NamedTuple):
 
     candidates: tf.RaggedTensor
     expected_count: tf.RaggedTensor
+
+
+class LossStats(NamedTuple):
+    """Statistics of each row of a loss. They are constants for the gradient.
+
+    log_sum_exp: [B], of the type of the losses: the log of the sum of exp(z) over all classes of
+      the row, its labels included.
+    label_is_top: bool [B], whether no class of the row has a z above that of one of its labels.
+      Ties count as top. The mean is the accuracy among the candidates.
+    """
+
+    log_sum_exp: tf.Tensor
+    label_is_top: tf.Tensor

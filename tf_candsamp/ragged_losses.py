@@ -10,6 +10,7 @@ from tf_candsamp._arguments.classes import warn_of_rounded_labels
 from tf_candsamp._arguments.ragged import class_rows, log_q_rows
 from tf_candsamp._library import ops
 from tf_candsamp._losses.gradients import (
+    STATS,
     gradients_of_inputs,
     inputs_by_name,
     kept_by_name,
@@ -17,7 +18,9 @@ from tf_candsamp._losses.gradients import (
     register_gradient,
 )
 from tf_candsamp._losses.inputs import loss_inputs
+from tf_candsamp._losses.logit_options import LogitOptions, logit_attributes, loss_and_stats
 from tf_candsamp._losses.sequences import open_positions
+from tf_candsamp._results import LossStats
 from tf_candsamp._types import ClassTableLike, RaggedLike, TensorLike
 
 __all__ = ["ragged_candidate_logits", "ragged_nce_loss", "ragged_sampled_softmax_loss"]
@@ -37,6 +40,14 @@ class _Batch(NamedTuple):
     ignore_id: SupportsIndex | None
 
 
+class _Options(NamedTuple):
+    """The losses' arguments of these names, and how they make logits of scores."""
+
+    remove_accidental_hits: bool
+    logit: LogitOptions
+    return_stats: bool
+
+
 def ragged_sampled_softmax_loss(
     weights: ClassTableLike,
     biases: ClassTableLike | None,
@@ -49,14 +60,21 @@ def ragged_sampled_softmax_loss(
     remove_accidental_hits: bool = True,
     mask: TensorLike | None = None,
     ignore_id: SupportsIndex | None = None,
+    temperature: float = 1.0,
+    normalize: bool = False,
+    logit_softcap: float | None = None,
+    return_stats: bool = False,
     name: str | None = None,
-) -> tf.Tensor:
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
     r"""Softmax cross-entropy over each row's own classes: its labels and its candidates.
 
     With labels t_1 .. t_T and candidates n_1 .. n_S of row i, and
     z(c) = <weights[c], inputs[i]> + biases[c] - log q(c), the loss of the row is
 
         logsumexp(z(t_1), .., z(t_T), z(n_1), .., z(n_S)) - mean_k z(t_k).
+
+    With options it is z(c) = softcap(<w, x> / temperature + biases[c]) - log q(c), where w and x
+    are the rows of weights and inputs, divided by their norms with `normalize`.
 
     A row's classes are a multiset: duplicates count each time. Only the rows of `weights` that
     occur are read, once each time they occur, and only they get a gradient: time and memory do not
@@ -99,6 +117,13 @@ def ragged_sampled_softmax_loss(
       ignore_id: the label of rows that do not count either, such as -1 for padding. With several
         labels a row counts unless all are `ignore_id`. If that is the id of a class, rows with this
         label are left out.
+      temperature: a positive number by which the products are divided, before biases are added.
+      normalize: whether the rows of `weights` and `inputs` are divided by their Euclidean norms, so
+        that products are cosines. A norm below 1e-6 counts as 1e-6, as in `tf.math.l2_normalize`.
+        For the gradient the op keeps the rows of the U distinct classes, [U, D].
+      logit_softcap: a positive number c that bounds logits by c * tanh(logit / c), before log q is
+        subtracted; None for no bound. A bias of minus infinity masks its class in any case.
+      return_stats: whether to return statistics beside the losses.
       name: a name for the operation.
 
     Returns:
@@ -107,6 +132,9 @@ def ragged_sampled_softmax_loss(
       are `tf.IndexedSlices` with distinct indices, that for `inputs` is a tensor. (If two losses
       use one table, the tape joins their slices, and indices repeat.) Results have the same bits
       for any number of threads. There is no second derivative.
+
+      With `return_stats` a tuple (losses, `LossStats`), whose log_sum_exp is that of all z of the
+      row.
 
     Raises:
       TypeError: for element types other than those above, or ragged or sparse `weights`, `biases`
@@ -148,7 +176,9 @@ def ragged_sampled_softmax_loss(
             mask,
             ignore_id,
         )
-        return _ragged_loss("ragged_sampled_softmax_loss", batch, remove_accidental_hits)
+        logit = LogitOptions(temperature, normalize, logit_softcap)
+        options = _Options(remove_accidental_hits, logit, return_stats)
+        return _ragged_loss("ragged_sampled_softmax_loss", batch, options)
 
 
 def ragged_nce_loss(
@@ -163,8 +193,12 @@ def ragged_nce_loss(
     remove_accidental_hits: bool = True,
     mask: TensorLike | None = None,
     ignore_id: SupportsIndex | None = None,
+    temperature: float = 1.0,
+    normalize: bool = False,
+    logit_softcap: float | None = None,
+    return_stats: bool = False,
     name: str | None = None,
-) -> tf.Tensor:
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
     r"""Noise-contrastive estimation over each row's own classes: its labels and its candidates.
 
     With z as in `ragged_sampled_softmax_loss` the loss of a row with labels t_1 .. t_T and
@@ -199,7 +233,9 @@ def ragged_nce_loss(
             mask,
             ignore_id,
         )
-        return _ragged_loss("ragged_nce_loss", batch, remove_accidental_hits)
+        logit = LogitOptions(temperature, normalize, logit_softcap)
+        options = _Options(remove_accidental_hits, logit, return_stats)
+        return _ragged_loss("ragged_nce_loss", batch, options)
 
 
 def ragged_candidate_logits(
@@ -208,15 +244,22 @@ def ragged_candidate_logits(
     inputs: TensorLike,
     candidates: RaggedLike,
     name: str | None = None,
+    *,
+    temperature: float = 1.0,
+    normalize: bool = False,
+    logit_softcap: float | None = None,
 ) -> tf.RaggedTensor:
     r"""Scores of each row's candidates: <weights[c], inputs[i]> + biases[c].
 
-    Differentiable with respect to `weights`, `biases` and `inputs`. For the gradient the op keeps
-    the rows of a variable's U distinct candidates, [U, D]; it does not copy a dense tensor.
+    With options they are softcap(<w, x> / temperature + biases[c]), as in
+    `ragged_sampled_softmax_loss`. Differentiable with respect to `weights`, `biases` and `inputs`.
+    For the gradient the op keeps the rows of a variable's U distinct candidates, [U, D]; it does
+    not copy a dense tensor.
 
     Args:
       weights, biases, inputs, candidates: as in `ragged_sampled_softmax_loss`.
       name: a name for the operation.
+      temperature, normalize, logit_softcap: as in `ragged_sampled_softmax_loss`.
 
     Returns:
       A `tf.RaggedTensor` [B, None] of the type of `inputs`, with the row splits of `candidates`, of
@@ -236,14 +279,22 @@ def ragged_candidate_logits(
         batch = loss_inputs(weights, biases, inputs)
         rows = class_rows("candidates", candidates)
         scored = batch.call(
-            "ragged_candidate_logits", candidates=rows.values, candidate_splits=rows.splits
+            "ragged_candidate_logits",
+            candidates=rows.values,
+            candidate_splits=rows.splits,
+            A=batch.sum_type(),
+            **LogitOptions(temperature, normalize, logit_softcap).attributes(),
         )
         return rows.with_values(scored.logits)
 
 
-def _ragged_loss(op_name: str, batch: _Batch, remove_accidental_hits: bool) -> tf.Tensor:
+def _ragged_loss(
+    op_name: str, batch: _Batch, options: _Options
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
+    remove_accidental_hits = options.remove_accidental_hits
     if isinstance(remove_accidental_hits, np.bool_):  # which ops do not take for a bool
         remove_accidental_hits = bool(remove_accidental_hits)
+    attributes = options.logit.attributes()
     inputs = loss_inputs(batch.weights, batch.biases, batch.inputs)
     warn_of_rounded_labels(batch.labels, inputs.weights.rows)
     positions = open_positions(inputs.inputs, batch.mask, batch.ignore_id)
@@ -260,7 +311,7 @@ def _ragged_loss(op_name: str, batch: _Batch, remove_accidental_hits: bool) -> t
     )
     positions = positions.keeping_ragged(batch.mask, batch.ignore_id, labels)
     inputs = inputs._replace(inputs=positions.rows(positions.flat("inputs", inputs.inputs)))
-    loss = inputs.call(
+    outputs = inputs.call(
         op_name,
         **positions.ragged_rows(
             labels=labels.values,
@@ -274,8 +325,10 @@ def _ragged_loss(op_name: str, batch: _Batch, remove_accidental_hits: bool) -> t
         ),
         remove_accidental_hits=remove_accidental_hits,
         A=inputs.sum_type(),
-    ).loss
-    return positions.restore(loss)
+        stats=bool(options.return_stats),
+        **attributes,
+    )
+    return positions.restore(loss_and_stats(outputs, options.return_stats))
 
 
 # The names of the ops' inputs, and of what they put out behind the loss or the logits, in order.
@@ -293,14 +346,16 @@ _LOSS_INPUTS = (
     "candidate_log_q_splits",
 )
 _LOSS_KEPT = (
+    *STATS,
     "label_logit_grad",
     "candidate_logit_grad",
     "unscaled_inputs_grad",
+    "rows",
     "weight_rows",
     "bias_rows",
 )
 _LOGITS_INPUTS = ("weights", "biases", "inputs", "candidates", "candidate_splits")
-_LOGITS_KEPT = ("rows", "row_ids", "weight_rows", "bias_rows")
+_LOGITS_KEPT = ("rows", "row_ids", "slopes", "weight_rows", "bias_rows")
 
 
 def _ragged_loss_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[Any]:
@@ -313,7 +368,7 @@ def _ragged_loss_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[An
         ops.candsamp_ragged_loss_grad,
         **{name: inputs[name] for name in classes},
         **kept_by_name(op, _LOSS_KEPT),
-        W=op.get_attr("W"),
+        **logit_attributes(op),
     )
 
 
@@ -331,8 +386,10 @@ def _ragged_logits_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[
         candidate_splits=inputs["candidate_splits"],
         rows=[kept["rows"]] if keeps_rows else inputs["weights"],
         row_ids=kept["row_ids"] if keeps_rows else inputs["candidates"],
+        slopes=kept["slopes"],
         weight_rows=kept["weight_rows"],
         bias_rows=kept["bias_rows"],
+        **logit_attributes(op),
     )
 
 

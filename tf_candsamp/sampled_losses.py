@@ -2,15 +2,16 @@
 """Drop-in replacements for `tf.nn.sampled_softmax_loss` and `tf.nn.nce_loss`."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, Literal, NamedTuple, SupportsIndex
 
 import tensorflow as tf
 
 from tf_candsamp._arguments.classes import class_matrix, class_vector, warn_of_rounded_labels
-from tf_candsamp._arguments.scalars import positive
+from tf_candsamp._arguments.scalars import fraction, positive, positive_number
 from tf_candsamp._library import ops
 from tf_candsamp._losses.candidates import Candidates
 from tf_candsamp._losses.gradients import (
+    STATS,
     gradients_of_inputs,
     inputs_by_name,
     kept_by_name,
@@ -18,12 +19,15 @@ from tf_candsamp._losses.gradients import (
     register_gradient,
 )
 from tf_candsamp._losses.inputs import loss_inputs
+from tf_candsamp._losses.logit_options import LogitOptions, logit_attributes, loss_and_stats
 from tf_candsamp._losses.sequences import open_positions
-from tf_candsamp._results import CandidateSample
+from tf_candsamp._results import CandidateSample, LossStats
 from tf_candsamp._types import ClassTableLike, ExpectedCount, PartitionStrategy, TensorLike
 from tf_candsamp.samplers import Sampler
 
-__all__ = ["nce_loss", "sampled_softmax_loss"]
+__all__ = ["gbce_positive_weight", "nce_loss", "sampled_softmax_loss"]
+
+Correction = Literal["log_q", "corrected_log_q", "none"]
 
 
 class _Batch(NamedTuple):
@@ -40,11 +44,50 @@ class _Batch(NamedTuple):
 
 
 class _Options(NamedTuple):
-    """The losses' arguments of these names, which are attributes of the ops."""
+    """The losses' arguments of these names, and how they make logits of scores."""
 
     remove_accidental_hits: bool
     partition_strategy: PartitionStrategy
     recompute: bool
+    logit: LogitOptions = LogitOptions()
+    return_stats: bool = False
+    correction: Correction = "log_q"
+    positive_weight: float = 1.0  # NCE alone
+
+    def attributes(self, op_name: str, num_true: int) -> dict[str, Any]:
+        """What the ops take for them."""
+        if self.partition_strategy not in ("div", "mod"):
+            raise ValueError(
+                f"partition_strategy must be 'div' or 'mod', got {self.partition_strategy!r}."
+            )
+        nce = op_name == "nce_loss"
+        corrections = ("log_q", "none") if nce else ("log_q", "corrected_log_q", "none")
+        if self.correction not in corrections:
+            known = " or ".join(map(repr, corrections))
+            raise ValueError(f"correction must be {known}, got {self.correction!r}.")
+        corrected = self.correction == "corrected_log_q"
+        if corrected and num_true != 1:
+            raise ValueError(
+                f"num_true must be 1 where correction is 'corrected_log_q', got {num_true}."
+            )
+        if corrected and not self.remove_accidental_hits:
+            raise ValueError(
+                "remove_accidental_hits must be True where correction is 'corrected_log_q', got "
+                "False."
+            )
+        of_loss = (
+            {"positive_weight": positive_number("positive_weight", self.positive_weight)}
+            if nce
+            else {"corrected_log_q": corrected}
+        )
+        return {
+            "remove_accidental_hits": self.remove_accidental_hits,
+            "partition_strategy": self.partition_strategy,
+            "recompute": self.recompute,
+            "stats": bool(self.return_stats),
+            **of_loss,
+            **self.logit.attributes(),
+        }
 
 
 class _HitIds(NamedTuple):
@@ -85,7 +128,12 @@ def sampled_softmax_loss(
     recompute: bool = False,
     mask: TensorLike | None = None,
     ignore_id: SupportsIndex | None = None,
-) -> tf.Tensor:
+    temperature: float = 1.0,
+    normalize: bool = False,
+    logit_softcap: float | None = None,
+    correction: Correction = "log_q",
+    return_stats: bool = False,
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
     r"""Softmax cross-entropy over each row's labels and candidates that all rows share.
 
     Takes the arguments of `tf.nn.sampled_softmax_loss` and returns its losses. With the labels
@@ -94,9 +142,11 @@ def sampled_softmax_loss(
 
         logsumexp(z(t_1), .., z(t_T), z(n_1), .., z(n_S)) - mean_k z(t_k),
 
-    the sampled softmax of Jean et al., arXiv 1412.2007. It is one op forward and one backward. The
-    op reads class rows from the variable in place, adds each block of logits to the loss while it
-    is in the cache, and keeps one buffer of size [B, S] for the gradient, or none.
+    the sampled softmax of Jean et al., arXiv 1412.2007. With options it is
+    z(c) = softcap(<w, x> / temperature + biases[c]) - log Q(c), where w and x are the rows of
+    weights and inputs, divided by their norms with `normalize`. It is one op forward and one
+    backward. The op reads class rows from the variable in place, adds each block of logits to the
+    loss while it is in the cache, and keeps one buffer of size [B, S] for the gradient, or none.
 
     To evaluate a model use the full softmax, whose loss this one underestimates.
 
@@ -141,6 +191,22 @@ def sampled_softmax_loss(
       ignore_id: the label of rows that do not count either, such as -1 for padding. With several
         labels a row counts unless all are `ignore_id`. If that is the id of a class, rows with this
         label are left out, while the class stays among the candidates.
+      temperature: a positive number by which the products are divided, before biases are added.
+      normalize: whether the rows of `weights` and `inputs` are divided by their Euclidean norms, so
+        that products are cosines. Only the rows of the batch are, and gradients are those of the
+        rows before. A norm below 1e-6 counts as 1e-6, as in `tf.math.l2_normalize`.
+      logit_softcap: a positive number c that bounds logits by c * tanh(logit / c), before log Q is
+        subtracted; None for no bound. A bias of minus infinity masks its class in any case.
+      correction: "log_q" subtracts log Q from each logit. "none" subtracts nothing, and counts in
+        `sampled_values` may be None. "corrected_log_q" is that of Correcting the LogQ Correction
+        (RecSys 2025), which needs num_true = 1 and `remove_accidental_hits`. There log Q of the
+        label p is not subtracted, z(p) = s, and p is no part of the sum over candidates: with the k
+        candidates left and Z = (S - Q(p)) * sum_j exp(z(n_j)), the loss is
+        (1 - P) (log Z - s), where P = exp(s) / (exp(s) + Z / k) is a constant for the gradient.
+        With replacement, Q is S times the probability of a draw, and this is the paper's formula.
+        Without, S - Q(p) is still how many candidates are expected to be left. A row without any
+        left has the loss 0. Label counts must be at most S.
+      return_stats: whether to return statistics beside the losses.
 
     Returns:
       The losses, [B], or [B, L] for sequences: float64 for float64 `inputs`, else float32, for the
@@ -148,6 +214,10 @@ def sampled_softmax_loss(
       are `tf.IndexedSlices` with distinct indices, that for `inputs` is a tensor. (If two losses
       use one table, the tape joins their slices, and indices repeat.) Results have the same bits
       for any number of threads. There is no second derivative.
+
+      With `return_stats` a tuple (losses, `LossStats`), whose log_sum_exp is that of all z of the
+      row. With "corrected_log_q" it is log(exp(s) + Z / k): minus s it is the estimated loss of the
+      full softmax.
 
     Raises:
       TypeError: for arguments of other types than those above, ragged and sparse tensors included.
@@ -179,7 +249,14 @@ def sampled_softmax_loss(
     with tf.name_scope(name or "sampled_softmax_loss"):
         batch = _Batch(weights, biases, labels, inputs, num_classes, num_true, mask, ignore_id)
         candidates = Candidates(num_sampled, sampled_values, sampler, seed, expected_count, update)
-        options = _Options(bool(remove_accidental_hits), partition_strategy, bool(recompute))
+        options = _Options(
+            bool(remove_accidental_hits),
+            partition_strategy,
+            bool(recompute),
+            LogitOptions(temperature, normalize, logit_softcap),
+            return_stats,
+            correction,
+        )
         return _sampled_loss("sampled_softmax_loss", batch, candidates, options)
 
 
@@ -203,7 +280,13 @@ def nce_loss(
     recompute: bool = False,
     mask: TensorLike | None = None,
     ignore_id: SupportsIndex | None = None,
-) -> tf.Tensor:
+    temperature: float = 1.0,
+    normalize: bool = False,
+    logit_softcap: float | None = None,
+    correction: Literal["log_q", "none"] = "log_q",
+    positive_weight: float = 1.0,
+    return_stats: bool = False,
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
     r"""Noise-contrastive estimation with candidates that all rows share.
 
     Takes the arguments of `tf.nn.nce_loss` and returns its losses. With z as in
@@ -215,7 +298,8 @@ def nce_loss(
     and Hyvarinen 2010, and Mnih and Teh, arXiv 1206.6426.
 
     Arguments, result and errors are those of `sampled_softmax_loss`, except that accidental hits
-    stay by default.
+    stay by default, and that `correction` is "log_q" or "none". `positive_weight` is a positive
+    factor of what the labels add, softplus(z(t_k)) - z(t_k) / T: see `gbce_positive_weight`.
 
     Example:
 
@@ -228,8 +312,53 @@ def nce_loss(
     with tf.name_scope(name or "nce_loss"):
         batch = _Batch(weights, biases, labels, inputs, num_classes, num_true, mask, ignore_id)
         candidates = Candidates(num_sampled, sampled_values, sampler, seed, expected_count, update)
-        options = _Options(bool(remove_accidental_hits), partition_strategy, bool(recompute))
+        options = _Options(
+            bool(remove_accidental_hits),
+            partition_strategy,
+            bool(recompute),
+            LogitOptions(temperature, normalize, logit_softcap),
+            return_stats,
+            correction,
+            positive_weight,
+        )
         return _sampled_loss("nce_loss", batch, candidates, options)
+
+
+def gbce_positive_weight(num_sampled: SupportsIndex, num_classes: SupportsIndex, t: float) -> float:
+    r"""The weight of the label with which sampled scores are calibrated: gBCE's beta.
+
+    With few of many negatives, the sigmoids of a model that is trained on them are too large.
+    Petrov and Macdonald (RecSys 2023, arXiv 2308.07192) weigh the label's term by
+
+        beta = alpha (t (1 - 1 / alpha) + 1 / alpha), alpha = num_sampled / (num_classes - 1).
+
+    t = 0 is the plain loss, and t = 1 calibrates in full. Theirs is `nce_loss` with this
+    `positive_weight`, candidates of a `UniformSampler` without the label, and correction="none".
+
+    Args:
+      num_sampled: how many negatives a row has, at most num_classes - 1.
+      num_classes: the number of classes, at least 2.
+      t: a number in [0, 1].
+
+    Returns:
+      beta, in (0, 1].
+
+    Raises:
+      TypeError, ValueError: for other types and values than these.
+
+    Example:
+
+    >>> tfcs.gbce_positive_weight(256, 50_000, t=0.75)
+    0.2538401...
+    """
+    drawn = positive("num_sampled", num_sampled)
+    classes = positive("num_classes", num_classes)
+    if drawn > classes - 1:
+        raise ValueError(
+            f"num_sampled must be at most num_classes - 1 = {classes - 1}, got {drawn}."
+        )
+    alpha = drawn / (classes - 1)
+    return 1 - fraction("t", t) * (1 - alpha)
 
 
 def _sampled_loss(
@@ -238,12 +367,10 @@ def _sampled_loss(
     candidates: Candidates,
     options: _Options,
     hit_ids: _HitIds | None = None,
-) -> tf.Tensor:
-    strategy = options.partition_strategy
-    if strategy not in ("div", "mod"):
-        raise ValueError(f"partition_strategy must be 'div' or 'mod', got {strategy!r}.")
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
     num_classes = candidates.num_classes(batch.num_classes)
     num_true = positive("num_true", batch.num_true)
+    attributes = options.attributes(op_name, num_true)
     warn_of_rounded_labels(batch.labels, num_classes)
     inputs = loss_inputs(batch.weights, batch.biases, batch.inputs)
     positions = open_positions(inputs.inputs, batch.mask, batch.ignore_id)
@@ -256,20 +383,23 @@ def _sampled_loss(
     )
     by_class: dict[str, list[tf.Tensor]] = {"hit_labels": [], "hit_candidates": []}
     hits = by_class if hit_ids is None else hit_ids.arguments(num_true)
-    loss = inputs.call(
+    drawn = candidates.arguments(
+        labels, num_classes, num_true, inputs.sum_type(), counted=options.correction != "none"
+    )
+    outputs = inputs.call(
         op_name,
         labels=labels,
         num_classes=num_classes,
         num_true=num_true,
-        **candidates.arguments(labels, num_classes, num_true, inputs.sum_type()),
+        **drawn,
         **hits,
-        **options._asdict(),
-    ).loss
-    return positions.restore(loss)
+        **attributes,
+    )
+    return positions.restore(loss_and_stats(outputs, options.return_stats))
 
 
 # The names of the ops' inputs, and of what they put out behind the loss, in order. The gradient op
-# takes all of the latter.
+# takes the latter, except for statistics.
 _INPUTS = (
     "weights",
     "biases",
@@ -282,17 +412,23 @@ _INPUTS = (
     "hit_candidates",
 )
 _KEPT = (
+    *STATS,
     "class_ids",
     "class_rows",
     "label_classes",
     "sample_columns",
     "sample_offsets",
+    "sample_biases",
     "label_logit_grad",
     "scales",
     "slopes",
     "weight_rows",
     "bias_rows",
 )
+
+
+# Attributes that the gradient op has from the loss op.
+_OF_BOTH_OPS = ("remove_accidental_hits", "partition_strategy", "recompute")
 
 
 def _sampled_loss_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[Any]:
@@ -306,7 +442,8 @@ def _sampled_loss_gradient(op: tf.Operation, *grads: tf.Tensor | None) -> list[A
         hit_candidates=inputs["hit_candidates"],
         **kept_by_name(op, _KEPT),
         loss="nce" if "Nce" in op.type else "softmax",
-        **{option: op.get_attr(option) for option in _Options._fields},
+        **{option: op.get_attr(option) for option in _OF_BOTH_OPS},
+        **logit_attributes(op),
     )
 
 

@@ -90,6 +90,14 @@ absl::Status TableRowsShapes(InferenceContext* c, int first_output) {
   return absl::OkStatus();
 }
 
+absl::Status StatsShapes(InferenceContext* c, int first_output, const DimensionHandle& rows) {
+  bool stats;
+  TF_RETURN_IF_ERROR(c->GetAttr("stats", &stats));
+  c->set_output(first_output, stats ? c->Vector(rows) : c->Vector(0));
+  c->set_output(first_output + 1, stats ? c->Vector(rows) : c->Vector(0));
+  return absl::OkStatus();
+}
+
 absl::Status GradShapes(InferenceContext* c) {
   ShapeHandle inputs;
   TF_RETURN_IF_ERROR(Input(c, "inputs", 2, &inputs));

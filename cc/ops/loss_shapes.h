@@ -24,6 +24,9 @@ absl::Status MergeTables(InferenceContext* c, const ShapeHandle& inputs, int64_t
 // The outputs weight_rows and bias_rows.
 absl::Status TableRowsShapes(InferenceContext* c, int first_output);
 
+// The outputs log_sum_exp and label_is_top, from first_output on.
+absl::Status StatsShapes(InferenceContext* c, int first_output, const DimensionHandle& rows);
+
 // Outputs of the gradient ops: inputs_grad, then indices, values and shapes of the slices of each
 // shard of weights and of biases.
 absl::Status GradShapes(InferenceContext* c);
@@ -48,6 +51,20 @@ inline constexpr char kLossDoc[] = R"doc(
 loss: [B].
 A: the type of losses, and in which products are summed: double where T is double, else float.
 remove_accidental_hits: whether a row drops the candidates that equal one of its labels.
+)doc";
+
+inline constexpr char kLogitOptionsDoc[] = R"doc(
+temperature: by which products are divided; positive.
+normalize: whether the rows of weights and of inputs are divided by their Euclidean norms first. A
+  norm below 1e-6 counts as 1e-6.
+logit_softcap: c, where z is c * tanh(z / c) before log q is subtracted; 0 for no such bound.
+)doc";
+
+inline constexpr char kStatsDoc[] = R"doc(
+log_sum_exp: [B] with `stats`, else [0]: the log of the sum of exp(z) over all classes of the row.
+label_is_top: [B] with `stats`, else [0]: whether no z of the row is above that of one of its
+  labels.
+stats: whether these two are computed.
 )doc";
 
 inline constexpr char kGradDoc[] = R"doc(
@@ -85,7 +102,18 @@ num_biases: the number of shards of biases, or 0.
       .Attr("bias_types: list({" table_types "}) >= 0")   \
       .Attr("Tshape: {int32, int64} = DT_INT32")
 
-#define CANDSAMP_LOSS_ATTRS Attr("A: {float, double}").Attr("remove_accidental_hits: bool = true")
+#define CANDSAMP_LOGIT_ATTRS           \
+  Attr("temperature: float = 1.0")     \
+      .Attr("normalize: bool = false") \
+      .Attr("logit_softcap: float = 0.0")
+
+#define CANDSAMP_LOSS_ATTRS                        \
+  Attr("A: {float, double}")                       \
+      .Attr("remove_accidental_hits: bool = true") \
+      .CANDSAMP_LOGIT_ATTRS.Attr("stats: bool = false")
+
+// The outputs behind the loss.
+#define CANDSAMP_STATS_OUTPUTS Output("log_sum_exp: A").Output("label_is_top: bool")
 
 // The last inputs of each gradient op, and its outputs.
 #define CANDSAMP_GRAD_OUTPUTS                        \

@@ -32,10 +32,12 @@ absl::Status LossShapes(InferenceContext* c) {
   TF_RETURN_IF_ERROR(MergeRows(c, "candidates", "candidate_splits", &rows));
   TF_RETURN_IF_ERROR(MergeTables(c, inputs, -1, &depth));
   c->set_output(0, c->Vector(rows));
-  c->set_output(1, labels);
-  c->set_output(2, candidates);
-  c->set_output(3, c->Matrix(rows, depth));
-  return TableRowsShapes(c, 4);
+  TF_RETURN_IF_ERROR(StatsShapes(c, 1, rows));
+  c->set_output(3, labels);
+  c->set_output(4, candidates);
+  c->set_output(5, c->Matrix(rows, depth));
+  c->set_output(6, c->Matrix(c->UnknownDim(), depth));
+  return TableRowsShapes(c, 7);
 }
 
 absl::Status LogitsShapes(InferenceContext* c) {
@@ -48,7 +50,10 @@ absl::Status LogitsShapes(InferenceContext* c) {
   c->set_output(0, candidates);
   c->set_output(1, c->Matrix(InferenceContext::kUnknownDim, depth));
   c->set_output(2, c->Vector(InferenceContext::kUnknownDim));
-  return TableRowsShapes(c, 3);
+  float softcap;
+  TF_RETURN_IF_ERROR(c->GetAttr("logit_softcap", &softcap));
+  c->set_output(3, softcap == 0 ? c->Vector(0) : candidates);
+  return TableRowsShapes(c, 4);
 }
 
 // What both kinds of loss say of themselves, after their formula.
@@ -71,13 +76,18 @@ candidate_log_q: [N], log_q of each candidate, finite. Where the list is empty, 
 candidate_log_q_splits: [B + 1], the row splits of candidate_log_q, those of candidates.
 label_log_q_count: 1 or 0, whether label_log_q is given.
 candidate_log_q_count: 1 or 0, whether candidate_log_q is given.
-label_logit_grad: [L], the derivative of the row's loss with respect to the label's logit.
-candidate_logit_grad: [N], the derivative of the row's loss with respect to the candidate's logit.
+label_logit_grad: [L], the derivative of the row's loss with respect to the label's logit; with a
+  softcap, to what is capped.
+candidate_logit_grad: [N], the derivative of the row's loss with respect to the candidate's logit,
+  likewise.
 unscaled_inputs_grad: [B, D], the derivative of the row's loss with respect to the row of inputs.
+rows: with `normalize` [U, D], the rows of the distinct classes in ascending order, for the gradient;
+  else [0, D].
 )doc";
 
 std::string RaggedLossDoc(const char* formula) {
-  return std::string(formula) + kRaggedLossDoc + kLossDoc + kTablesDoc + kShardRowsDoc;
+  return std::string(formula) + kRaggedLossDoc + kLossDoc + kLogitOptionsDoc + kStatsDoc +
+         kTablesDoc + kShardRowsDoc;
 }
 
 constexpr char kLogitsDoc[] = R"doc(
@@ -92,6 +102,8 @@ logits: [N].
 rows: [U, D], the rows of the distinct candidates in ascending order of class, for the gradient;
   [0, D] where weights are dense tensors, which the gradient op can read again.
 row_ids: [N], which row of `rows` belongs to each candidate; empty where `rows` is.
+slopes: with a softcap [N], its derivative at each logit; else [0].
+A: the type in which products are summed: double where T is double, else float.
 )doc";
 
 }  // namespace
@@ -107,9 +119,10 @@ row_ids: [N], which row of `rows` belongs to each candidate; empty where `rows` 
       .Input("candidate_log_q: candidate_log_q_count * float")        \
       .Input("candidate_log_q_splits: candidate_log_q_count * int64") \
       .Output("loss: A")                                              \
-      .Output("label_logit_grad: A")                                  \
+      .CANDSAMP_STATS_OUTPUTS.Output("label_logit_grad: A")           \
       .Output("candidate_logit_grad: A")                              \
       .Output("unscaled_inputs_grad: A")                              \
+      .Output("rows: W")                                              \
       .CANDSAMP_TABLE_OUTPUTS(table_types)                            \
       .CANDSAMP_LOSS_ATTRS.Attr("label_log_q_count: int >= 0")        \
       .Attr("candidate_log_q_count: int >= 0")                        \
@@ -139,8 +152,9 @@ REGISTER_OP("Candsamp>RaggedLossGrad")
     .Input("label_logit_grad: A")
     .Input("candidate_logit_grad: A")
     .Input("unscaled_inputs_grad: A")
+    .Input("rows: W")
     .Attr("A: {float, double}")
-    .CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
+    .CANDSAMP_LOGIT_ATTRS.CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
 Gradient of the ragged losses, from what the loss op kept.
 
 inputs_grad[i] is grad[i] * unscaled_inputs_grad[i]. The gradient of the row of class c is the sum,
@@ -160,8 +174,9 @@ candidate_splits: [B + 1].
 label_logit_grad: [L], from the loss op.
 candidate_logit_grad: [N], from the loss op.
 unscaled_inputs_grad: [B, D], from the loss op.
+rows: [U, D] or [0, D], from the loss op.
 A: the type of losses.
-)doc") + kShardRowsDoc + kGradDoc);
+)doc") + kLogitOptionsDoc + kShardRowsDoc + kGradDoc);
 
 #define CANDSAMP_RAGGED_LOGITS_OP(name, table_types)    \
   REGISTER_OP(name)                                     \
@@ -170,9 +185,11 @@ A: the type of losses.
       .Output("logits: T")                              \
       .Output("rows: W")                                \
       .Output("row_ids: int64")                         \
+      .Output("slopes: A")                              \
       .CANDSAMP_TABLE_OUTPUTS(table_types)              \
-      .SetShapeFn(LogitsShapes)                         \
-      .Doc(std::string(kLogitsDoc) + kTablesDoc + kShardRowsDoc)
+      .Attr("A: {float, double}")                       \
+      .CANDSAMP_LOGIT_ATTRS.SetShapeFn(LogitsShapes)    \
+      .Doc(std::string(kLogitsDoc) + kLogitOptionsDoc + kTablesDoc + kShardRowsDoc)
 
 CANDSAMP_RAGGED_LOGITS_OP("Candsamp>RaggedCandidateLogits", CANDSAMP_DENSE);
 CANDSAMP_RAGGED_LOGITS_OP("Candsamp>ResourceRaggedCandidateLogits", CANDSAMP_DENSE_OR_VARIABLE)
@@ -185,7 +202,9 @@ REGISTER_OP("Candsamp>RaggedCandidateLogitsGrad")
     .Input("candidate_splits: int64")
     .Input("rows: num_rows * W")
     .Input("row_ids: int64")
-    .Attr("num_rows: int >= 1")
+    .Input("slopes: A")
+    .Attr("A: {float, double}")
+    .CANDSAMP_LOGIT_ATTRS.Attr("num_rows: int >= 1")
     .CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
 Gradient of the scores of each row's candidates.
 
@@ -203,7 +222,10 @@ candidates: [N].
 candidate_splits: [B + 1].
 rows: the rows of classes: those that the op of the scores kept, or weights itself in its shards.
 row_ids: [N], which row of `rows` belongs to each candidate.
+slopes: [N] or [0], from the op of the scores.
+A: as in the op of the scores.
 num_rows: the number of shards of `rows`.
-)doc") + kShardRowsDoc + kGradDoc);
+)doc") + kLogitOptionsDoc + kShardRowsDoc +
+                               kGradDoc);
 
 }  // namespace candsamp

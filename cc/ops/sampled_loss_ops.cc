@@ -24,15 +24,19 @@ absl::Status LossShapes(InferenceContext* c) {
   TF_RETURN_IF_ERROR(MergeTables(c, inputs, num_classes, &depth));
   const DimensionHandle classes = c->UnknownDim();
   c->set_output(0, c->Vector(rows));
-  c->set_output(1, c->Vector(classes));
-  c->set_output(2, c->Matrix(classes, depth));
-  c->set_output(3, labels);
-  c->set_output(4, candidates);
-  c->set_output(5, candidates);
-  c->set_output(6, labels);
-  c->set_output(7, c->Matrix(c->UnknownDim(), rows));
-  c->set_output(8, c->UnknownShapeOfRank(2));
-  return TableRowsShapes(c, 9);
+  TF_RETURN_IF_ERROR(StatsShapes(c, 1, rows));
+  c->set_output(3, c->Vector(classes));
+  c->set_output(4, c->Matrix(classes, depth));
+  c->set_output(5, labels);
+  c->set_output(6, candidates);
+  c->set_output(7, candidates);
+  float softcap;
+  TF_RETURN_IF_ERROR(c->GetAttr("logit_softcap", &softcap));
+  c->set_output(8, softcap == 0 ? c->Vector(0) : candidates);
+  c->set_output(9, labels);
+  c->set_output(10, c->Matrix(c->UnknownDim(), rows));
+  c->set_output(11, c->UnknownShapeOfRank(2));
+  return TableRowsShapes(c, 12);
 }
 
 // What both losses say of themselves, after their formula.
@@ -63,12 +67,15 @@ label_classes: [B, T], the position of each label in class_ids.
 sample_columns: [S], the position of each candidate in class_ids.
 sample_offsets: [S], what is added to each candidate's dot products. Where a bias of minus infinity
   masks the class it is the lowest finite number.
-label_logit_grad: [B, T], the derivative of the row's loss with respect to the label's logit.
+sample_biases: with a softcap [S], the bias of each candidate, which is not in sample_offsets then;
+  else [0].
+label_logit_grad: [B, T], the derivative of the row's loss with respect to the label's logit; with a
+  softcap, to what is capped.
 scales: [N, B], for N blocks of candidates: the factor that turns a row's slopes of the block into
   derivatives of the row's loss.
 slopes: [B, C], block by block, for the gradient op alone: logit gradients up to the factor in
   `scales`. For softmax exp(z - the row's largest z of the block), for NCE sigmoid(z), summed over
-  the copies of a candidate. With `recompute` [0, 0].
+  the copies of a candidate; times the derivative of the softcap. With `recompute` [0, 0].
 num_classes: V, or -1 for as many classes as have rows in weights and biases.
 num_sampled: S, or -1 where it is not given.
 num_true: T.
@@ -77,48 +84,65 @@ partition_strategy: 'div' where shards hold consecutive rows, 'mod' where row i 
   i % (number of shards).
 )doc";
 
-std::string SampledLossDoc(const char* formula) {
-  return std::string(formula) + kSampledLossDoc + kLossDoc + kTablesDoc + kShardRowsDoc;
+std::string SampledLossDoc(const char* formula, const char* of_kind) {
+  return std::string(formula) + kSampledLossDoc + of_kind + kLossDoc + kLogitOptionsDoc +
+         kStatsDoc + kTablesDoc + kShardRowsDoc;
 }
 
 }  // namespace
 
-#define CANDSAMP_SAMPLED_LOSS_OP(name, table_types, formula)   \
-  REGISTER_OP(name)                                            \
-      .CANDSAMP_TABLE_INPUTS.Input("labels: int64")            \
-      .Input("sampled_candidates: int64")                      \
-      .Input("true_expected_count: A")                         \
-      .Input("sampled_expected_count: A")                      \
-      .Input("hit_labels: hit_ids_count * int64")              \
-      .Input("hit_candidates: hit_ids_count * int64")          \
-      .Output("loss: A")                                       \
-      .Output("class_ids: int64")                              \
-      .Output("class_rows: W")                                 \
-      .Output("label_classes: int64")                          \
-      .Output("sample_columns: int64")                         \
-      .Output("sample_offsets: A")                             \
-      .Output("label_logit_grad: A")                           \
-      .Output("scales: A")                                     \
-      .Output("slopes: A")                                     \
-      .CANDSAMP_TABLE_OUTPUTS(table_types)                     \
-      .CANDSAMP_LOSS_ATTRS.Attr("num_classes: int >= -1 = -1") \
-      .Attr("num_sampled: int >= -1 = -1")                     \
-      .Attr("num_true: int >= 1")                              \
-      .Attr("hit_ids_count: int >= 0 = 0")                     \
-      .Attr("recompute: bool = false")                         \
-      .Attr("partition_strategy: {'div', 'mod'} = 'div'")      \
-      .SetShapeFn(LossShapes)                                  \
-      .Doc(SampledLossDoc(formula))
+#define CANDSAMP_SAMPLED_LOSS_OP(name, table_types, formula, of_kind) \
+  REGISTER_OP(name)                                                   \
+      .CANDSAMP_TABLE_INPUTS.Input("labels: int64")                   \
+      .Input("sampled_candidates: int64")                             \
+      .Input("true_expected_count: A")                                \
+      .Input("sampled_expected_count: A")                             \
+      .Input("hit_labels: hit_ids_count * int64")                     \
+      .Input("hit_candidates: hit_ids_count * int64")                 \
+      .Output("loss: A")                                              \
+      .CANDSAMP_STATS_OUTPUTS.Output("class_ids: int64")              \
+      .Output("class_rows: W")                                        \
+      .Output("label_classes: int64")                                 \
+      .Output("sample_columns: int64")                                \
+      .Output("sample_offsets: A")                                    \
+      .Output("sample_biases: A")                                     \
+      .Output("label_logit_grad: A")                                  \
+      .Output("scales: A")                                            \
+      .Output("slopes: A")                                            \
+      .CANDSAMP_TABLE_OUTPUTS(table_types)                            \
+      .CANDSAMP_LOSS_ATTRS.Attr("num_classes: int >= -1 = -1")        \
+      .Attr("num_sampled: int >= -1 = -1")                            \
+      .Attr("num_true: int >= 1")                                     \
+      .Attr("hit_ids_count: int >= 0 = 0")                            \
+      .Attr("recompute: bool = false")                                \
+      .Attr("partition_strategy: {'div', 'mod'} = 'div'")             \
+      .SetShapeFn(LossShapes)                                         \
+      .Doc(SampledLossDoc(formula, of_kind))
 
 constexpr char kSoftmaxFormula[] = "Sampled softmax: logsumexp(all z) - mean_k z(t_k).\n";
+constexpr char kSoftmaxDoc[] = R"doc(
+corrected_log_q: whether to correct log q as in "Correcting the LogQ Correction" (RecSys 2025). The
+  z of the label p is without log q then, k candidates are left, Z = (S - its count) * sum exp(z) over
+  them, and the loss is (1 - P) (log Z - z(p)) with the constant P = exp(z(p)) / (exp(z(p)) + Z / k).
+  It needs one label for each row, and remove_accidental_hits.
+)doc";
 constexpr char kNceFormula[] = "Noise-contrastive estimation: sum softplus(z) - mean_k z(t_k).\n";
+constexpr char kNceDoc[] = R"doc(
+positive_weight: a factor of what labels add to the loss, softplus(z(t_k)) - z(t_k) / T; positive.
+)doc";
 
-CANDSAMP_SAMPLED_LOSS_OP("Candsamp>SampledSoftmaxLoss", CANDSAMP_DENSE, kSoftmaxFormula);
+CANDSAMP_SAMPLED_LOSS_OP("Candsamp>SampledSoftmaxLoss", CANDSAMP_DENSE, kSoftmaxFormula,
+                         kSoftmaxDoc)
+    .Attr("corrected_log_q: bool = false");
 CANDSAMP_SAMPLED_LOSS_OP("Candsamp>ResourceSampledSoftmaxLoss", CANDSAMP_DENSE_OR_VARIABLE,
-                         kSoftmaxFormula)
+                         kSoftmaxFormula, kSoftmaxDoc)
+    .Attr("corrected_log_q: bool = false")
     .SetIsStateful();
-CANDSAMP_SAMPLED_LOSS_OP("Candsamp>NceLoss", CANDSAMP_DENSE, kNceFormula);
-CANDSAMP_SAMPLED_LOSS_OP("Candsamp>ResourceNceLoss", CANDSAMP_DENSE_OR_VARIABLE, kNceFormula)
+CANDSAMP_SAMPLED_LOSS_OP("Candsamp>NceLoss", CANDSAMP_DENSE, kNceFormula, kNceDoc)
+    .Attr("positive_weight: float = 1.0");
+CANDSAMP_SAMPLED_LOSS_OP("Candsamp>ResourceNceLoss", CANDSAMP_DENSE_OR_VARIABLE, kNceFormula,
+                         kNceDoc)
+    .Attr("positive_weight: float = 1.0")
     .SetIsStateful();
 
 REGISTER_OP("Candsamp>SampledLossGrad")
@@ -129,6 +153,7 @@ REGISTER_OP("Candsamp>SampledLossGrad")
     .Input("label_classes: int64")
     .Input("sample_columns: int64")
     .Input("sample_offsets: A")
+    .Input("sample_biases: A")
     .Input("label_logit_grad: A")
     .Input("scales: A")
     .Input("slopes: A")
@@ -138,7 +163,7 @@ REGISTER_OP("Candsamp>SampledLossGrad")
     .Attr("loss: {'softmax', 'nce'}")
     .Attr("remove_accidental_hits: bool")
     .Attr("recompute: bool")
-    .Attr("hit_ids_count: int >= 0 = 0")
+    .CANDSAMP_LOGIT_ATTRS.Attr("hit_ids_count: int >= 0 = 0")
     .Attr("partition_strategy: {'div', 'mod'} = 'div'")
     .CANDSAMP_GRAD_OUTPUTS.Doc(std::string(R"doc(
 Gradient of the losses whose rows share their candidates, from what the loss op kept.
@@ -162,6 +187,7 @@ class_rows: [U, D], from the loss op. Their memory becomes that of weight_values
 label_classes: [B, T], from the loss op.
 sample_columns: [S], from the loss op.
 sample_offsets: [S], from the loss op.
+sample_biases: [S] or [0], from the loss op.
 label_logit_grad: [B, T], from the loss op.
 scales: [N, B], from the loss op.
 slopes: [B, C], from the loss op; with `recompute` it is not read.
@@ -173,6 +199,7 @@ A: the type of losses.
 remove_accidental_hits: as in the loss op.
 recompute: as in the loss op.
 partition_strategy: as in the loss op.
-)doc") + kShardRowsDoc + kGradDoc);
+)doc") + kLogitOptionsDoc + kShardRowsDoc +
+                               kGradDoc);
 
 }  // namespace candsamp

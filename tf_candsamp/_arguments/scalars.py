@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers and options."""
 
+import numbers
 import operator
 from typing import Any
 
@@ -43,6 +44,24 @@ def fraction(name: str, value: Any) -> float:
     if not 0 <= number <= 1:
         raise ValueError(f"{name} must be in [0, 1], got {number}.")
     return number
+
+
+def positive_number(name: str, value: Any) -> float:
+    """A positive number that float32 holds, from anything that is a real number."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    number = float(value)
+    limits = np.finfo(np.float32)
+    if not float(limits.tiny) <= number <= float(limits.max):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}.")
+    return number
+
+
+def boolean(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def positive_or_tensor(name: str, value: Any) -> int | tf.Tensor:

@@ -38,12 +38,23 @@ class Candidates(NamedTuple):
             ) from None
 
     def arguments(
-        self, labels: tf.Tensor, num_classes: int, num_true: int, count_type: tf.DType
+        self,
+        labels: tf.Tensor,
+        num_classes: int,
+        num_true: int,
+        count_type: tf.DType,
+        *,
+        counted: bool = True,
     ) -> dict[str, Any]:
-        """What a loss op takes of the candidates; expected counts are of type `count_type`."""
+        """What a loss op takes of the candidates; expected counts are of type `count_type`.
+
+        Unless they are `counted`, all expected counts are 1.
+        """
         num_sampled = _attribute("num_sampled", self.num_sampled, integer)
         ids, true_count, sampled_count = self._given_or_drawn(labels, num_classes, num_true)
         ids = class_vector("sampled_candidates", ids)
+        if not counted:
+            true_count = sampled_count = tf.ones([], count_type)
         size = ids.shape[0] if ids.shape.rank else None
         if num_sampled != size and size is not None and not tf.is_tensor(self.num_sampled):
             raise ValueError(

@@ -47,9 +47,14 @@ def inputs_by_name(op: tf.Operation, names: Iterable[str]) -> dict[str, Any]:
     return inputs
 
 
+# The loss ops' outputs behind the loss that are for the user.
+STATS = ("log_sum_exp", "label_is_top")
+
+
 def kept_by_name(op: tf.Operation, names: Iterable[str]) -> dict[str, tf.Tensor]:
-    """The op's outputs behind the first, which it kept for its gradient op, by their names."""
-    return dict(zip(names, op.outputs[1:], strict=True))
+    """The op's outputs behind the first, by their names: what it kept for its gradient op."""
+    outputs = zip(names, op.outputs[1:], strict=True)
+    return {name: output for name, output in outputs if name not in STATS}
 
 
 def gradients_of_inputs(

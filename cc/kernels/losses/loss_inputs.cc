@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cc/kernels/losses/loss_inputs.h"
 
+#include <cmath>
+
 #include "cc/kernels/framework/status_kernel.h"
 
 namespace candsamp {
@@ -21,6 +23,26 @@ absl::Status CheckSameRows(int64_t biases, int64_t rows) {
   if (biases == rows) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "biases must have as many values as weights has rows, ", rows, ", got ", biases));
+}
+
+absl::Status ReadLogitOptions(OpKernelConstruction* context, LogitOptions* options) {
+  float temperature, softcap;
+  TF_RETURN_IF_ERROR(context->GetAttr("temperature", &temperature));
+  TF_RETURN_IF_ERROR(context->GetAttr("logit_softcap", &softcap));
+  TF_RETURN_IF_ERROR(context->GetAttr("normalize", &options->normalize));
+  // Normal numbers, whose reciprocals are finite.
+  const auto good = [](float x) { return std::isnormal(x) && x > 0; };
+  if (!good(temperature)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("temperature must be positive and finite, got ", temperature));
+  }
+  if (softcap != 0 && !good(softcap)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("logit_softcap must be positive and finite, or 0 for none, got ", softcap));
+  }
+  options->temperature = temperature;
+  options->softcap = softcap;
+  return absl::OkStatus();
 }
 
 }  // namespace candsamp

@@ -10,6 +10,7 @@
 #include "cc/kernels/framework/tensor_data.h"
 #include "cc/kernels/framework/tf_names.h"
 #include "cc/kernels/losses/class_table.h"
+#include "cc/lib/logits/logit_options.h"
 #include "cc/lib/rows/row_loops.h"
 #include "cc/lib/rows/table_shape.h"
 
@@ -22,6 +23,9 @@ absl::Status CheckSizes(const Tensor& inputs, int64_t rows, int64_t depth, int64
 
 // Checks that there are as many biases as rows of weights.
 absl::Status CheckSameRows(int64_t biases, int64_t rows);
+
+// Reads the attributes temperature, normalize and logit_softcap, and checks them.
+absl::Status ReadLogitOptions(OpKernelConstruction* context, LogitOptions* options);
 
 // `weights`, `biases` and `inputs` of an op, opened, locked and checked.
 template <typename W>

@@ -5,6 +5,9 @@
 #include "cc/kernels/losses/class_table_slices.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/ragged_inputs.h"
+#include "cc/lib/logits/logit_option_loops.h"
+#include "cc/lib/logits/unit_row_gradients.h"
+#include "cc/lib/logits/unit_rows.h"
 #include "cc/lib/losses/ragged_backward.h"
 
 namespace candsamp {
@@ -30,10 +33,29 @@ absl::Status OutputSums(ClassTableSlices* slices, Sum sum) {
   return absl::OkStatus();
 }
 
+// The row of each distinct class, in ascending order, in a table of these rows or of all classes.
+template <typename W>
+class RowsOfGroups {
+ public:
+  RowsOfGroups(const RowTable<W>& table, const int64_t* classes, int64_t count)
+      : table_(table), classes_(table.rows() == count ? nullptr : classes), count_(count) {}
+
+  bool Complete() const { return !classes_ || count_ == 0 || classes_[count_ - 1] < table_.rows(); }
+
+  const W* Row(int64_t group) const { return table_.Row(classes_ ? classes_[group] : group); }
+
+ private:
+  const RowTable<W>& table_;
+  const int64_t* classes_;  // nullptr: the table has the rows of the distinct classes alone
+  int64_t count_;
+};
+
 // Outputs the slices of weights and biases: sums over the occurrences of each class. Without
-// label_gradient only the candidates occur.
+// label_gradient only the candidates occur. `inputs` are scaled as the options say. If rows are
+// divided by their norms, `rows` are those rows.
 template <typename W>
 absl::Status OutputSlices(OpKernelContext* context, OpRuntime& runtime, const RaggedBatch& batch,
+                          const LogitOptions& options, const RowTable<W>& rows,
                           const Accumulator<W>* inputs, int64_t depth,
                           const Accumulator<W>* label_gradient,
                           const Accumulator<W>* candidate_gradient,
@@ -51,8 +73,18 @@ absl::Status OutputSlices(OpKernelContext* context, OpRuntime& runtime, const Ra
   const auto groups =
       GroupOccurrences(runtime, batch, num_classes, label_gradient, candidate_gradient, row_factor);
   TF_RETURN_IF_ERROR(weights.SetClasses(groups.classes(), groups.size()));
+  const RowsOfGroups<W> rows_of_groups(rows, groups.classes(), groups.size());
+  if (options.normalize && !rows_of_groups.Complete()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rows must hold the rows of ", groups.size(), " classes, got ", rows.rows()));
+  }
   TF_RETURN_IF_ERROR(OutputSums<W>(&weights, [&](int64_t first, int64_t last, W* values) {
-    SumClassRows(runtime, groups, first, last, inputs, depth, values);
+    if (!options.normalize) {
+      return SumClassRows(runtime, groups, first, last, inputs, depth, values);
+    }
+    SumUnitClassRows<W>(
+        runtime, groups, first, last, inputs, depth,
+        [&](int64_t g) { return rows_of_groups.Row(g); }, values);
   }));
   TF_RETURN_IF_ERROR(biases.SetClasses(groups.classes(), groups.size()));
   return OutputSums<W>(&biases, [&](int64_t first, int64_t last, W* values) {
@@ -64,12 +96,17 @@ template <typename T, typename W>
 class RaggedLossGradOp : public StatusKernel {
  public:
   using A = Accumulator<W>;
-  using StatusKernel::StatusKernel;
+
+  explicit RaggedLossGradOp(OpKernelConstruction* context) : StatusKernel(context) {
+    OP_REQUIRES_OK(context, ReadLogitOptions(context, &options_));
+  }
 
  private:
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     const Tensor *grad, *inputs, *label_logit_grad, *candidate_logit_grad, *unscaled_inputs_grad;
+    const Tensor* rows;
     TF_RETURN_IF_ERROR(ReadInputs(context, {{"grad", &grad},
+                                            {"rows", &rows},
                                             {"inputs", &inputs},
                                             {"label_logit_grad", &label_logit_grad},
                                             {"candidate_logit_grad", &candidate_logit_grad},
@@ -89,6 +126,13 @@ class RaggedLossGradOp : public StatusKernel {
     TF_RETURN_IF_ERROR(
         CheckSize("candidate_logit_grad", *candidate_logit_grad, batch.num_candidates()));
 
+    if (rows->dims() != 2 || rows->dim_size(1) != depth) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("rows must have shape [?, ", depth, "], got ", rows->shape().DebugString()));
+    }
+    RowTable<W> table(depth);
+    table.AddShard(Data<W>(*rows), rows->dim_size(0));
+
     const A* row_factor = Data<A>(*grad);
     Tensor* inputs_grad;
     TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));
@@ -100,23 +144,31 @@ class RaggedLossGradOp : public StatusKernel {
                                              out + i * depth);
       }
     });
-    return OutputSlices<W>(context, runtime, batch, Widened<T>(runtime, *inputs), depth,
+    const ScaledInputs<A> scaled(runtime, options_, Widened<T>(runtime, *inputs), batch.rows,
+                                 depth);
+    return OutputSlices<W>(context, runtime, batch, options_, table, scaled.values(), depth,
                            Data<A>(*label_logit_grad), Data<A>(*candidate_logit_grad), row_factor);
   }
+
+  LogitOptions options_;
 };
 
 template <typename T, typename W>
 class RaggedLogitsGradOp : public StatusKernel {
  public:
   using A = Accumulator<W>;
-  using StatusKernel::StatusKernel;
+
+  explicit RaggedLogitsGradOp(OpKernelConstruction* context) : StatusKernel(context) {
+    OP_REQUIRES_OK(context, ReadLogitOptions(context, &options_));
+  }
 
  private:
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
-    const Tensor *grad, *inputs, *row_ids;
+    const Tensor *grad, *inputs, *row_ids, *slopes;
     OpInputList rows;
-    TF_RETURN_IF_ERROR(
-        ReadInputs(context, {{"grad", &grad}, {"inputs", &inputs}, {"row_ids", &row_ids}}));
+    TF_RETURN_IF_ERROR(ReadInputs(
+        context,
+        {{"grad", &grad}, {"inputs", &inputs}, {"row_ids", &row_ids}, {"slopes", &slopes}}));
     TF_RETURN_IF_ERROR(context->input_list("rows", &rows));
     if (inputs->dims() != 2) {
       return absl::InvalidArgumentError(
@@ -140,23 +192,53 @@ class RaggedLogitsGradOp : public StatusKernel {
     TF_RETURN_IF_ERROR(
         CheckClassIds("row_ids", *row_ids, {table.rows(), "", ", the rows of the kept weights"}));
 
+    const ScaledInputs<A> scaled(runtime, options_, Widened<T>(runtime, *inputs), batch.rows,
+                                 depth);
     const A* gradient = Widened<T>(runtime, *grad);
+    if (options_.softcap != 0) {
+      TF_RETURN_IF_ERROR(CheckSize("slopes", *slopes, batch.num_candidates()));
+      gradient = Products(runtime, gradient, batch.num_candidates(),
+                          [&](int64_t k) { return Data<A>(*slopes)[k]; });
+    }
+    const A* of_rows = gradient;
+    if (options_.normalize) {
+      of_rows = Products(runtime, gradient, batch.num_candidates(), [&](int64_t k) {
+        return UnitFactorOf(table.Row(ids.values[k]), depth).inverse_norm;
+      });
+    }
     Tensor* inputs_grad;
     TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));
     NarrowedOutput<T> narrowed(runtime, inputs_grad);
-    SumCandidateRows(runtime, ids, batch.rows, gradient, table, narrowed.values());
+    SumCandidateRows(runtime, ids, batch.rows, of_rows, table, narrowed.values());
+    runtime.ParallelFor(batch.rows, depth, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        scaled.GradientOfInput(i, narrowed.values() + i * depth);
+      }
+    });
     narrowed.Store();
-    return OutputSlices<W>(context, runtime, batch, Widened<T>(runtime, *inputs), depth, nullptr,
-                           gradient, nullptr);
+    return OutputSlices<W>(context, runtime, batch, options_, table, scaled.values(), depth,
+                           nullptr, gradient, nullptr);
   }
+
+  // gradient[k] * factor(k) for each candidate.
+  template <typename Factor>
+  static const A* Products(OpRuntime& runtime, const A* gradient, int64_t count, Factor factor) {
+    A* products = runtime.Allocate<A>(count);
+    runtime.ParallelFor(count, 64, [&](int64_t begin, int64_t end) {
+      for (int64_t k = begin; k < end; ++k) products[k] = gradient[k] * factor(k);
+    });
+    return products;
+  }
+
+  LogitOptions options_;
 };
 
 }  // namespace
 
-#define CANDSAMP_REGISTER(T, W)                                                         \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>RaggedLossGrad", T, W),       \
-                          RaggedLossGradOp<T, W>);                                      \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_BUILDER("Candsamp>RaggedCandidateLogitsGrad", T, W), \
+#define CANDSAMP_REGISTER(T, W)                                                              \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>RaggedLossGrad", T, W),            \
+                          RaggedLossGradOp<T, W>);                                           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_LOSS_BUILDER("Candsamp>RaggedCandidateLogitsGrad", T, W), \
                           RaggedLogitsGradOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

@@ -40,7 +40,7 @@ absl::Status FindColumns(SampledBatch* batch) {
 // The tensors that the op is given: what the forward pass kept, and the gradient of its losses.
 struct GradientInputs {
   const Tensor *grad, *inputs, *class_ids, *class_rows, *label_classes, *sample_columns,
-      *sample_offsets, *label_logit_grad, *scales, *slopes;
+      *sample_offsets, *sample_biases, *label_logit_grad, *scales, *slopes;
 
   int64_t depth() const { return inputs->dim_size(1); }
 
@@ -52,6 +52,7 @@ struct GradientInputs {
                                             {"label_classes", &label_classes},
                                             {"sample_columns", &sample_columns},
                                             {"sample_offsets", &sample_offsets},
+                                            {"sample_biases", &sample_biases},
                                             {"label_logit_grad", &label_logit_grad},
                                             {"scales", &scales},
                                             {"slopes", &slopes}}));
@@ -81,6 +82,9 @@ struct GradientInputs {
     TF_RETURN_IF_ERROR(CheckShape("class_rows", *class_rows, {batch.classes, depth()}));
     TF_RETURN_IF_ERROR(CheckShape("sample_columns", *sample_columns, {batch.num_sampled}));
     TF_RETURN_IF_ERROR(CheckShape("sample_offsets", *sample_offsets, {batch.num_sampled}));
+    if (batch.options.logit.softcap != 0) {
+      TF_RETURN_IF_ERROR(CheckShape("sample_biases", *sample_biases, {batch.num_sampled}));
+    }
     TF_RETURN_IF_ERROR(
         CheckShape("label_logit_grad", *label_logit_grad, {batch.rows, batch.num_true}));
     TF_RETURN_IF_ERROR(
@@ -102,6 +106,7 @@ class SampledLossGradOp : public StatusKernel {
     OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
     OP_REQUIRES_OK(context, context->GetAttr("recompute", &recompute_));
     OP_REQUIRES_OK(context, ReadPartition(context, &partition_));
+    OP_REQUIRES_OK(context, ReadLogitOptions(context, &options_.logit));
   }
 
  private:
@@ -111,6 +116,7 @@ class SampledLossGradOp : public StatusKernel {
     SampledBatch batch = {};
     batch.kind = kind_;
     batch.remove_accidental_hits = remove_accidental_hits_;
+    batch.options = options_;
     TF_RETURN_IF_ERROR(in.Describe(&batch));
     TF_RETURN_IF_ERROR(in.CheckShapes(batch, !recompute_));
     // Slopes that were kept are those of candidates that are no hits.
@@ -131,7 +137,8 @@ class SampledLossGradOp : public StatusKernel {
     TF_RETURN_IF_ERROR(PlaceRows(context, runtime, weights, *in.class_rows, &class_rows_grad));
     TF_RETURN_IF_ERROR(PlaceBiases(runtime, &biases, batch.classes, &class_biases_grad));
     NarrowedOutput<T> narrowed(runtime, inputs_grad);
-    const SampledLogits<A> logits(runtime, batch, Data<A>(*in.sample_offsets));
+    const SampledLogits<A> logits(runtime, batch, Data<A>(*in.sample_offsets),
+                                  Data<A>(*in.sample_biases));
     SampledLossBackward<W>(
         runtime, logits, MatrixLoopsFor<T, A>(),
         SampledLossKept<W>{Data<A>(*in.grad), Widened<T>(runtime, *in.inputs), in.depth(),
@@ -175,6 +182,7 @@ class SampledLossGradOp : public StatusKernel {
   LossKind kind_;
   bool remove_accidental_hits_, recompute_;
   Partition partition_;
+  LossOptions options_;
 };
 
 }  // namespace

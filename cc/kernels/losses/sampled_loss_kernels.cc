@@ -70,9 +70,32 @@ class SampledLossOp : public StatusKernel {
     OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
     OP_REQUIRES_OK(context, context->GetAttr("recompute", &recompute_));
     OP_REQUIRES_OK(context, ReadPartition(context, &partition_));
+    OP_REQUIRES_OK(context, ReadLogitOptions(context, &options_.logit));
+    OP_REQUIRES_OK(context, context->GetAttr("stats", &options_.stats));
+    OP_REQUIRES_OK(context, ReadOptionsOfKind(context));
   }
 
  private:
+  absl::Status ReadOptionsOfKind(OpKernelConstruction* context) {
+    if (kKind == LossKind::kNce) {
+      float weight;
+      TF_RETURN_IF_ERROR(context->GetAttr("positive_weight", &weight));
+      if (!(std::isfinite(weight) && weight > 0)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("positive_weight must be positive and finite, got ", weight));
+      }
+      options_.positive_weight = weight;
+      return absl::OkStatus();
+    }
+    TF_RETURN_IF_ERROR(context->GetAttr("corrected_log_q", &options_.corrected_log_q));
+    if (options_.corrected_log_q && (num_true_ != 1 || !remove_accidental_hits_)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "corrected_log_q needs num_true = 1 and remove_accidental_hits, got num_true = ",
+          num_true_, remove_accidental_hits_ ? "" : " and no removal"));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     LossArguments<W> arguments;
     TF_RETURN_IF_ERROR(arguments.OpenPadded(context, partition_, num_classes_));
@@ -91,28 +114,33 @@ class SampledLossOp : public StatusKernel {
     A* label_log_q = runtime.Allocate<A>(labels->NumElements());
     TF_RETURN_IF_ERROR(ReadLogs("true_expected_count", *true_expected_count, "labels", *labels,
                                 kNeverDrawn, label_log_q));
-    const A* offsets;
-    TF_RETURN_IF_ERROR(
-        OutputOffsets(context, *candidates, *sampled_expected_count, biases, &offsets));
+    TF_RETURN_IF_ERROR(CheckLabelCounts(*labels, label_log_q, candidates->NumElements()));
+    const A *offsets, *sample_biases;
+    TF_RETURN_IF_ERROR(OutputOffsets(context, *candidates, *sampled_expected_count, biases,
+                                     &offsets, &sample_biases));
 
     SampledBatch batch = {};
     batch.kind = kKind;
     batch.remove_accidental_hits = remove_accidental_hits_;
+    batch.options = options_;
     batch.rows = inputs.dim_size(0);
     batch.num_true = num_true_;
     batch.num_sampled = candidates->NumElements();
     const int64_t* class_ids;
     TF_RETURN_IF_ERROR(NumberClasses(context, runtime, *labels, *candidates, &batch, &class_ids));
     TF_RETURN_IF_ERROR(ReadHitIds(context, runtime, &batch));
-    const SampledLogits<A> logits(runtime, batch, offsets);
-    Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes;
+    const SampledLogits<A> logits(runtime, batch, offsets, sample_biases);
+    Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes, *log_sum_exp, *label_is_top;
+    const TensorShape of_stats({options_.stats ? batch.rows : 0});
     const TensorShape of_slopes({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});
     TF_RETURN_IF_ERROR(AllocateOutputs(
         context, {{"loss", TensorShape({batch.rows}), &loss},
                   {"class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows},
                   {"label_logit_grad", labels->shape(), &label_logit_grad},
                   {"scales", TensorShape({logits.columns().count(), batch.rows}), &scales},
-                  {"slopes", of_slopes, &slopes}}));
+                  {"slopes", of_slopes, &slopes},
+                  {"log_sum_exp", of_stats, &log_sum_exp},
+                  {"label_is_top", of_stats, &label_is_top}}));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", biases));
 
@@ -121,7 +149,8 @@ class SampledLossOp : public StatusKernel {
         Widened<T>(runtime, inputs), weights, biases,
         SampledLossOutput<W>{MutableData<A>(loss), MutableData<W>(class_rows),
                              MutableData<A>(label_logit_grad), MutableData<A>(scales),
-                             recompute_ ? nullptr : MutableData<A>(slopes)});
+                             recompute_ ? nullptr : MutableData<A>(slopes),
+                             MutableData<A>(log_sum_exp), MutableData<bool>(label_is_top)});
     return absl::OkStatus();
   }
 
@@ -143,20 +172,41 @@ class SampledLossOp : public StatusKernel {
     return absl::OkStatus();
   }
 
-  // Outputs sample_offsets: of each candidate the bias, less the log of its expected count.
-  static absl::Status OutputOffsets(OpKernelContext* context, const Tensor& candidates,
-                                    const Tensor& expected_count, const RowTable<W>& biases,
-                                    const A** offsets) {
-    Tensor* output;
-    TF_RETURN_IF_ERROR(context->allocate_output("sample_offsets", candidates.shape(), &output));
+  // With corrected_log_q, checks that no label is expected more often than candidates were drawn.
+  absl::Status CheckLabelCounts(const Tensor& labels, const A* label_log_q, int64_t drawn) const {
+    if (!options_.corrected_log_q || drawn == 0) return absl::OkStatus();
+    const A most = std::log(static_cast<A>(drawn)) + A(1e-3);  // room for rounding
+    for (int64_t k = 0; k < labels.NumElements(); ++k) {
+      if (label_log_q[k] <= most) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          "true_expected_count must be at most the number of candidates, ", drawn, ", got ",
+          std::exp(label_log_q[k]), " for class ", Data<int64_t>(labels)[k], PlaceIn(labels, k)));
+    }
+    return absl::OkStatus();
+  }
+
+  // Outputs sample_offsets: of each candidate the bias, less the log of its expected count. With a
+  // softcap the bias goes to sample_biases.
+  absl::Status OutputOffsets(OpKernelContext* context, const Tensor& candidates,
+                             const Tensor& expected_count, const RowTable<W>& biases,
+                             const A** offsets, const A** sample_biases) const {
+    const bool capped = options_.logit.softcap != 0;
+    Tensor *output, *output_biases;
+    TF_RETURN_IF_ERROR(AllocateOutputs(
+        context,
+        {{"sample_offsets", candidates.shape(), &output},
+         {"sample_biases", TensorShape({capped ? candidates.NumElements() : 0}), &output_biases}}));
     A* values = MutableData<A>(output);
+    A* under_softcap = MutableData<A>(output_biases);
     TF_RETURN_IF_ERROR(ReadLogs("sampled_expected_count", expected_count, "sampled_candidates",
                                 candidates, "", values));
     for (int64_t k = 0; k < candidates.NumElements(); ++k) {
       const A bias = biases.empty() ? A(0) : Widen(*biases.Row(Data<int64_t>(candidates)[k]));
-      values[k] = OffsetOf(bias, values[k]);
+      if (capped) under_softcap[k] = BiasUnderSoftcap(bias);
+      values[k] = capped ? OffsetOverSoftcap(bias, values[k]) : OffsetOf(bias, values[k]);
     }
     *offsets = values;
+    *sample_biases = under_softcap;
     return absl::OkStatus();
   }
 
@@ -190,6 +240,7 @@ class SampledLossOp : public StatusKernel {
   int64_t num_classes_, num_sampled_, num_true_;
   bool remove_accidental_hits_, recompute_;
   Partition partition_;
+  LossOptions options_;
 };
 
 }  // namespace

@@ -9,6 +9,10 @@
 #include <cstdint>
 
 #include "cc/lib/core/half.h"
+#include "cc/lib/logits/logit_option_loops.h"
+#include "cc/lib/logits/logit_options.h"
+#include "cc/lib/logits/softcap.h"
+#include "cc/lib/logits/unit_rows.h"
 #include "cc/lib/rows/row_loops.h"
 #include "cc/lib/rows/row_table.h"
 #include "cc/lib/rows/segments.h"
@@ -22,8 +26,8 @@ class ClassBuffer {
  public:
   using A = Accumulator<W>;
 
-  ClassBuffer(const RowTable<W>& weights, const RowTable<W>& biases)
-      : weights_(weights), biases_(biases) {}
+  ClassBuffer(const RowTable<W>& weights, const RowTable<W>& biases, const LogitOptions& options)
+      : weights_(weights), biases_(biases), options_(options) {}
 
   // REQUIRES: size() < kSegmentLength. log_q may be nullptr.
   void Add(int64_t id, const float* log_q, A* logit_grad) {
@@ -43,17 +47,40 @@ class ClassBuffer {
   const W* const* rows() const { return rows_; }
   A* logit_grad(int64_t k) const { return logit_grads_[k]; }
 
-  // Writes the logits of the classes [first, first + count) for the input x.
-  void Logits(int64_t first, int64_t count, const A* x, A* logits) const {
+  // Writes the logits of the classes [first, first + count) for the scaled input x. With a softcap
+  // also their derivatives by what it caps, and with `normalize` what divides the rows by their
+  // norms.
+  void Logits(int64_t first, int64_t count, const A* x, A* logits, A* slopes,
+              A* inverse_norms) const {
     loops_.dot(rows_ + first, count, size_ - first, x, weights_.depth(), logits);
+    if (options_.normalize) {
+      for (int64_t k = 0; k < count; ++k) {
+        inverse_norms[k] = UnitFactorOf(rows_[first + k], weights_.depth()).inverse_norm;
+        logits[k] *= inverse_norms[k];
+      }
+    }
+    if (options_.softcap != 0) return Cap(first, count, logits, slopes);
     for (int64_t k = 0; k < count; ++k) logits[k] += minus_log_q_[first + k];
     if (biases_.empty()) return;
     for (int64_t k = 0; k < count; ++k) logits[k] += Widen(*biases_at_[first + k]);
   }
 
  private:
+  // Adds biases, caps the sums, and subtracts log q.
+  void Cap(int64_t first, int64_t count, A* logits, A* slopes) const {
+    A shifts[kSegmentLength];
+    for (int64_t k = 0; k < count; ++k) {
+      const A bias = biases_.empty() ? A(0) : Widen(*biases_at_[first + k]);
+      logits[k] += BiasUnderSoftcap(bias);
+      shifts[k] = IsMask(bias) ? bias : minus_log_q_[first + k];
+    }
+    ChosenSoftcapLoops<A>().softcap(logits, shifts, count, static_cast<A>(options_.softcap),
+                                    slopes);
+  }
+
   const RowTable<W>& weights_;
   const RowTable<W>& biases_;
+  const LogitOptions& options_;
   const RowLoops<W>& loops_ = ChosenRowLoops<W>();
   int64_t size_ = 0;
   const W* rows_[kSegmentLength];
@@ -68,8 +95,9 @@ class ClassBuffer {
 template <typename W, typename Gather, typename Run>
 class SegmentCollector {
  public:
-  SegmentCollector(const RowTable<W>& weights, const RowTable<W>& biases, Gather gather, Run run)
-      : classes_(weights, biases), gather_(gather), run_(run) {}
+  SegmentCollector(const RowTable<W>& weights, const RowTable<W>& biases,
+                   const LogitOptions& options, Gather gather, Run run)
+      : classes_(weights, biases, options), gather_(gather), run_(run) {}
 
   void Add(const Segment& segment) {
     if (count_ == kMostSegments || classes_.size() + segment.end - segment.begin > kSegmentLength) {

@@ -9,6 +9,10 @@
 //     the sums are rescaled (the online softmax of Milakov and Gimelshein, arXiv 1805.02867).
 //  3. Merge the segments of each long row, in order.
 //  4. Subtract the targets.
+//
+// Where logits have options, inputs and class rows are the scaled ones (unit_rows.h). The weighted
+// sum is over those rows, with the derivative of a softcap among its weights. Gradients of logits
+// get that derivative last.
 #include "cc/lib/losses/ragged_forward.h"
 
 #include <algorithm>
@@ -17,6 +21,8 @@
 #include <vector>
 
 #include "cc/lib/core/float_math.h"
+#include "cc/lib/logits/logit_option_loops.h"
+#include "cc/lib/logits/unit_rows.h"
 #include "cc/lib/losses/class_buffer.h"
 #include "cc/lib/losses/row_labels.h"
 #include "cc/lib/rows/row_loops.h"
@@ -40,6 +46,11 @@ struct Partial {
   A max = -std::numeric_limits<A>::infinity();  // softmax: the largest logit
   A sum = 0;           // softmax: sum of exp(z - max); NCE: sum of the cross-entropies
   A label_logits = 0;  // softmax: sum
+
+  // For statistics.
+  A largest_label = -std::numeric_limits<A>::infinity();
+  A largest = -std::numeric_limits<A>::infinity();  // NCE: the largest logit
+  A exps = 0;                                       // NCE: sum of exp(z - largest)
 };
 
 // A finite number to subtract from logits of which `max` is the largest.
@@ -62,16 +73,21 @@ class RaggedForward {
 
   RaggedForward(Runtime& runtime, LossKind kind, const RaggedBatch& batch, const A* inputs,
                 const RowTable<W>& weights, const RowTable<W>& biases, bool remove_accidental_hits,
-                const RaggedLossOutput<A>& output)
+                const RaggedLossOutput<A>& output, const LossOptions& options)
       : runtime_(runtime),
         kind_(kind),
+        options_(options),
         batch_(batch),
-        inputs_(inputs),
+        inputs_(runtime, options.logit, inputs, batch.rows, weights.depth()),
         weights_(weights),
         biases_(biases),
         output_(output),
         depth_(weights.depth()),
-        row_labels_(runtime, batch, remove_accidental_hits) {}
+        row_labels_(runtime, batch, remove_accidental_hits) {
+    if (!capped_) return;
+    label_slopes_ = runtime.Allocate<A>(batch.num_labels());
+    candidate_slopes_ = runtime.Allocate<A>(batch.num_candidates());
+  }
 
   void Run() {
     const RaggedIds& labels = batch_.labels;
@@ -92,8 +108,9 @@ class RaggedForward {
             RunLongRowSegment(segment, classes, first, end, partial_sums + segment.slot * depth_);
       }
     };
-    segments.ForEachRange(runtime_, CostOf<W>(depth_),
-                          [&] { return SegmentCollector(weights_, biases_, gather, run); });
+    segments.ForEachRange(runtime_, CostOf<W>(depth_), [&] {
+      return SegmentCollector(weights_, biases_, options_.logit, gather, run);
+    });
 
     const std::vector<LongGroup>& long_rows = segments.long_groups();
     if (long_rows.empty()) return;
@@ -109,7 +126,7 @@ class RaggedForward {
   }
 
  private:
-  const A* Input(int64_t row) const { return inputs_ + row * depth_; }
+  const A* Input(int64_t row) const { return inputs_.values() + row * depth_; }
   A* InputsGrad(int64_t row) const { return output_.unscaled_inputs_grad + row * depth_; }
 
   void RunWholeRow(int64_t row, const ClassBuffer<W>& classes, int64_t first, int64_t end) const {
@@ -142,6 +159,11 @@ class RaggedForward {
     Partial<A> merged;
     for (int64_t s = 0; s < group.segments; ++s) {
       merged.max = std::max(merged.max, partials[s].max);
+      merged.largest_label = std::max(merged.largest_label, partials[s].largest_label);
+      merged.largest = std::max(merged.largest, partials[s].largest);
+    }
+    for (int64_t s = 0; options_.stats && s < group.segments; ++s) {
+      merged.exps += partials[s].exps * std::exp(partials[s].largest - Reference(merged.largest));
     }
     A* inputs_grad = InputsGrad(row);
     std::fill_n(inputs_grad, depth_, A(0));
@@ -184,6 +206,7 @@ class RaggedForward {
     for (int64_t k = begin; k < origin + segment.end; ++k) {
       if (labels_of_row.Contains(candidates.values[k])) {
         output_.candidate_logit_grad[k] = dropped;
+        if (capped_) candidate_slopes_[k] = A(1);
       } else {
         classes->Add(candidates.values[k], At(batch_.candidate_log_q, k),
                      output_.candidate_logit_grad + k);
@@ -202,12 +225,15 @@ class RaggedForward {
     for (int64_t tile = first; tile < end; tile += kTile) {
       const int64_t count = std::min(kTile, end - tile);
       A* z = logits + (tile - first);
-      classes.Logits(tile, count, Input(row), z);
+      A slopes[kTile], inverse_norms[kTile];
+      classes.Logits(tile, count, Input(row), z, slopes, inverse_norms);
       const int64_t labels = std::clamp<int64_t>(num_labels - (tile - first), 0, count);
+      if (options_.stats) AddStats(z, count, labels, &partial);
       if (kind_ == LossKind::kSoftmax) {
         for (int64_t k = 0; k < labels; ++k) partial.label_logits += z[k];
         A coefficients[kTile];
         AddExponentials(z, count, coefficients, sum, &partial);
+        if (capped_ || normalize_) WeighCoefficients(slopes, inverse_norms, count, coefficients);
         row_loops_.add_weighted(classes.rows() + tile, coefficients, count, depth_, sum);
       } else {
         const A target = A(1) / static_cast<A>(batch_.labels.size(row));
@@ -216,10 +242,50 @@ class RaggedForward {
           z[k] = Sigmoid(z[k]);
         }
         partial.sum += logit_loops_.sigmoid_softplus(z + labels, count - labels, z + labels);
-        row_loops_.add_weighted(classes.rows() + tile, z, count, depth_, sum);
+        A weighed[kTile];
+        const A* coefficients = z;
+        if (capped_ || normalize_) {
+          std::copy_n(z, count, weighed);
+          WeighCoefficients(slopes, inverse_norms, count, weighed);
+          coefficients = weighed;
+        }
+        row_loops_.add_weighted(classes.rows() + tile, coefficients, count, depth_, sum);
+      }
+      if (!capped_) continue;
+      const int64_t label = batch_.labels.end(row) - num_labels + (tile - first);
+      std::copy_n(slopes, labels, label_slopes_ + label);
+      for (int64_t k = labels; k < count; ++k) {
+        candidate_slopes_[classes.logit_grad(tile + k) - output_.candidate_logit_grad] = slopes[k];
       }
     }
     return partial;
+  }
+
+  // From the coefficients of logits to those of class rows.
+  void WeighCoefficients(const A* slopes, const A* inverse_norms, int64_t count,
+                         A* coefficients) const {
+    const SoftcapLoops<A>& loops = ChosenSoftcapLoops<A>();
+    if (capped_) loops.multiply(slopes, count, coefficients);
+    if (normalize_) loops.multiply(inverse_norms, count, coefficients);
+  }
+
+  void AddStats(const A* z, int64_t count, int64_t labels, Partial<A>* partial) const {
+    partial->largest_label = std::max(partial->largest_label, logit_loops_.largest(z, labels));
+    if (kind_ == LossKind::kSoftmax) return;
+    const A largest = std::max(partial->largest, logit_loops_.largest(z, count));
+    A exps[kTile];
+    const A sum = logit_loops_.exp_minus(z, count, Reference(largest), exps);
+    const A before = partial->exps == A(0) ? A(0) : std::exp(partial->largest - largest);
+    partial->exps = partial->exps * before + sum;
+    partial->largest = largest;
+  }
+
+  void FinishStats(int64_t row, const Partial<A>& partial, A loss) const {
+    const bool softmax = kind_ == LossKind::kSoftmax;
+    const A largest = softmax ? partial.max : partial.largest;
+    output_.log_sum_exp[row] = Reference(largest) + std::log(softmax ? partial.sum : partial.exps);
+    output_.label_is_top[row] = partial.largest_label > -std::numeric_limits<A>::infinity() &&
+                                partial.largest_label >= largest && !std::isnan(loss);
   }
 
   // coefficients = exp(z - max). If z raises the max, first rescales the sums, which are relative
@@ -258,21 +324,38 @@ class RaggedForward {
       for (int64_t k = labels.begin(row); k < labels.end(row); ++k) {
         output_.label_logit_grad[k] -= target;
         const W* label_row = weights_.Row(labels.values[k]);
-        row_loops_.add_weighted(&label_row, &minus_target, 1, depth_, inputs_grad);
+        A coefficient = minus_target;
+        if (capped_) coefficient *= label_slopes_[k];
+        if (normalize_) coefficient *= UnitFactorOf(label_row, depth_).inverse_norm;
+        row_loops_.add_weighted(&label_row, &coefficient, 1, depth_, inputs_grad);
       }
     }
     output_.loss[row] = loss;
+    if (options_.stats) FinishStats(row, partial, loss);
+    inputs_.GradientOfInput(row, inputs_grad);
+    if (!capped_) return;
+    const SoftcapLoops<A>& loops = ChosenSoftcapLoops<A>();
+    const RaggedIds& candidates = batch_.candidates;
+    loops.multiply(label_slopes_ + labels.begin(row), num_labels,
+                   output_.label_logit_grad + labels.begin(row));
+    loops.multiply(candidate_slopes_ + candidates.begin(row), candidates.size(row),
+                   output_.candidate_logit_grad + candidates.begin(row));
   }
 
   Runtime& runtime_;
   const LossKind kind_;
+  const LossOptions& options_;
+  const bool capped_ = options_.logit.softcap != 0;
+  const bool normalize_ = options_.logit.normalize;
   const RaggedBatch& batch_;
-  const A* const inputs_;
+  const ScaledInputs<A> inputs_;
   const RowTable<W>& weights_;
   const RowTable<W>& biases_;
   const RaggedLossOutput<A>& output_;
   const int64_t depth_;
   const RowLabels row_labels_;
+  A* label_slopes_ = nullptr;      // one for each label, with a softcap
+  A* candidate_slopes_ = nullptr;  // one for each candidate
   const RowLoops<W>& row_loops_ = ChosenRowLoops<W>();
   const RowLoops<A>& accumulator_loops_ = ChosenRowLoops<A>();
   const LogitLoops<A>& logit_loops_ = ChosenLogitLoops<A>();
@@ -284,15 +367,19 @@ template <typename W>
 void RaggedLossForward(Runtime& runtime, LossKind kind, const RaggedBatch& batch,
                        const Accumulator<W>* inputs, const RowTable<W>& weights,
                        const RowTable<W>& biases, bool remove_accidental_hits,
-                       const RaggedLossOutput<Accumulator<W>>& output) {
-  RaggedForward<W>(runtime, kind, batch, inputs, weights, biases, remove_accidental_hits, output)
+                       const RaggedLossOutput<Accumulator<W>>& output, const LossOptions& options) {
+  RaggedForward<W>(runtime, kind, batch, inputs, weights, biases, remove_accidental_hits, output,
+                   options)
       .Run();
 }
 
 template <typename W>
 void RaggedLogits(Runtime& runtime, const RaggedBatch& batch, const Accumulator<W>* inputs,
-                  const RowTable<W>& weights, const RowTable<W>& biases, Accumulator<W>* logits) {
+                  const RowTable<W>& weights, const RowTable<W>& biases, Accumulator<W>* logits,
+                  const LogitOptions& options, Accumulator<W>* slopes) {
+  using A = Accumulator<W>;
   const int64_t depth = weights.depth();
+  const ScaledInputs<A> scaled(runtime, options, inputs, batch.rows, depth);
   const RaggedIds& candidates = batch.candidates;
   const Segments segments(batch.rows, [&](int64_t row) { return candidates.splits[row]; });
   const auto gather = [&](const Segment& segment, ClassBuffer<W>* classes) {
@@ -303,19 +390,22 @@ void RaggedLogits(Runtime& runtime, const RaggedBatch& batch, const Accumulator<
   };
   const auto run = [&](const Segment& segment, const ClassBuffer<W>& classes, int64_t first,
                        int64_t end) {
-    classes.Logits(first, end - first, inputs + segment.group * depth,
-                   logits + candidates.begin(segment.group) + segment.begin);
+    A inverse_norms[kSegmentLength];
+    const int64_t begin = candidates.begin(segment.group) + segment.begin;
+    classes.Logits(first, end - first, scaled.values() + segment.group * depth, logits + begin,
+                   slopes ? slopes + begin : nullptr, inverse_norms);
   };
   segments.ForEachRange(runtime, CostOf<W>(depth),
-                        [&] { return SegmentCollector(weights, biases, gather, run); });
+                        [&] { return SegmentCollector(weights, biases, options, gather, run); });
 }
 
-#define CANDSAMP_INSTANTIATE(W)                                                          \
-  template void RaggedLossForward<W>(                                                    \
-      Runtime&, LossKind, const RaggedBatch&, const Accumulator<W>*, const RowTable<W>&, \
-      const RowTable<W>&, bool, const RaggedLossOutput<Accumulator<W>>&);                \
-  template void RaggedLogits<W>(Runtime&, const RaggedBatch&, const Accumulator<W>*,     \
-                                const RowTable<W>&, const RowTable<W>&, Accumulator<W>*);
+#define CANDSAMP_INSTANTIATE(W)                                                               \
+  template void RaggedLossForward<W>(                                                         \
+      Runtime&, LossKind, const RaggedBatch&, const Accumulator<W>*, const RowTable<W>&,      \
+      const RowTable<W>&, bool, const RaggedLossOutput<Accumulator<W>>&, const LossOptions&); \
+  template void RaggedLogits<W>(Runtime&, const RaggedBatch&, const Accumulator<W>*,          \
+                                const RowTable<W>&, const RowTable<W>&, Accumulator<W>*,      \
+                                const LogitOptions&, Accumulator<W>*);
 CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_INSTANTIATE)
 #undef CANDSAMP_INSTANTIATE
 

@@ -9,6 +9,9 @@
 //     b. multiply them with the candidates' rows: that is added to the gradients of the inputs;
 //     c. multiply their transpose with the inputs: those are the gradients of the candidates' rows.
 //        They may overwrite the rows, which no later panel needs.
+//
+// Where logits have options, inputs and rows are the scaled ones (unit_rows.h), and the gradients
+// of what was scaled come last.
 #include "cc/lib/losses/sampled_backward.h"
 
 #include <algorithm>
@@ -16,10 +19,11 @@
 #include <vector>
 
 #include "cc/lib/classes/class_gradients.h"
+#include "cc/lib/logits/unit_row_gradients.h"
+#include "cc/lib/logits/unit_rows.h"
 #include "cc/lib/losses/packed_blocks.h"
 #include "cc/lib/losses/tiling.h"
 #include "cc/lib/rows/row_loops.h"
-#include "cc/lib/rows/widened_rows.h"
 
 namespace candsamp {
 namespace {
@@ -68,7 +72,9 @@ class SampledBackward {
         logits_(logits),
         matrices_(matrices),
         kept_(kept),
-        gradients_(gradients) {}
+        gradients_(gradients),
+        inputs_(runtime, logits.batch().options.logit, kept.inputs, logits.batch().rows,
+                kept.depth) {}
 
   void Run() {
     AddOtherLabels();
@@ -83,15 +89,15 @@ class SampledBackward {
     const PackedBlocks<A> packed(runtime_, rows_.count() * blocks,
                                  matrices_.left_size(columns_.longest(), rows_.longest()));
     A* column_sums = runtime_.Allocate<A>(rows_.count() * columns);
-    const WidenedRows<W> widened(runtime_, columns, depth_);
-    A* sums = kInPlace ? nullptr : runtime_.Allocate<A>(columns * depth_);
+    const ScoredRows<W> scored(runtime_, batch_.options.logit, columns, depth_);
+    A* sums = kInPlace && !normalize_ ? nullptr : runtime_.Allocate<A>(columns * depth_);
 
     ForEachPanel(columns_, blocks, [&](int64_t first, int64_t count) {
       runtime_.ParallelFor(
           count, columns_.longest() * depth_ * (recompute_ ? 2 : 1), [&](int64_t b, int64_t end) {
             for (; b < end; ++b) {
               const int64_t length = columns_.length(first + b);
-              const A* rows = widened.Widen(ClassRows(first + b), length, b * longest);
+              const A* rows = scored.Get(ClassRows(first + b), length, b * longest);
               matrices_.pack_right(rows, depth_, Layout::kRows, length, depth_, candidates[b]);
               if (!recompute_) continue;
               matrices_.pack_right(rows, depth_, Layout::kTransposed, depth_, length,
@@ -118,6 +124,12 @@ class SampledBackward {
                              }
                            });
     });
+    if (inputs_.are_inputs()) return;
+    runtime_.ParallelFor(batch_.rows, depth_, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        inputs_.GradientOfInput(i, gradients_.inputs + i * depth_);
+      }
+    });
   }
 
  private:
@@ -136,7 +148,8 @@ class SampledBackward {
         for (int64_t k = i * batch_.num_true; k < (i + 1) * batch_.num_true; ++k) {
           if (batch_.label_classes[k] < batch_.columns) continue;
           const W* row = kept_.class_rows + batch_.label_classes[k] * depth_;
-          const A factor = kept_.grad[i] * kept_.label_logit_grad[k];
+          A factor = kept_.grad[i] * kept_.label_logit_grad[k];
+          if (normalize_) factor *= UnitFactorOf(row, depth_).inverse_norm;
           loops.add_weighted(&row, &factor, 1, depth_, sum);
         }
       }
@@ -145,10 +158,26 @@ class SampledBackward {
     const OtherLabelEntries<A> labels(batch_, kept_.label_logit_grad, kept_.grad);
     const ClassGroups<Occurrence<A>> groups(runtime_, labels.size(), std::max<int64_t>(others, 1),
                                             labels);
-    SumClassRows(runtime_, groups, 0, groups.size(), kept_.inputs, depth_,
-                 gradients_.class_rows + batch_.columns * depth_);
+    if (normalize_) {
+      const int64_t first = batch_.columns;
+      SumUnitClassRows<W>(
+          runtime_, groups, 0, groups.size(), inputs_.values(), depth_,
+          [&](int64_t g) { return kept_.class_rows + (first + g) * depth_; },
+          gradients_.class_rows + first * depth_);
+    } else {
+      SumClassRows(runtime_, groups, 0, groups.size(), inputs_.values(), depth_,
+                   gradients_.class_rows + batch_.columns * depth_);
+    }
     if (gradients_.class_biases == nullptr) return;
     SumClassBiases(runtime_, groups, 0, groups.size(), gradients_.class_biases + batch_.columns);
+  }
+
+  // Writes the gradients of classes' rows from those of the rows divided by their norms.
+  void WriteGradientsOfRows(int64_t first, int64_t count, const A* gradients) const {
+    for (int64_t k = 0; k < count; ++k) {
+      WriteGradientOfRow(kept_.class_rows + (first + k) * depth_, gradients + k * depth_, A(1),
+                         depth_, gradients_.class_rows + (first + k) * depth_);
+    }
   }
 
   template <typename Pack>
@@ -157,7 +186,7 @@ class SampledBackward {
     if (size == 0) return packed;
     runtime_.ParallelFor(rows_.count(), rows_.longest() * depth_, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        pack(kept_.inputs + rows_.begin(r) * depth_, rows_.length(r), packed[r]);
+        pack(inputs_.values() + rows_.begin(r) * depth_, rows_.length(r), packed[r]);
       }
     });
     return packed;
@@ -210,17 +239,21 @@ class SampledBackward {
     matrices_.pack_left(tile, columns, Layout::kTransposed, columns, rows, packed_gradients);
   }
 
-  // Step 3c for the columns of one block. `sums` is scratch, used if W is not the type of sums.
+  // Step 3c for the columns of one block. `sums` is scratch, used if W is not the type of sums or
+  // rows are divided by their norms.
   void SumRows(int64_t b, const PackedBlocks<A>& packed, int64_t first,
                const PackedBlocks<A>& inputs, A* sums) const {
     const int64_t columns = columns_.length(b);
     W* out = gradients_.class_rows + columns_.begin(b) * depth_;
-    if constexpr (kInPlace) sums = out;
+    if constexpr (kInPlace) {
+      if (!normalize_) sums = out;
+    }
     std::fill_n(sums, columns * depth_, A(0));
     for (int64_t r = 0; r < rows_.count(); ++r) {
       matrices_.multiply_add(packed[first + r], inputs[r], columns, rows_.length(r), depth_, sums,
                              depth_);
     }
+    if (normalize_) return WriteGradientsOfRows(columns_.begin(b), columns, sums);
     if constexpr (!kInPlace) {
       ChosenRowLoops<W>().scale_and_narrow(sums, A(1), columns * depth_, out);
     }
@@ -243,6 +276,8 @@ class SampledBackward {
   const int64_t depth_ = kept_.depth;
   const bool recompute_ = kept_.slopes == nullptr;
   const SampledBatch& batch_ = logits_.batch();
+  const bool normalize_ = batch_.options.logit.normalize;
+  const ScaledInputs<A> inputs_;
   const Blocks columns_ = logits_.columns();
   const Blocks rows_ = RowBlocks(batch_.rows);
   const LogitLoops<A>& loops_ = ChosenLogitLoops<A>();

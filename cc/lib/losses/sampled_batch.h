@@ -28,6 +28,8 @@ struct SampledBatch {
   const int64_t* label_hits = nullptr;   // [rows, num_true]
   const int64_t* sample_hits = nullptr;  // [num_sampled]
 
+  LossOptions options = {};
+
   int64_t num_labels() const { return rows * num_true; }
 };
 

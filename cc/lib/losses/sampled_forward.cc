@@ -14,10 +14,11 @@
 #include <limits>
 
 #include "cc/lib/core/float_math.h"
+#include "cc/lib/logits/softcap.h"
+#include "cc/lib/logits/unit_rows.h"
 #include "cc/lib/losses/packed_blocks.h"
 #include "cc/lib/losses/tiling.h"
 #include "cc/lib/rows/row_loops.h"
-#include "cc/lib/rows/widened_rows.h"
 
 namespace candsamp {
 namespace {
@@ -36,27 +37,35 @@ class SampledForward {
         matrices_(matrices),
         class_ids_(class_ids),
         label_log_q_(label_log_q),
-        inputs_(inputs),
+        inputs_(runtime, logits.batch().options.logit, inputs, logits.batch().rows,
+                weights.depth()),
         weights_(weights),
         biases_(biases),
         output_(output),
         depth_(weights.depth()),
-        sums_(runtime.Allocate<BlockSum<A>>(columns_.count() * batch_.rows)) {}
+        sums_(runtime.Allocate<BlockSum<A>>(columns_.count() * batch_.rows)) {
+    if (batch_.options.stats) {
+      stats_ = runtime.Allocate<BlockStats<A>>(columns_.count() * batch_.rows);
+    }
+    if (batch_.options.logit.softcap != 0) {
+      label_slopes_ = runtime.Allocate<A>(batch_.num_labels());
+    }
+  }
 
   void Run() {
     const PackedBlocks<A> inputs = PackInputs();
     const int64_t blocks = std::min(columns_.count(), PanelBlocks(depth_));
     const PackedBlocks<A> panel(runtime_, blocks, matrices_.right_size(depth_, columns_.longest()));
-    const WidenedRows<W> widened(runtime_, blocks * columns_.longest(), depth_);
+    const ScoredRows<W> scored(runtime_, batch_.options.logit, blocks * columns_.longest(), depth_);
     ForEachPanel(columns_, blocks, [&](int64_t first, int64_t count) {
       runtime_.ParallelFor(
           count, columns_.longest() * (depth_ + kCostOfRow), [&](int64_t b, int64_t end) {
             for (; b < end; ++b) {
               const int64_t length = columns_.length(first + b);
               GatherRows(columns_.begin(first + b), length);
-              const A* wide = widened.Widen(ClassRow(columns_.begin(first + b)), length,
-                                            b * columns_.longest());
-              matrices_.pack_right(wide, depth_, Layout::kTransposed, depth_, length, panel[b]);
+              const A* rows =
+                  scored.Get(ClassRow(columns_.begin(first + b)), length, b * columns_.longest());
+              matrices_.pack_right(rows, depth_, Layout::kTransposed, depth_, length, panel[b]);
             }
           });
       runtime_.ParallelFor(rows_.count() * count,
@@ -80,6 +89,7 @@ class SampledForward {
 
  private:
   static constexpr int64_t kCostOfRow = 200;  // in cycles, to find a row in memory
+  static constexpr A kMinusInfinity = -std::numeric_limits<A>::infinity();
 
   W* ClassRow(int64_t number) const { return output_.class_rows + number * depth_; }
 
@@ -99,7 +109,7 @@ class SampledForward {
                                  matrices_.left_size(rows_.longest(), depth_));
     runtime_.ParallelFor(rows_.count(), rows_.longest() * depth_, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        matrices_.pack_left(inputs_ + rows_.begin(r) * depth_, depth_, Layout::kRows,
+        matrices_.pack_left(inputs_.values() + rows_.begin(r) * depth_, depth_, Layout::kRows,
                             rows_.length(r), depth_, packed[r]);
       }
     });
@@ -113,58 +123,173 @@ class SampledForward {
     logits_.Start(b, rows, z);
     matrices_.multiply_add(inputs, candidates, rows, depth_, columns, z, columns);
     for (int64_t i = 0; i < rows; ++i) {
-      const int64_t row = rows_.begin(r) + i;
-      sums_[b * batch_.rows + row] = logits_.Reduce(row, b, z + i * columns);
+      const int64_t row = rows_.begin(r) + i, at = b * batch_.rows + row;
+      sums_[at] = logits_.Reduce(row, b, z + i * columns, stats_ ? &stats_[at] : nullptr);
     }
+  }
+
+  // Writes the labels' logits, and with a softcap its derivatives.
+  void LabelLogits(int64_t row, A* z) const {
+    const LogitOptions& options = batch_.options.logit;
+    for (int64_t t = 0; t < batch_.num_true; ++t) {
+      const int64_t label = row * batch_.num_true + t;
+      const int64_t number = batch_.label_classes[label];
+      const W* class_row = ClassRow(number);
+      row_loops_.dot(&class_row, 1, 1, inputs_.values() + row * depth_, depth_, &z[t]);
+      if (options.normalize) z[t] *= UnitFactorOf(class_row, depth_).inverse_norm;
+      const A bias = biases_.empty() ? A(0) : Widen(*biases_.Row(class_ids_[number]));
+      if (options.softcap != 0) {
+        const A cap = static_cast<A>(options.softcap);
+        const A capped = Softcap(z[t] + BiasUnderSoftcap(bias), cap, &label_slopes_[label]);
+        z[t] = capped - LabelLogQ(label);
+        if (IsMask(bias)) z[t] = bias;
+        continue;
+      }
+      z[t] -= LabelLogQ(label);
+      if (!biases_.empty()) z[t] += bias;
+    }
+  }
+
+  // What is subtracted from a label's logit.
+  A LabelLogQ(int64_t label) const {
+    return batch_.options.corrected_log_q ? A(0) : label_log_q_[label];
   }
 
   void FinishRow(int64_t row) const {
     const int64_t num_true = batch_.num_true;
     A* z = output_.label_logit_grad + row * num_true;  // logits until they become gradients
-    A mean = 0;
-    for (int64_t t = 0; t < num_true; ++t) {
-      const int64_t label = row * num_true + t;
-      const int64_t number = batch_.label_classes[label];
-      const W* class_row = ClassRow(number);
-      row_loops_.dot(&class_row, 1, 1, inputs_ + row * depth_, depth_, &z[t]);
-      z[t] -= label_log_q_[label];
-      if (!biases_.empty()) z[t] += Widen(*biases_.Row(class_ids_[number]));
-      mean += z[t] / static_cast<A>(num_true);
+    LabelLogits(row, z);
+    A largest_label = kMinusInfinity;
+    if (batch_.options.stats) {
+      for (int64_t t = 0; t < num_true; ++t) largest_label = std::max(largest_label, z[t]);
     }
-    const A target = A(1) / static_cast<A>(num_true);
-    const auto for_each_block = [&](auto use) {
-      for (int64_t at = row; at < columns_.count() * batch_.rows; at += batch_.rows) {
-        use(sums_[at], output_.scales[at]);
-      }
-    };
     if (batch_.kind == LossKind::kNce) {
-      A loss = 0;
-      for_each_block([&](const BlockSum<A>& block, A& scale) {
-        loss += block.sum;
-        scale = 1;
-      });
-      for (int64_t t = 0; t < num_true; ++t) {
-        loss += SigmoidCrossEntropy(z[t], target);
-        z[t] = Sigmoid(z[t]) - target;
-      }
-      output_.loss[row] = loss;
-      return;
+      if (batch_.options.stats) output_.log_sum_exp[row] = NceLogSumExp(row, z, largest_label);
+      FinishNce(row, z);
+    } else if (batch_.options.corrected_log_q) {
+      FinishCorrected(row, z);
+    } else {
+      FinishSoftmax(row, z);
     }
+    if (batch_.options.stats) output_.label_is_top[row] = IsTop(row, largest_label);
+    if (batch_.options.logit.softcap == 0) return;
+    for (int64_t t = 0; t < num_true; ++t) z[t] *= label_slopes_[row * num_true + t];
+  }
+
+  // Calls use(sum, scale) for each block of a row.
+  template <typename Use>
+  void ForEachBlock(int64_t row, Use use) const {
+    for (int64_t at = row; at < columns_.count() * batch_.rows; at += batch_.rows) {
+      use(sums_[at], output_.scales[at]);
+    }
+  }
+
+  void FinishNce(int64_t row, A* z) const {
+    const int64_t num_true = batch_.num_true;
+    const A target = A(1) / static_cast<A>(num_true);
+    const A weight = static_cast<A>(batch_.options.positive_weight);
+    A loss = 0;
+    ForEachBlock(row, [&](const BlockSum<A>& block, A& scale) {
+      loss += block.sum;
+      scale = 1;
+    });
+    for (int64_t t = 0; t < num_true; ++t) {
+      loss += weight * SigmoidCrossEntropy(z[t], target);
+      z[t] = weight * (Sigmoid(z[t]) - target);
+    }
+    output_.loss[row] = loss;
+  }
+
+  void FinishSoftmax(int64_t row, A* z) const {
+    const int64_t num_true = batch_.num_true;
+    A mean = 0;
+    for (int64_t t = 0; t < num_true; ++t) mean += z[t] / static_cast<A>(num_true);
+    const A target = A(1) / static_cast<A>(num_true);
     A max = *std::max_element(z, z + num_true);
-    for_each_block([&](const BlockSum<A>& block, A&) { max = std::max(max, block.max); });
+    ForEachBlock(row, [&](const BlockSum<A>& block, A&) { max = std::max(max, block.max); });
     // A row whose classes are all masked has no logit above minus infinity, which minus itself
     // would be NaN. Its loss is infinite, but scales and gradients are finite.
-    const bool masked = max == -std::numeric_limits<A>::infinity();
+    const bool masked = max == kMinusInfinity;
     if (masked) max = A(0);
     A sum = masked ? A(1) : A(0);
-    for_each_block([&](const BlockSum<A>& block, A& scale) {
+    ForEachBlock(row, [&](const BlockSum<A>& block, A& scale) {
       scale = std::exp(block.max - max);
       sum += block.sum * scale;
     });
     for (int64_t t = 0; t < num_true; ++t) sum += std::exp(z[t] - max);
     output_.loss[row] = std::log(sum) - (mean - max);
-    for_each_block([&](const BlockSum<A>&, A& scale) { scale /= sum; });
+    if (batch_.options.stats) {
+      output_.log_sum_exp[row] = masked && sum == A(1) ? kMinusInfinity : LogSumExp(max, sum);
+    }
+    ForEachBlock(row, [&](const BlockSum<A>&, A& scale) { scale /= sum; });
     for (int64_t t = 0; t < num_true; ++t) z[t] = std::exp(z[t] - max) / sum - target;
+  }
+
+  // "Correcting the LogQ Correction" (RecSys 2025), in expected counts q among S draws instead of
+  // probabilities Q of one draw; with replacement q = S Q. For the label p and its logit s(p),
+  //   Z = sum over the k draws left of exp(s(j)) (1 - Q(p)) / Q(j) = (S - q(p)) * sum of exp(z(j)),
+  //   loss = (1 - P) (log Z - s(p)), where 1 - P = 1 / (1 + k exp(s(p)) / Z) is a constant.
+  void FinishCorrected(int64_t row, A* z) const {
+    const A score = z[0];
+    A max = kMinusInfinity;
+    ForEachBlock(row, [&](const BlockSum<A>& block, A&) { max = std::max(max, block.max); });
+    if (max == kMinusInfinity) max = A(0);
+    A sum = 0;
+    ForEachBlock(row, [&](const BlockSum<A>& block, A& scale) {
+      scale = std::exp(block.max - max);
+      sum += block.sum * scale;
+    });
+    const A draws = static_cast<A>(batch_.num_sampled);
+    const A left = draws - static_cast<A>(logits_.DroppedDraws(row));
+    if (sum == A(0) || left <= A(0)) {  // no negative
+      ForEachBlock(row, [](const BlockSum<A>&, A& scale) { scale = 0; });
+      output_.loss[row] = std::isnan(score) ? score : A(0);
+      if (batch_.options.stats) output_.log_sum_exp[row] = score;
+      z[0] = A(0);
+      return;
+    }
+    // Rounding must not make 0 of what is expected to be left.
+    const A expected_left =
+        std::max(draws - std::exp(label_log_q_[row]), draws * std::numeric_limits<A>::epsilon());
+    const A log_z = std::log(expected_left) + max + std::log(sum);
+    const A log_mean = log_z - std::log(left);
+    const A weight = Sigmoid(log_mean - score);
+    output_.loss[row] = weight * (log_z - score);
+    if (batch_.options.stats) {
+      output_.log_sum_exp[row] = score > log_mean ? score + Softplus(log_mean - score)
+                                                  : log_mean + Softplus(score - log_mean);
+    }
+    ForEachBlock(row, [&](const BlockSum<A>&, A& scale) { scale *= weight / sum; });
+    z[0] = -weight;
+  }
+
+  A NceLogSumExp(int64_t row, const A* z, A largest_label) const {
+    A max = std::max(largest_label, LargestCandidate(row));
+    if (max == kMinusInfinity) max = A(0);
+    A sum = 0;
+    for (int64_t at = row; at < columns_.count() * batch_.rows; at += batch_.rows) {
+      sum += stats_[at].exps * std::exp(stats_[at].largest - max);
+    }
+    for (int64_t t = 0; t < batch_.num_true; ++t) sum += std::exp(z[t] - max);
+    return LogSumExp(max, sum);
+  }
+
+  // The log of sum * exp(max). Masked candidates have the lowest number for a logit.
+  static A LogSumExp(A max, A sum) {
+    return max <= std::numeric_limits<A>::lowest() ? kMinusInfinity : max + std::log(sum);
+  }
+
+  bool IsTop(int64_t row, A largest_label) const {
+    return largest_label > kMinusInfinity && largest_label >= LargestCandidate(row) &&
+           !std::isnan(output_.loss[row]);
+  }
+
+  A LargestCandidate(int64_t row) const {
+    A largest = kMinusInfinity;
+    for (int64_t at = row; at < columns_.count() * batch_.rows; at += batch_.rows) {
+      largest = std::max(largest, stats_[at].largest);
+    }
+    return largest;
   }
 
   Runtime& runtime_;
@@ -172,7 +297,7 @@ class SampledForward {
   const MatrixLoops<A>& matrices_;
   const int64_t* class_ids_;
   const A* label_log_q_;
-  const A* inputs_;
+  const ScaledInputs<A> inputs_;
   const RowTable<W>& weights_;
   const RowTable<W>& biases_;
   const SampledLossOutput<W>& output_;
@@ -180,7 +305,9 @@ class SampledForward {
   const SampledBatch& batch_ = logits_.batch();
   const Blocks columns_ = logits_.columns();
   const Blocks rows_ = RowBlocks(batch_.rows);
-  BlockSum<A>* sums_;  // [column blocks, rows]
+  BlockSum<A>* sums_;               // [column blocks, rows]
+  BlockStats<A>* stats_ = nullptr;  // [column blocks, rows], if wanted
+  A* label_slopes_ = nullptr;       // [rows, num_true], the derivatives of a softcap
   const RowLoops<W>& row_loops_ = ChosenRowLoops<W>();
 };
 

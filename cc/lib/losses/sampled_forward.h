@@ -23,11 +23,15 @@ struct SampledLossOutput {
   A* label_logit_grad;  // [rows, num_true]: the derivative of the row's loss
   A* scales;            // [column blocks, rows]: the factors of slopes, see SampledLogits::Reduce
   A* slopes;            // [rows, columns], block by block (BlockBegin); nullptr: not kept
+  // With options.stats, else not written; [rows].
+  A* log_sum_exp =
+      nullptr;  // of all logits; of the label and the estimate that corrected_log_q has
+  bool* label_is_top = nullptr;  // whether no logit is above that of one of the labels
 };
 
 // class_ids: [classes], by number. label_log_q: [rows, num_true].
 // REQUIRES: every id is a row of weights and of biases. Biases have depth 1, or are empty. For
-// softmax every row has a label.
+// softmax every row has a label, with corrected_log_q one; then accidental hits are removed.
 template <typename W>
 void SampledLossForward(Runtime& runtime, const SampledLogits<Accumulator<W>>& logits,
                         const MatrixLoops<Accumulator<W>>& matrices, const int64_t* class_ids,

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cc/lib/logits/logit_option_loops.h"
 #include "cc/lib/rows/row_loops.h"
 
 namespace candsamp {
@@ -21,7 +22,7 @@ A LogAddExp(A a, A b) {
 
 template <typename A>
 SampledLogits<A>::SampledLogits(Runtime& runtime, const SampledBatch& batch,
-                                const A* sample_offsets)
+                                const A* sample_offsets, const A* sample_biases)
     : batch_(batch),
       offsets_(runtime.Allocate<A>(batch.columns)),
       first_repeat_(runtime.Allocate<int64_t>(columns().count() + 1)) {
@@ -40,9 +41,31 @@ SampledLogits<A>::SampledLogits(Runtime& runtime, const SampledBatch& batch,
       offsets_[column] = LogAddExp(offsets_[column], sample_offsets[k]);
     }
   }
-  if (batch.kind == LossKind::kNce && batch.columns < batch.num_sampled) {
-    FindRepeats(runtime, sample_offsets);
+  if (batch.options.logit.softcap != 0) {
+    biases_ = runtime.Allocate<A>(batch.columns);
+    for (int64_t k = 0; k < batch.num_sampled; ++k) {
+      biases_[batch.sample_columns[k]] = sample_biases[k];
+    }
   }
+  if (batch.options.corrected_log_q) {
+    draws_ = runtime.Allocate<int64_t>(batch.columns);
+    std::fill_n(draws_, batch.columns, 0);
+    for (int64_t k = 0; k < batch.num_sampled; ++k) ++draws_[batch.sample_columns[k]];
+  }
+  if (batch.columns == batch.num_sampled) return;
+  if (batch.kind == LossKind::kNce) FindRepeats(runtime, sample_offsets);
+  if (batch.kind == LossKind::kSoftmax && batch.options.stats) FindGains(runtime, sample_offsets);
+}
+
+template <typename A>
+void SampledLogits<A>::FindGains(Runtime& runtime, const A* sample_offsets) {
+  gains_ = runtime.Allocate<A>(batch_.columns);
+  std::fill_n(gains_, batch_.columns, -std::numeric_limits<A>::infinity());
+  for (int64_t k = 0; k < batch_.num_sampled; ++k) {
+    A& largest = gains_[batch_.sample_columns[k]];
+    largest = std::max(largest, sample_offsets[k]);
+  }
+  for (int64_t c = 0; c < batch_.columns; ++c) gains_[c] = offsets_[c] - gains_[c];
 }
 
 template <typename A>
@@ -78,8 +101,18 @@ template <typename A>
 void SampledLogits<A>::Start(int64_t block, int64_t rows, A* z) const {
   const int64_t count = columns().length(block);
   for (int64_t i = 0; i < rows; ++i) {
-    std::copy_n(offsets_ + columns().begin(block), count, z + i * count);
+    std::copy_n((biases_ ? biases_ : offsets_) + columns().begin(block), count, z + i * count);
   }
+}
+
+template <typename A>
+int64_t SampledLogits<A>::DroppedDraws(int64_t row) const {
+  int64_t dropped = 0;
+  for (int64_t block = 0; block < columns().count(); ++block) {
+    ForHits(row, block,
+            [&](int64_t column) { dropped += draws_[columns().begin(block) + column]; });
+  }
+  return dropped;
 }
 
 template <typename A>
@@ -96,11 +129,56 @@ A SampledLogits<A>::Drop(int64_t row, int64_t block, A* z) const {
   return dropped ? ChosenLogitLoops<A>().largest(z, count) : max;
 }
 
+// The largest logit of a single draw, in a block whose largest column is `max`.
 template <typename A>
-BlockSum<A> SampledLogits<A>::Reduce(int64_t row, int64_t block, A* z) const {
+A SampledLogits<A>::LargestDraw(int64_t block, const A* z, A max) const {
+  if (gains_ == nullptr) return max;
+  const int64_t count = columns().length(block);
+  const A* gains = gains_ + columns().begin(block);
+  A draws[kColumnBlock];
+  for (int64_t c = 0; c < count; ++c) draws[c] = z[c] - gains[c];
+  return ChosenLogitLoops<A>().largest(draws, count);
+}
+
+template <typename A>
+BlockStats<A> SampledLogits<A>::NceStats(int64_t block, const A* z, A max) const {
+  const LogitLoops<A>& loops = ChosenLogitLoops<A>();
+  const auto finite = [](A m) { return m == -std::numeric_limits<A>::infinity() ? A(0) : m; };
+  BlockStats<A> stats = {max, 0};
+  ForRepeats(block, z, [&](int64_t count, const int64_t*, const A* of_repeats) {
+    stats.largest = std::max(stats.largest, loops.largest(of_repeats, count));
+  });
+  A exps[kColumnBlock];
+  stats.exps = loops.exp_minus(z, columns().length(block), finite(stats.largest), exps);
+  ForRepeats(block, z, [&](int64_t count, const int64_t*, const A* of_repeats) {
+    stats.exps += loops.exp_minus(of_repeats, count, finite(stats.largest), exps);
+  });
+  return stats;
+}
+
+template <typename A>
+BlockSum<A> SampledLogits<A>::Reduce(int64_t row, int64_t block, A* z, BlockStats<A>* stats) const {
+  if (biases_ == nullptr) return ReduceLogits(row, block, z, stats);
+  const SoftcapLoops<A>& loops = ChosenSoftcapLoops<A>();
+  const int64_t count = columns().length(block);
+  A slopes[kColumnBlock];
+  loops.softcap(z, offsets_ + columns().begin(block), count,
+                static_cast<A>(batch_.options.logit.softcap), slopes);
+  const BlockSum<A> sum = ReduceLogits(row, block, z, stats);
+  loops.multiply(slopes, count, z);
+  return sum;
+}
+
+template <typename A>
+BlockSum<A> SampledLogits<A>::ReduceLogits(int64_t row, int64_t block, A* z,
+                                           BlockStats<A>* stats) const {
   const LogitLoops<A>& loops = ChosenLogitLoops<A>();
   const int64_t count = columns().length(block);
   const A max = Drop(row, block, z);
+  if (stats != nullptr) {
+    *stats = batch_.kind == LossKind::kNce ? NceStats(block, z, max)
+                                           : BlockStats<A>{LargestDraw(block, z, max), 0};
+  }
   if (batch_.kind == LossKind::kSoftmax) {
     // Minus infinity minus itself would be NaN.
     const A reference = max == -std::numeric_limits<A>::infinity() ? A(0) : max;

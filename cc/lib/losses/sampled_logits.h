@@ -3,7 +3,8 @@
 //
 // The softmax is computed online (Milakov and Gimelshein, arXiv 1805.02867), so that no pass over
 // the whole row is needed:
-//  1. Start fills a block with the offsets, and the product of matrices adds the dot products.
+//  1. Start fills a block with the offsets, and the product of matrices adds the dot products. With
+//     a softcap Start fills in the biases, and Reduce caps the sums and adds the offsets.
 //  2. Reduce finds the block's largest logit m, replaces each logit z by exp(z - m), and returns m
 //     and the sum of these exponentials.
 //  3. SampledForward takes M, the largest of the row's m and label logits. The denominator of the
@@ -18,6 +19,7 @@
 
 #include "cc/lib/core/runtime.h"
 #include "cc/lib/logits/hit_columns.h"
+#include "cc/lib/logits/softcap.h"
 #include "cc/lib/losses/sampled_batch.h"
 #include "cc/lib/losses/tiling.h"
 
@@ -30,6 +32,13 @@ struct BlockSum {
   A sum;  // softmax: sum of exp(z - max); NCE: sum of softplus(z)
 };
 
+// What statistics need of the part of one row in one block.
+template <typename A>
+struct BlockStats {
+  A largest;  // the largest logit of a single draw
+  A exps;     // NCE: sum of exp(z - largest)
+};
+
 // The offset of a candidate: the part of its logits that is no dot product. The forward pass keeps
 // it for the backward pass, and kept values must be finite. So a bias of minus infinity, which
 // masks the class, becomes the lowest number.
@@ -38,14 +47,21 @@ A OffsetOf(A bias, A log_q) {
   return std::max(bias - log_q, std::numeric_limits<A>::lowest());
 }
 
+// The same with a softcap, which the bias is under and log q is not. A mask is a mask all the same.
+template <typename A>
+A OffsetOverSoftcap(A bias, A log_q) {
+  return OffsetOf(IsMask(bias) ? bias : A(0), log_q);
+}
+
 // The logits of the candidates. A candidate that was drawn several times is one column, with the
 // offset that stands for all its draws: for softmax the log of the sum of their exponentials. NCE
 // has no such offset. Its column has the offset of the first draw, and the others are repeats.
 template <typename A>
 class SampledLogits {
  public:
-  // sample_offsets: [num_sampled].
-  SampledLogits(Runtime& runtime, const SampledBatch& batch, const A* sample_offsets);
+  // sample_offsets: [num_sampled]. sample_biases: with a softcap [num_sampled], else not read.
+  SampledLogits(Runtime& runtime, const SampledBatch& batch, const A* sample_offsets,
+                const A* sample_biases = nullptr);
 
   const SampledBatch& batch() const { return batch_; }
   Blocks columns() const { return ColumnBlocks(batch_.columns); }
@@ -53,17 +69,22 @@ class SampledLogits {
   // Step 1: fills a block of `rows` rows with the offsets of its columns.
   void Start(int64_t block, int64_t rows, A* z) const;
 
+  // How many draws a row drops. REQUIRES: options.corrected_log_q.
+  int64_t DroppedDraws(int64_t row) const;
+
   // Takes the logits of a row in a block, and writes minus infinity over those of accidental hits.
   // Returns the largest logit that is left.
   A Drop(int64_t row, int64_t block, A* z) const;
 
   // Step 2: drops accidental hits, and replaces the logits of a row in a block by their slopes.
   //
-  // A slope is the derivative of the row's loss with respect to a candidate's logit, up to a factor
+  // A slope is the derivative of the row's loss with respect to a candidate's logit (under the
+  // softcap, if there is one), up to a factor
   // that all columns of the block share. For softmax it is exp(z - the block's largest logit): the
   // factor, SampledLossOutput::scales, is known only when all blocks are. For NCE it is sigmoid(z),
   // summed over a column's repeats, and the factor is 1.
-  BlockSum<A> Reduce(int64_t row, int64_t block, A* z) const;
+  // Writes to *stats if that is not nullptr.
+  BlockSum<A> Reduce(int64_t row, int64_t block, A* z, BlockStats<A>* stats = nullptr) const;
 
   // Calls use(count, columns, z) for the repeats in a block, some at a time. Repeat k is of the
   // column columns[k], counted from the block's first, and has the logit z[k], which `use` may
@@ -95,6 +116,10 @@ class SampledLogits {
 
  private:
   void FindRepeats(Runtime& runtime, const A* sample_offsets);
+  void FindGains(Runtime& runtime, const A* sample_offsets);
+  BlockSum<A> ReduceLogits(int64_t row, int64_t block, A* z, BlockStats<A>* stats) const;
+  A LargestDraw(int64_t block, const A* z, A max) const;
+  BlockStats<A> NceStats(int64_t block, const A* z, A max) const;
 
   // Calls use(column) for the accidental hits of a row in a block, some of them perhaps twice.
   template <typename Use>
@@ -109,6 +134,9 @@ class SampledLogits {
   SampledBatch batch_;
   std::optional<HitColumns> hits_;
   A* offsets_;                         // [columns]
+  A* biases_ = nullptr;                // [columns], with a softcap
+  A* gains_ = nullptr;                 // [columns]: an offset less that of its largest draw
+  int64_t* draws_ = nullptr;           // [columns]: how often each was drawn
   int64_t* first_repeat_;              // [blocks + 1]
   int64_t* repeat_columns_ = nullptr;  // counted from the block's first
   A* repeat_shifts_ = nullptr;         // the repeat's offset minus the column's

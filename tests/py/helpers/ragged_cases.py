@@ -36,6 +36,7 @@ class Case:
     label_log_q: list | None = None
     candidate_log_q: list | None = None
     remove_accidental_hits: bool = True
+    options: dict = dataclasses.field(default_factory=dict)  # other arguments of the functions
 
     def rounded(self, input_type, weight_type=None):
         """The case with floats that these types (and float32 for log_q) hold exactly."""
@@ -56,7 +57,10 @@ class Case:
 
     def apply(self, kind, weights, biases, inputs):
         if kind == "logits":
-            return FUNCTIONS[kind](weights, biases, inputs, ragged(self.candidates)).flat_values
+            scored = FUNCTIONS[kind](
+                weights, biases, inputs, ragged(self.candidates), **self.options
+            )
+            return scored.flat_values
         return FUNCTIONS[kind](
             weights,
             biases,
@@ -66,12 +70,29 @@ class Case:
             label_log_q=_ragged_log_q(self.label_log_q),
             candidate_log_q=_ragged_log_q(self.candidate_log_q),
             remove_accidental_hits=self.remove_accidental_hits,
+            **self.options,
+        )
+
+    def stats(self):
+        """log_sum_exp and label_is_top by reference.py."""
+        return reference.stats(
+            self.weights,
+            self.biases,
+            self.labels,
+            self.inputs,
+            self.candidates,
+            label_log_q=self.label_log_q,
+            candidate_log_q=self.candidate_log_q,
+            remove_accidental_hits=self.remove_accidental_hits,
+            **self.options,
         )
 
     def reference(self, kind, grad):
         tables = (self.weights, self.biases)
         if kind == "logits":
-            return _REFERENCES[kind](*tables, self.inputs, self.candidates, grad=grad)
+            return _REFERENCES[kind](
+                *tables, self.inputs, self.candidates, grad=grad, **self.options
+            )
         return _REFERENCES[kind](
             *tables,
             self.labels,
@@ -81,6 +102,7 @@ class Case:
             candidate_log_q=self.candidate_log_q,
             remove_accidental_hits=self.remove_accidental_hits,
             grad=grad,
+            **self.options,
         )
 
 
@@ -96,6 +118,7 @@ def random_case(
     log_q=True,
     remove_accidental_hits=True,
     scale=1.0,
+    options=None,
 ):
     """labels, candidates: the least and the most of a row, of ids that repeat."""
     rng = np.random.default_rng(seed)
@@ -117,6 +140,7 @@ def random_case(
         label_log_q=logs(label_ids),
         candidate_log_q=logs(candidate_ids),
         remove_accidental_hits=remove_accidental_hits,
+        options=options or {},
     )
 
 

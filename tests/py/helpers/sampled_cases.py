@@ -29,6 +29,7 @@ class Case:
     recompute: bool = False
     partition_strategy: str = "div"
     num_classes: int | None = None  # None: as many as weights have rows
+    options: dict = dataclasses.field(default_factory=dict)  # other arguments of the losses
 
     def rounded(self, input_type, weight_type=None):
         """The case with floats that these types (and float32 for counts) hold exactly."""
@@ -72,18 +73,29 @@ class Case:
             remove_accidental_hits=self.remove_accidental_hits,
             recompute=self.recompute,
             partition_strategy=self.partition_strategy,
+            **self.options,
         )
 
     def reference(self, kind, grad):
-        return _REFERENCES[kind](
-            self.weights,
-            self.biases,
-            self.labels,
-            self.inputs,
-            (self.sampled, self.true_expected_count, self.sampled_expected_count),
-            remove_accidental_hits=self.remove_accidental_hits,
-            grad=grad,
-        )
+        corrected = self.options.get("correction") == "corrected_log_q"
+        function = reference.corrected_softmax_loss if corrected else _REFERENCES[kind]
+        return function(*self._for_reference(), **self._options_of_reference(), grad=grad)
+
+    def stats(self):
+        """log_sum_exp and label_is_top by reference.py."""
+        options = self._options_of_reference()
+        options.pop("positive_weight", None)
+        return reference.sampled_stats(*self._for_reference(), **options)
+
+    def _for_reference(self):
+        counts = (self.true_expected_count, self.sampled_expected_count)
+        if self.options.get("correction") == "none":
+            counts = (np.ones(1), np.ones(1))
+        return self.weights, self.biases, self.labels, self.inputs, (self.sampled, *counts)
+
+    def _options_of_reference(self):
+        options = {k: v for k, v in self.options.items() if k != "correction"}
+        return options | {"remove_accidental_hits": self.remove_accidental_hits}
 
 
 def random_case(

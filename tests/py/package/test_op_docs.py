@@ -242,7 +242,7 @@ EXAMPLES = [
             "candidates": "[1, 2, 1]",
             "candidate_splits": "[0, 2, 3]",
         },
-        {"biases": [], "W": tf.float32},
+        {"biases": [], "W": tf.float32, "A": tf.float32},
         {"logits": "[3, 5, 4]"},
     ),
     (
@@ -256,7 +256,7 @@ EXAMPLES = [
             "row_ids": "[0, 1, 0]",
             "weight_rows": "[3]",
         },
-        {"bias_rows": [], "num_weights": 1, "num_biases": 0},
+        {"slopes": np.zeros(0, np.float32), "bias_rows": [], "num_weights": 1, "num_biases": 0},
         {
             "inputs_grad": "[[13, 16], [9, 12]]",
             "weight_indices": "[1, 2]",
@@ -280,7 +280,7 @@ EXAMPLES = [
         {
             "bias_rows": [],
             "unscaled_inputs_grad": [[0.0, 0.0], [0.0, 0.0]],
-            "W": tf.float32,
+            "rows": np.zeros([0, 2], np.float32),
             "num_weights": 1,
             "num_biases": 0,
         },
@@ -306,6 +306,7 @@ EXAMPLES = [
         },
         {
             "sample_offsets": [0.0],
+            "sample_biases": np.zeros(0, np.float32),
             "hit_labels": [],
             "hit_candidates": [],
             "bias_rows": [],

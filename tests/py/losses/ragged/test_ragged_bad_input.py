@@ -509,9 +509,9 @@ def test_gradient_op_needs_a_row_of_both_tables_for_each_class(short):
         "label_logit_grad": ones[0],
         "candidate_logit_grad": ones[0],
         "unscaled_inputs_grad": ones,
+        "rows": np.zeros([0, 2], np.float32),
         "num_weights": 1,
         "num_biases": 1,
-        "W": tf.float32,
         "Tshape": tf.int32,
     }
     gradient = ops.candsamp_ragged_loss_grad
@@ -519,3 +519,44 @@ def test_gradient_op_needs_a_row_of_both_tables_for_each_class(short):
     message = r"candidates must hold class ids in \[0, 3\), the rows of weights, got 3 in row 1"
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         gradient(**arguments, **(rows | {short: [3]}))
+
+
+def test_gradient_ops_need_the_rows_that_were_normalized():
+    """Four distinct classes, or a table of all up to the largest."""
+    ones = np.ones([2, 2], np.float32)
+    common = {
+        "inputs": ones,
+        "candidates": [2, 3],
+        "candidate_splits": [0, 1, 2],
+        "weight_rows": [5],
+        "bias_rows": [5],
+        "num_weights": 1,
+        "num_biases": 1,
+        "Tshape": tf.int32,
+        "normalize": True,
+    }
+    of_loss = {
+        "grad": ones[0],
+        "labels": [0, 1],
+        "label_splits": [0, 1, 2],
+        "label_logit_grad": ones[0],
+        "candidate_logit_grad": ones[0],
+        "unscaled_inputs_grad": ones,
+    }
+    gradient = ops.candsamp_ragged_loss_grad
+    result = gradient(rows=np.ones([4, 2], np.float32), **of_loss, **common)
+    assert result.weight_values[0].shape == [4, 2]
+    for count in (0, 1, 3):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="rows must hold the rows of 4"):
+            gradient(rows=np.ones([count, 2], np.float32), **of_loss, **common)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"rows must have shape \[\?, 2\]"):
+        gradient(rows=np.ones([4, 3], np.float32), **of_loss, **common)
+
+    of_logits = {"grad": ones[0], "slopes": ones[0], "logit_softcap": 2.0}
+    gradient = ops.candsamp_ragged_candidate_logits_grad
+    kept = {"rows": [ones], "row_ids": [0, 1]}
+    assert gradient(**kept, **of_logits, **common).weight_values[0].shape == [2, 2]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="rows must hold the rows of 2"):
+        gradient(rows=[ones[:1]], row_ids=[0, 0], **of_logits, **common)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="slopes must have shape"):
+        gradient(**kept, **(of_logits | {"slopes": ones[0, :1]}), **common)

@@ -228,6 +228,7 @@ def gradient_arguments(**changes):
         "label_classes": np.array([[0, 1], [2, 0], [2, 2]]),
         "sample_columns": np.array([0, 1, 0]),
         "sample_offsets": floats(3),
+        "sample_biases": floats(0),
         "label_logit_grad": floats(3, 2),
         "scales": floats(1, 3),
         "slopes": floats(3, 2),
@@ -250,6 +251,7 @@ def gradient(**changes):
 
 
 TENSORS = [k for k, v in gradient_arguments().items() if isinstance(v, np.ndarray)]
+TENSORS.remove("sample_biases")  # empty without a softcap
 
 
 @pytest.mark.parametrize("loss", lc.LOSSES)
@@ -259,6 +261,17 @@ def test_gradient_op_is_fine_with_good_arguments(loss):
     shards = {"weight_rows": np.array([3, 0, 2]), "num_weights": 3}
     indices = gradient(loss=loss, **shards).weight_indices
     assert [part.numpy().tolist() for part in indices] == [[0, 2], [], [1]]
+
+
+def test_gradient_op_with_wrong_options():
+    capped = {"logit_softcap": 2.0, "sample_biases": floats(3)}
+    assert gradient(**capped).inputs_grad.shape == [3, 2]
+    for bad in (floats(0), floats(2), floats(3, 1)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="sample_biases must have shape"):
+            gradient(**capped | {"sample_biases": bad})
+    for name, bad in (("temperature", 0.0), ("logit_softcap", -1.0), ("temperature", np.nan)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name} must be positive"):
+            gradient(**{name: bad})
 
 
 def test_gradient_op_with_wrong_hit_ids():
