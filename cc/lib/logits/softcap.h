@@ -31,7 +31,8 @@ CANDSAMP_FORMULA A Softcap(A v, A cap, A* slope) {
   const A magnitude = y < A(0) ? -y : y;
   const A t = Expm1NonPositive(A(-2) * magnitude);
   const A capped = cap * (t / (A(2) + t));  // -cap * tanh(|y|)
-  *slope = A(4) * (A(1) + t) / ((A(2) + t) * (A(2) + t));
+  // Not 1 + t, which cancels for large |y|.
+  *slope = A(4) * ExpNonPositive(A(-2) * magnitude) / ((A(2) + t) * (A(2) + t));
   return magnitude < kLinear ? v : (y < A(0) ? capped : -capped);
 }
 

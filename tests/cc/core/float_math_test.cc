@@ -123,6 +123,24 @@ TEST(FloatMathTest, ExpGrowsFromZeroToOne) {
   }
 }
 
+float FloatExpm1(float x) { return Expm1NonPositive(x); }
+double ExactExpm1(double x) { return std::expm1(x); }
+
+TEST(FloatMathTest, Expm1IsAccurateOnBothSidesOfItsReduction) {
+  for (const bool flush : {false, true}) {
+    const WorstError worst = Measure(Grid(-1e-30f, -87.0f, kStep), FloatExpm1, ExactExpm1, flush);
+    EXPECT_LE(worst.ulp, 2) << "at " << std::hexfloat << worst.at;
+  }
+}
+
+TEST(FloatMathTest, Expm1AtSpecialValues) {
+  EXPECT_EQ(Expm1NonPositive(0.0f), 0.0f);
+  EXPECT_EQ(Expm1NonPositive(-0.0f), 0.0f);
+  EXPECT_EQ(Expm1NonPositive(-88.0f), -1.0f);
+  EXPECT_EQ(Expm1NonPositive(-kInfinity), -1.0f);
+  EXPECT_TRUE(std::isnan(Expm1NonPositive(kNan)));
+}
+
 TEST(FloatMathTest, Log1pIsWithinItsStatedBound) {
   const WorstError worst = Measure(Grid(0.0f, 1.0f, kStep), FloatLog1p, ExactLog1p);
   EXPECT_LE(worst.ulp, 1.4) << "at " << std::hexfloat << worst.at;

@@ -29,17 +29,21 @@ struct Result {
       : loss(c.rows, kUnwritten),
         label_logit_grad(c.labels.size(), kUnwritten),
         candidate_logit_grad(c.candidates.size(), kUnwritten),
-        unscaled_inputs_grad(c.inputs.size(), kUnwritten) {}
+        unscaled_inputs_grad(c.inputs.size(), kUnwritten),
+        log_sum_exp(c.rows, kUnwritten),
+        label_is_top(c.rows, 77) {}
 
   bool SameBits(const Result& other) const {
     return candsamp::SameBits(loss, other.loss) &&
            candsamp::SameBits(label_logit_grad, other.label_logit_grad) &&
            candsamp::SameBits(candidate_logit_grad, other.candidate_logit_grad) &&
-           candsamp::SameBits(unscaled_inputs_grad, other.unscaled_inputs_grad);
+           candsamp::SameBits(unscaled_inputs_grad, other.unscaled_inputs_grad) &&
+           candsamp::SameBits(log_sum_exp, other.log_sum_exp) && label_is_top == other.label_is_top;
   }
 
   static constexpr A kUnwritten = A(-12345);
-  std::vector<A> loss, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad;
+  std::vector<A> loss, label_logit_grad, candidate_logit_grad, unscaled_inputs_grad, log_sum_exp;
+  std::vector<uint8_t> label_is_top;
 };
 
 struct Options {
@@ -47,6 +51,7 @@ struct Options {
   bool remove_accidental_hits = true;
   bool with_log_q = true;
   bool with_biases = true;
+  LossOptions loss = {};  // Reference does not know them
 };
 
 template <typename W>
@@ -58,7 +63,10 @@ Result<Accumulator<W>> LossesOf(Runtime& runtime, const RaggedCase<W>& c, const 
       runtime, options.kind, c.Batch(options.with_log_q), c.inputs.data(), c.weights.View(), biases,
       options.remove_accidental_hits,
       RaggedLossOutput<A>{result.loss.data(), result.label_logit_grad.data(),
-                          result.candidate_logit_grad.data(), result.unscaled_inputs_grad.data()});
+                          result.candidate_logit_grad.data(), result.unscaled_inputs_grad.data(),
+                          result.log_sum_exp.data(),
+                          reinterpret_cast<bool*>(result.label_is_top.data())},
+      options.loss);
   return result;
 }
 
@@ -296,6 +304,21 @@ TYPED_TEST(RaggedForwardTest, BitsDoNotDependOnTheCutting) {
   }
 }
 
+TYPED_TEST(RaggedForwardTest, BitsWithOptionsDoNotDependOnTheCutting) {
+  const RaggedCase<TypeParam> c(MixedSizes(), 300, 33, 3.0, 4);
+  for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
+    for (const LogitOptions& logit :
+         {LogitOptions{0.25, 0, true}, LogitOptions{2, 3, false}, LogitOptions{0.5, 3, true}}) {
+      const Options options = {kind, true, true, true, {logit, 1, false, true}};
+      TestRuntime whole = TestRuntime::Whole();
+      const auto expected = LossesOf(whole, c, options);
+      for (TestRuntime& runtime : TestRuntime::Various()) {
+        EXPECT_TRUE(LossesOf(runtime, c, options).SameBits(expected)) << runtime.name();
+      }
+    }
+  }
+}
+
 TYPED_TEST(RaggedForwardTest, RowsDoNotDependOnOneAnother) {
   RaggedCase<TypeParam> c({{1, 30}, {1, 900}, {2, 30}, {1, 900}}, 2000, 20, 1.0, 5);
   TestRuntime runtime = TestRuntime::Whole();
@@ -439,13 +462,16 @@ TYPED_TEST(RaggedForwardTest, ShortRowsNeedNoScratch) {
 
 TYPED_TEST(RaggedForwardTest, ThrowsWhenThereIsNoMemory) {
   const RaggedCase<TypeParam> c({{9, 2000}}, 100, 16, 1.0, 9);
-  TestRuntime unlimited = TestRuntime::Whole();
-  LossesOf(unlimited, c, {});
-  ASSERT_GT(unlimited.allocations(), 0);
-  for (int64_t limit = 0; limit < unlimited.allocations(); ++limit) {
-    TestRuntime runtime = TestRuntime::Whole();
-    runtime.LimitAllocations(limit);
-    EXPECT_THROW(LossesOf(runtime, c, {}), std::bad_alloc);
+  const Options with_options = {LossKind::kNce, true, true, true, {{0.5, 3, true}, 1, false, true}};
+  for (const Options& options : {Options{}, with_options}) {
+    TestRuntime unlimited = TestRuntime::Whole();
+    LossesOf(unlimited, c, options);
+    ASSERT_GT(unlimited.allocations(), 0);
+    for (int64_t limit = 0; limit < unlimited.allocations(); ++limit) {
+      TestRuntime runtime = TestRuntime::Whole();
+      runtime.LimitAllocations(limit);
+      EXPECT_THROW(LossesOf(runtime, c, options), std::bad_alloc);
+    }
   }
 }
 

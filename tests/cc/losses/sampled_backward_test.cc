@@ -152,6 +152,21 @@ TYPED_TEST(SampledBackwardTest, BitsDoNotDependOnTheCutting) {
   }
 }
 
+TYPED_TEST(SampledBackwardTest, BitsWithOptionsDoNotDependOnTheCuttingOrThePlaceOfRows) {
+  const SampledCase<TypeParam> c({130, 1, 900, 200, 13}, 1.0, 8);
+  for (const SampledOptions& options : OptionsOfLosses()) {
+    TestRuntime whole = TestRuntime::Whole();
+    const Gradients<TypeParam> expected = GradientsOf(whole, c, options);
+    EXPECT_TRUE(expected.AllFinite());
+    for (TestRuntime& runtime : TestRuntime::Various()) {
+      for (const Rows where : {Rows::kApart, Rows::kInPlace}) {
+        EXPECT_TRUE(GradientsOf(runtime, c, options, where).SameBits(expected))
+            << runtime.name() << ", " << NameOf(options);
+      }
+    }
+  }
+}
+
 TYPED_TEST(SampledBackwardTest, RowsMayTakeThePlaceOfThoseKept) {
   for (const SampledShape& shape : {SampledShape{70, 2, 100, 30, 19}, SampledShape{3, 1, 900, 9, 5},
                                     SampledShape{3, 2, 0, 0, 5}}) {
@@ -270,8 +285,10 @@ TYPED_TEST(SampledBackwardTest, InputsOfARowDependOnNoOtherRow) {
 }
 
 TYPED_TEST(SampledBackwardTest, ThrowsWhenThereIsNoMemory) {
-  const SampledCase<TypeParam> c({70, 2, 200, 20, 9}, 1.0, 16);
-  for (const SampledOptions& options : AllSampledOptions()) {
+  const SampledCase<TypeParam> c({70, 1, 200, 20, 9}, 1.0, 16);
+  std::vector<SampledOptions> all = AllSampledOptions();
+  for (const SampledOptions& options : OptionsOfLosses()) all.push_back(options);
+  for (const SampledOptions& options : all) {
     TestRuntime unlimited = TestRuntime::Whole();
     const SampledForward<TypeParam> forward(unlimited, c, options);
     const int64_t before = unlimited.allocations();

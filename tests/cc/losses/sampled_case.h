@@ -42,12 +42,29 @@ struct SampledOptions {
   bool remove_accidental_hits = true;
   bool with_biases = true;
   bool keep_slopes = true;
+  LossOptions loss = {};  // SampledReference does not know them
 };
 
 inline std::string NameOf(const SampledOptions& options) {
   return std::string(options.kind == LossKind::kSoftmax ? "softmax" : "nce") +
          (options.remove_accidental_hits ? ", hits removed" : "") +
-         (options.with_biases ? ", biases" : "") + (options.keep_slopes ? ", slopes kept" : "");
+         (options.with_biases ? ", biases" : "") + (options.keep_slopes ? ", slopes kept" : "") +
+         (options.loss.logit.normalize ? ", normalized" : "") +
+         (options.loss.logit.softcap != 0 ? ", capped" : "") +
+         (options.loss.corrected_log_q ? ", corrected" : "");
+}
+
+// What takes other paths than a loss without options.
+inline std::vector<SampledOptions> OptionsOfLosses() {
+  std::vector<SampledOptions> all;
+  for (const bool slopes : {false, true}) {
+    for (const LossKind kind : {LossKind::kSoftmax, LossKind::kNce}) {
+      all.push_back({kind, true, true, slopes, {{0.25, 0, true}, 0.5, false, true}});
+      all.push_back({kind, true, true, slopes, {{2, 3, false}, 1, false, true}});
+    }
+    all.push_back({LossKind::kSoftmax, true, true, slopes, {{0.5, 3, true}, 1, true, true}});
+  }
+  return all;
 }
 
 inline std::vector<SampledOptions> AllSampledOptions() {
@@ -132,7 +149,10 @@ struct SampledCase {
             columns,
             classes,
             label_classes.data(),
-            sample_columns.data()};
+            sample_columns.data(),
+            nullptr,
+            nullptr,
+            options.loss};
   }
 
   std::vector<A> SampleOffsets(const SampledOptions& options) const {
@@ -145,7 +165,15 @@ struct SampledCase {
   }
 
   SampledLogits<A> Logits(Runtime& runtime, const SampledOptions& options) const {
-    std::vector<A> offsets = SampleOffsets(options);
+    std::vector<A> offsets = SampleOffsets(options), under_softcap;
+    if (options.loss.logit.softcap != 0) {
+      for (size_t k = 0; k < offsets.size(); ++k) {
+        const A bias = options.with_biases ? Widen(*biases.Row(candidates[k])) : A(0);
+        under_softcap.push_back(BiasUnderSoftcap(bias));
+        offsets[k] = OffsetOverSoftcap(bias, sample_log_q[k]);
+      }
+      return SampledLogits<A>(runtime, Batch(options), offsets.data(), under_softcap.data());
+    }
     for (A& offset : offsets) offset = OffsetOf(offset, A(0));
     return SampledLogits<A>(runtime, Batch(options), offsets.data());
   }
@@ -174,6 +202,8 @@ struct SampledForward {
         label_logit_grad(c.labels.size(), kUnwritten),
         scales(ColumnBlocks(c.columns).count() * c.rows, kUnwritten),
         slopes(options.keep_slopes ? c.rows * c.columns : 0, kUnwritten),
+        log_sum_exp(options.loss.stats ? c.rows : 0, kUnwritten),
+        label_is_top(options.loss.stats ? c.rows : 0, 77),
         class_rows(c.classes * c.depth) {
     FillWithGarbage(class_rows);
     const RowTable<W> no_biases(1);
@@ -181,18 +211,21 @@ struct SampledForward {
                           c.label_log_q.data(), c.inputs.data(), c.weights.View(),
                           options.with_biases ? c.biases.View() : no_biases,
                           {loss.data(), class_rows.data(), label_logit_grad.data(), scales.data(),
-                           options.keep_slopes ? slopes.data() : nullptr});
+                           options.keep_slopes ? slopes.data() : nullptr, log_sum_exp.data(),
+                           reinterpret_cast<bool*>(label_is_top.data())});
   }
 
   bool SameBits(const SampledForward& other) const {
     return candsamp::SameBits(loss, other.loss) &&
            candsamp::SameBits(label_logit_grad, other.label_logit_grad) &&
            candsamp::SameBits(scales, other.scales) && candsamp::SameBits(slopes, other.slopes) &&
-           candsamp::SameBits(class_rows, other.class_rows);
+           candsamp::SameBits(class_rows, other.class_rows) &&
+           candsamp::SameBits(log_sum_exp, other.log_sum_exp) && label_is_top == other.label_is_top;
   }
 
   static constexpr A kUnwritten = A(-12345);
-  std::vector<A> loss, label_logit_grad, scales, slopes;
+  std::vector<A> loss, label_logit_grad, scales, slopes, log_sum_exp;
+  std::vector<uint8_t> label_is_top;
   std::vector<W> class_rows;
 };
 

@@ -116,6 +116,29 @@ TYPED_TEST(SampledForwardTest, BitsDoNotDependOnTheCutting) {
   }
 }
 
+TYPED_TEST(SampledForwardTest, BitsWithOptionsDoNotDependOnTheCutting) {
+  SampledCase<TypeParam> c({130, 1, 900, 200, 13}, 3.0, 8);
+  for (auto& q : c.label_log_q) q = std::min(q, decltype(+q)(6));  // below the log of 1100
+  for (const SampledOptions& options : OptionsOfLosses()) {
+    TestRuntime whole = TestRuntime::Whole();
+    const SampledForward<TypeParam> expected(whole, c, options);
+    EXPECT_TRUE(AllFinite(expected.loss) && AllFinite(expected.log_sum_exp));
+    for (TestRuntime& runtime : TestRuntime::Various()) {
+      EXPECT_TRUE(SampledForward<TypeParam>(runtime, c, options).SameBits(expected))
+          << runtime.name() << ", " << NameOf(options);
+    }
+  }
+}
+
+// In the limit of a large cap, of a temperature of 1 and without norms there are no options.
+TYPED_TEST(SampledForwardTest, OptionsThatChangeNothingAreNearTheDefinition) {
+  const SampledCase<TypeParam> c({70, 2, 100, 30, 19}, 1.0, 21);
+  for (SampledOptions options : AllSampledOptions()) {
+    options.loss.logit.softcap = 1e12;
+    ExpectIsTheDefinition(c, options);
+  }
+}
+
 TYPED_TEST(SampledForwardTest, KeepingSlopesChangesNothingElse) {
   const SampledCase<TypeParam> c({66, 2, 200, 50, 19}, 1.0, 9);
   for (const LossKind kind : kKinds) {
@@ -331,8 +354,11 @@ TYPED_TEST(SampledForwardTest, DroppedBlocksDoNotRaiseTheLargestLogit) {
 
 TYPED_TEST(SampledForwardTest, ThrowsWhenThereIsNoMemory) {
   const SampledCase<TypeParam> c({70, 2, 200, 20, 9}, 1.0, 19);
-  for (const LossKind kind : kKinds) {
-    const SampledOptions options = {kind, true, true, true};
+  std::vector<SampledOptions> all = OptionsOfLosses();
+  all.push_back({LossKind::kSoftmax, true, true, true});
+  all.push_back({LossKind::kNce, true, true, true});
+  for (const SampledOptions& options : all) {
+    if (options.loss.corrected_log_q) continue;  // it takes one label
     TestRuntime unlimited = TestRuntime::Whole();
     SampledForward<TypeParam>(unlimited, c, options);
     for (int64_t limit = 0; limit < unlimited.allocations(); ++limit) {
