@@ -91,7 +91,7 @@ def test_moving_from_tf_nn():
 
 
 def test_sequences():
-    given, (code, _) = blocks("docs/sampled_losses.md")
+    given, (code, _, _) = blocks("docs/sampled_losses.md")
     given |= step_arguments() | {"labels": tf.constant([[3, 17], [3, -1]])}
     given["outputs"] = tf.random.stateless_normal([2, 2, 8], [3, 4])
     run(code, given)
@@ -100,8 +100,15 @@ def test_sequences():
     np.testing.assert_allclose(given["mean"], loss.sum() / 3, rtol=1e-6)
 
 
+def test_gbce():
+    given, (_, code, _) = blocks("docs/sampled_losses.md")
+    run(code, given)
+    assert given["losses"].shape == [8] and np.isfinite(given["losses"]).all()
+    assert given["accuracy"].dtype == tf.float32
+
+
 def test_sums_of_joined_slices():
-    given, (_, code) = blocks("docs/sampled_losses.md")
+    given, (_, _, code) = blocks("docs/sampled_losses.md")
     gradient = tf.IndexedSlices(tf.constant([[1.0], [2.0], [4.0]]), tf.constant([5, 3, 5]), [9, 1])
     given["gradient"] = gradient
     run(code, given)

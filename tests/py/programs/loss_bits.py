@@ -25,6 +25,13 @@ RAGGED = {
     "one_long_row": {"rows": 40, "classes": 20000, "depth": 33, "candidates": (0, 5)},
     "hot_class": {"rows": 3000, "classes": 5, "depth": 48, "candidates": (0, 9)},
     "many_labels": {"rows": 50, "classes": 9000, "depth": 16, "labels": (9, 900)},
+    "ragged_options": {
+        "rows": 200,
+        "classes": 3000,
+        "depth": 40,
+        "candidates": (0, 1500),
+        "options": {"normalize": True, "temperature": 0.5, "logit_softcap": 5.0},
+    },
 }
 SAMPLED = {
     "two_panels": {
@@ -54,10 +61,29 @@ SAMPLED = {
         "num_sampled": 800,
         "recompute": True,
     },
+    "sampled_options": {
+        "rows": 300,
+        "classes": 5000,
+        "depth": 40,
+        "num_sampled": 900,
+        "num_true": 2,
+        "options": {"normalize": True, "temperature": 0.5, "logit_softcap": 5.0},
+    },
+    "corrected": {
+        "rows": 300,
+        "classes": 5000,
+        "depth": 16,
+        "num_sampled": 800,
+        "num_true": 1,
+        "unique": False,
+        "recompute": True,
+        "options": {"correction": "corrected_log_q"},
+    },
     "repeats": {"rows": 200, "classes": 100, "depth": 24, "num_sampled": 500, "unique": False},
 }
 TYPES = ((tf.float32, tf.float32), (tf.bfloat16, tf.float32))  # of inputs and weights
 KINDS = dict.fromkeys(RAGGED, rc.KINDS) | dict.fromkeys(SAMPLED, lc.LOSSES)
+KINDS["corrected"] = ("softmax",)
 
 
 def case_of(shape):

@@ -98,15 +98,22 @@ def test_types(kind, options, pair):
     case = case_of(options, scale=0.5, depth=4).rounded(*pair)
     actual = lc.evaluate(kind, case, *pair, table=tf.Variable)  # asserts the types
     epsilon = max(float(ml_dtypes.finfo(t.as_numpy_dtype).eps) for t in pair)
-    epsilon *= 0.75 if pair[0] in lc.HALF_PAIRS[0] + lc.HALF_PAIRS[1] else 30
+    epsilon *= 30 if pair[0] in lc.EPSILON else 0.75
+    if pair[0] == tf.bfloat16:  # some machines round the factors of products to it
+        epsilon /= options.get("temperature", 1)
     lc.assert_result(actual, lc.expected(kind, case), epsilon)
 
 
-@every_option
+@pytest.mark.parametrize(
+    "kind, options",
+    [o for o in OPTIONS if o[1].get("correction") != "corrected_log_q"],
+    ids=name_of,
+)
 def test_gradients_are_differences_of_losses(kind, options):
-    """In float64, by central differences of the op itself; for corrected log q see below."""
-    if options.get("correction") == "corrected_log_q":
-        pytest.skip("its row weight is a constant for the gradient")
+    """In float64, by central differences of the op itself.
+
+    The weight of a row is no constant in differences: test_corrected_log_q_by_hand has that loss.
+    """
     case = case_of(options, rows=4, classes=7, depth=3, num_sampled=9)
     result = lc.evaluate(kind, case, tf.float64)
 
