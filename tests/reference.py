@@ -18,8 +18,6 @@ import collections
 
 import numpy as np
 
-SMALLEST_NORM = 1e-6
-
 Gradients = collections.namedtuple("Gradients", "weights biases inputs")
 
 
@@ -113,7 +111,9 @@ def class_logits(
     if normalize:
         weights, inputs = _unit(weights)[0], _unit(inputs)[0]
     logits = inputs @ weights.T / temperature + biases
-    return logits if logit_softcap is None else logit_softcap * np.tanh(logits / logit_softcap)
+    if logit_softcap is None:
+        return logits
+    return np.where(logits == -np.inf, logits, logit_softcap * np.tanh(logits / logit_softcap))
 
 
 def full_softmax_loss(weights, biases, labels, inputs, *, grad=None, **options):
@@ -133,7 +133,7 @@ def full_softmax_loss(weights, biases, labels, inputs, *, grad=None, **options):
     slopes *= np.ones(len(inputs))[:, None] if grad is None else np.asarray(grad)[:, None]
     cap = options.get("logit_softcap")
     if cap is not None:
-        slopes *= 1 - (logits / cap) ** 2
+        slopes *= 1 - (np.where(logits == -np.inf, cap, logits) / cap) ** 2
     classes = logits.shape[1]
     gradients.biases[:classes] = slopes.sum(0)
     slopes = slopes / options.get("temperature", 1.0)
@@ -171,15 +171,15 @@ def label_rank(logits, labels, exclude=None):
 
 
 def _unit(rows):
-    """Rows divided by their norms, of which the smallest is 1e-6; and the norms, as a column."""
-    norms = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    return rows / norms, norms
+    """Rows divided by their norms, and these as a column; a row of zeros stays one."""
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms != 0), norms
 
 
 def _through_norm(gradient, unit, norms):
     """The gradient with respect to rows, from that with respect to the rows as units."""
-    along = (gradient * unit).sum(1, keepdims=True)
-    return (gradient - np.where(norms > 1e-6, unit * along, 0)) / norms
+    across = gradient - unit * (gradient * unit).sum(-1, keepdims=True)
+    return np.divide(across, norms, out=np.zeros_like(across), where=norms != 0)
 
 
 def two_tower_softmax_loss(
@@ -359,11 +359,7 @@ class _Scores:
         ) ** -2
 
     def unit(self, rows):
-        return rows / self.norms(rows) if self.normalize else rows
-
-    def norms(self, rows):
-        norms = np.sqrt((rows**2).sum(axis=-1, keepdims=True))
-        return np.where(norms < SMALLEST_NORM, SMALLEST_NORM, norms)
+        return _unit(rows)[0] if self.normalize else rows
 
     def add_gradients(self, i, classes, gradients):
         """Adds those of <row, x> / temperature + bias for each class; classes may repeat."""
@@ -376,12 +372,4 @@ class _Scores:
 
     def through_norm(self, rows, gradients):
         """The gradients of rows from those of rows divided by their norms."""
-        if not self.normalize:
-            return gradients
-        unit = self.unit(rows)
-        along = np.where(
-            np.sqrt((rows**2).sum(axis=-1, keepdims=True)) < SMALLEST_NORM,
-            0,
-            (unit * gradients).sum(axis=-1, keepdims=True),
-        )
-        return (gradients - unit * along) / self.norms(rows)
+        return _through_norm(gradients, *_unit(rows)) if self.normalize else gradients

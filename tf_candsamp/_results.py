@@ -35,10 +35,12 @@ class RaggedCandidateSample(NamedTuple):
 class LossStats(NamedTuple):
     """Statistics of each row of a loss. They are constants for the gradient.
 
-    log_sum_exp: [B], of the type of the losses: the log of the sum of exp(z) over all classes of
-      the row, its labels included.
-    label_is_top: bool [B], whether no class of the row has a z above that of one of its labels.
-      Ties count as top. The mean is the accuracy among the candidates.
+      log_sum_exp: [B], of the type of the losses: the log of the sum of exp(z) over all classes of
+        the row, its labels included.
+      label_is_top: bool [B], whether no class of the row has a z above that of one of its labels.
+        Ties count as top. The mean is the accuracy among the candidates.
+
+    Where a row does not count, by `mask` or `ignore_id`, they are 0 and False.
     """
 
     log_sum_exp: tf.Tensor

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all classes say: the softmax over all of them, ranks of labels, and the best classes."""
 
-import math
 from typing import Any, NamedTuple, SupportsIndex
 
 import tensorflow as tf
 
 from tf_candsamp._arguments.classes import warn_of_rounded_labels
 from tf_candsamp._arguments.ragged import class_rows
-from tf_candsamp._arguments.scalars import host_integers, integer, positive
+from tf_candsamp._arguments.scalars import host_integers, integer, positive, positive_number
 from tf_candsamp._arguments.tables import variables_as_tensors
 from tf_candsamp._arguments.tensors import int64_tensor
 from tf_candsamp._library import no_gradient, ops
@@ -56,7 +55,7 @@ class _Options(NamedTuple):
             "num_classes": -1
             if self.num_classes is None
             else positive("num_classes", self.num_classes),
-            "temperature": _positive_number("temperature", self.temperature),
+            "temperature": positive_number("temperature", self.temperature),
             "normalize": bool(self.normalize),
             "partition_strategy": self.partition_strategy,
         }
@@ -108,7 +107,8 @@ def full_softmax_loss(
       temperature: what products are divided by, a number, held as float32.
       normalize: whether rows of `weights` and `inputs` are divided by their Euclidean norms first,
         so that products are cosines. A row of zeros stays one. Gradients go through the norms.
-      logit_softcap: None, or a cap: s(c) becomes logit_softcap * tanh(s(c) / logit_softcap).
+      logit_softcap: None, or a cap: s(c) becomes logit_softcap * tanh(s(c) / logit_softcap). A bias
+        of minus infinity masks its class in any case.
       partition_strategy: which rows the shards of a list hold. "div": consecutive ones. "mod": row
         i is in shard i mod their number.
       mask, ignore_id: which rows count, see `sampled_softmax_loss`.
@@ -359,19 +359,9 @@ def _number_of_classes(k: SupportsIndex | tf.Tensor) -> tf.Tensor:
     return host_integers("k", k, rank=0)
 
 
-def _positive_number(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}.") from None
-    if not 0 < number < math.inf:
-        raise ValueError(f"{name} must be positive and finite, got {number}.")
-    return number
-
-
 def _softcap(cap: float | None) -> float:
     """The attribute logit_softcap, which is 0 for none."""
-    return 0.0 if cap is None else _positive_number("logit_softcap", cap)
+    return 0.0 if cap is None else positive_number("logit_softcap", cap)
 
 
 _INPUTS = ("weights", "biases", "inputs", "labels")

@@ -119,8 +119,8 @@ def ragged_sampled_softmax_loss(
         label are left out.
       temperature: a positive number by which the products are divided, before biases are added.
       normalize: whether the rows of `weights` and `inputs` are divided by their Euclidean norms, so
-        that products are cosines. A norm below 1e-6 counts as 1e-6, as in `tf.math.l2_normalize`.
-        For the gradient the op keeps the rows of the U distinct classes, [U, D].
+        that products are cosines. A row of zeros stays one, and its gradient is 0. For the gradient
+        the op keeps the rows of the U distinct classes, [U, D].
       logit_softcap: a positive number c that bounds logits by c * tanh(logit / c), before log q is
         subtracted; None for no bound. A bias of minus infinity masks its class in any case.
       return_stats: whether to return statistics beside the losses.

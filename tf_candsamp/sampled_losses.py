@@ -194,7 +194,7 @@ def sampled_softmax_loss(
       temperature: a positive number by which the products are divided, before biases are added.
       normalize: whether the rows of `weights` and `inputs` are divided by their Euclidean norms, so
         that products are cosines. Only the rows of the batch are, and gradients are those of the
-        rows before. A norm below 1e-6 counts as 1e-6, as in `tf.math.l2_normalize`.
+        rows before. A row of zeros stays one, and its gradient is 0.
       logit_softcap: a positive number c that bounds logits by c * tanh(logit / c), before log Q is
         subtracted; None for no bound. A bias of minus infinity masks its class in any case.
       correction: "log_q" subtracts log Q from each logit. "none" subtracts nothing, and counts in
@@ -348,8 +348,8 @@ def gbce_positive_weight(num_sampled: SupportsIndex, num_classes: SupportsIndex,
 
     Example:
 
-    >>> tfcs.gbce_positive_weight(256, 50_000, t=0.75)
-    0.2538401...
+    >>> round(tfcs.gbce_positive_weight(256, 50_000, t=0.75), 4)
+    0.2538
     """
     drawn = positive("num_sampled", num_sampled)
     classes = positive("num_classes", num_classes)

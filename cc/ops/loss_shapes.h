@@ -56,7 +56,7 @@ remove_accidental_hits: whether a row drops the candidates that equal one of its
 inline constexpr char kLogitOptionsDoc[] = R"doc(
 temperature: by which products are divided; positive.
 normalize: whether the rows of weights and of inputs are divided by their Euclidean norms first. A
-  norm below 1e-6 counts as 1e-6.
+  row of zeros stays one, and its gradient is 0.
 logit_softcap: c, where z is c * tanh(z / c) before log q is subtracted; 0 for no such bound.
 )doc";
 

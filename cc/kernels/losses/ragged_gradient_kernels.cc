@@ -202,9 +202,8 @@ class RaggedLogitsGradOp : public StatusKernel {
     }
     const A* of_rows = gradient;
     if (options_.normalize) {
-      of_rows = Products(runtime, gradient, batch.num_candidates(), [&](int64_t k) {
-        return UnitFactorOf(table.Row(ids.values[k]), depth).inverse_norm;
-      });
+      of_rows = Products(runtime, gradient, batch.num_candidates(),
+                         [&](int64_t k) { return InverseNorm(table.Row(ids.values[k]), depth); });
     }
     Tensor* inputs_grad;
     TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "cc/lib/exact/full_softmax.h"
-#include "cc/lib/logits/capped_logits.h"
+#include "cc/lib/logits/softcap.h"
 
 namespace candsamp {
 namespace {

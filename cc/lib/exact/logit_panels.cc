@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cc/lib/exact/logit_panels.h"
 
-#include <cmath>
-#include <limits>
 #include <type_traits>
+
+#include "cc/lib/logits/unit_rows.h"
 
 namespace candsamp {
 namespace {
@@ -27,28 +27,6 @@ int64_t ChoosePanelBlocks(const Blocks& rows, const Blocks& columns, int64_t dep
     blocks = std::clamp(kMostKept / size, std::min(fewest, blocks), blocks);
   }
   return std::max<int64_t>(1, std::min(blocks, columns.count()));
-}
-
-// A smaller norm counts as this one, a constant for the gradient, as in tf.math.l2_normalize. So
-// rows of zeros stay such rows.
-constexpr double kSmallestNorm = 1e-6;
-
-template <typename A>
-constexpr A kLargestFactor = static_cast<A>(1 / kSmallestNorm);
-
-// One divided by the Euclidean norm.
-template <typename A>
-A InverseNorm(const A* row, int64_t depth) {
-  A sum;
-  ChosenRowLoops<A>().dot(&row, 1, 1, row, depth, &sum);
-  if (!(sum > std::numeric_limits<A>::max()))
-    return std::min(A(1) / std::sqrt(sum), kLargestFactor<A>);
-  // The squares overflow, but the norm may not.
-  const auto larger = [](A a, A b) { return std::abs(a) < std::abs(b); };
-  const double largest = std::abs(*std::max_element(row, row + depth, larger));
-  double scaled = 0;
-  for (int64_t d = 0; d < depth; ++d) scaled += (row[d] / largest) * (row[d] / largest);
-  return static_cast<A>(1 / std::sqrt(scaled) / largest);
 }
 
 }  // namespace

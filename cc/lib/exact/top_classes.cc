@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "cc/lib/exact/logit_order.h"
-#include "cc/lib/logits/capped_logits.h"
+#include "cc/lib/logits/softcap.h"
 
 namespace candsamp {
 namespace {

@@ -36,18 +36,18 @@ CANDSAMP_FORMULA A Softcap(A v, A cap, A* slope) {
   return magnitude < kLinear ? v : (y < A(0) ? capped : -capped);
 }
 
-// Replaces each v by cap * tanh(v / cap).
+// Replaces each v by cap * tanh(v / cap). Minus infinity, the logit of a masked class, stays.
 template <typename A>
 void SoftcapAll(A cap, int64_t count, A* v) {
   A slope;
-  for (int64_t k = 0; k < count; ++k) v[k] = Softcap(v[k], cap, &slope);
+  for (int64_t k = 0; k < count; ++k) v[k] = IsMask(v[k]) ? v[k] : Softcap(v[k], cap, &slope);
 }
 
-// Multiplies each z by the derivative at the capped logit: 1 - (capped / cap)^2.
+// Multiplies each z by the derivative at the capped logit: 1 - (capped / cap)^2, or 0 if masked.
 template <typename A>
 void ScaleBySoftcapSlope(A cap, const A* capped, int64_t count, A* z) {
   for (int64_t k = 0; k < count; ++k) {
-    const A t = capped[k] / cap;
+    const A t = IsMask(capped[k]) ? A(1) : capped[k] / cap;
     z[k] *= (A(1) - t) * (A(1) + t);
   }
 }

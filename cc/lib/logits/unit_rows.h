@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "cc/lib/core/half.h"
 #include "cc/lib/core/runtime.h"
@@ -15,23 +16,30 @@
 
 namespace candsamp {
 
-// A smaller norm counts as this one, which is a constant for the gradient. It is that of
-// tf.math.l2_normalize: the root of its epsilon.
-constexpr double kSmallestNorm = 1e-6;
-
-// What divides a row by its norm.
-template <typename A>
-struct UnitFactor {
-  A inverse_norm;
-  bool constant;
-};
-
+// One divided by the Euclidean norm of a row; 0 for a row of zeros, which so stays one, and whose
+// gradient is 0. Norms may be near the limits of the type.
 template <typename W>
-UnitFactor<Accumulator<W>> UnitFactorOf(const W* row, int64_t depth) {
+Accumulator<W> InverseNorm(const W* row, int64_t depth) {
   using A = Accumulator<W>;
-  const A norm = std::sqrt(ChosenUnitLoops<W>().squares(row, depth));
-  const bool constant = norm < A(kSmallestNorm);
-  return {A(1) / (constant ? A(kSmallestNorm) : norm), constant};
+  constexpr A kLeast = std::numeric_limits<A>::min();
+  const A sum = ChosenUnitLoops<W>().squares(row, depth);
+  // The squares neither overflow nor vanish in most rows.
+  if (sum > kLeast / std::numeric_limits<A>::epsilon() && sum < std::numeric_limits<A>::max()) {
+    return A(1) / std::sqrt(sum);
+  }
+  A largest = 0;
+  for (int64_t d = 0; d < depth; ++d) {
+    const A value = std::abs(Widen(row[d]));
+    if (!(value <= largest)) largest = value;
+  }
+  // Some threads make 0 of subnormal numbers.
+  if (largest < kLeast) return A(0);
+  double scaled = 0;
+  for (int64_t d = 0; d < depth; ++d) {
+    const double x = static_cast<double>(Widen(row[d])) / static_cast<double>(largest);
+    scaled += x * x;
+  }
+  return static_cast<A>(1 / (std::sqrt(scaled) * static_cast<double>(largest)));
 }
 
 // Writes the gradient of a row from that of factor * row / |row|. `out` may be either of them.
@@ -39,13 +47,12 @@ template <typename W>
 void WriteGradientOfRow(const W* row, const Accumulator<W>* gradient, Accumulator<W> factor,
                         int64_t depth, W* out) {
   using A = Accumulator<W>;
-  const UnitFactor<A> unit = UnitFactorOf(row, depth);
-  A along = 0;  // the gradient along the row, by which the norm takes no part
-  if (!unit.constant) {
-    ChosenRowLoops<W>().dot(&row, 1, 1, gradient, depth, &along);
-    along *= unit.inverse_norm * unit.inverse_norm;
-  }
-  ChosenUnitLoops<W>().project(gradient, row, along, factor * unit.inverse_norm, depth, out);
+  const A inverse_norm = InverseNorm(row, depth);
+  A along;
+  ChosenRowLoops<W>().dot(&row, 1, 1, gradient, depth, &along);
+  // Factor by factor: the square of an inverse norm may overflow.
+  ChosenUnitLoops<W>().project(gradient, row, along * inverse_norm * inverse_norm,
+                               factor * inverse_norm, depth, out);
 }
 
 // The inputs of logits: divided by the temperature and, where that is asked for, by their norms.
@@ -65,7 +72,7 @@ class ScaledInputs {
     runtime.ParallelFor(rows, depth, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const A* row = inputs_ + i * depth_;
-        const A unit = options_.normalize ? UnitFactorOf(row, depth_).inverse_norm : A(1);
+        const A unit = options_.normalize ? InverseNorm(row, depth_) : A(1);
         ChosenUnitLoops<A>().scale(row, unit * factor_, depth_, values + i * depth_);
       }
     });
@@ -111,8 +118,7 @@ class ScoredRows {
     A* out = unit_ + slot * depth_;
     for (int64_t k = 0; k < count; ++k) {
       const W* row = rows + k * depth_;
-      ChosenUnitLoops<W>().scale(row, UnitFactorOf(row, depth_).inverse_norm, depth_,
-                                 out + k * depth_);
+      ChosenUnitLoops<W>().scale(row, InverseNorm(row, depth_), depth_, out + k * depth_);
     }
     return out;
   }

@@ -55,7 +55,7 @@ class ClassBuffer {
     loops_.dot(rows_ + first, count, size_ - first, x, weights_.depth(), logits);
     if (options_.normalize) {
       for (int64_t k = 0; k < count; ++k) {
-        inverse_norms[k] = UnitFactorOf(rows_[first + k], weights_.depth()).inverse_norm;
+        inverse_norms[k] = InverseNorm(rows_[first + k], weights_.depth());
         logits[k] *= inverse_norms[k];
       }
     }

@@ -326,7 +326,7 @@ class RaggedForward {
         const W* label_row = weights_.Row(labels.values[k]);
         A coefficient = minus_target;
         if (capped_) coefficient *= label_slopes_[k];
-        if (normalize_) coefficient *= UnitFactorOf(label_row, depth_).inverse_norm;
+        if (normalize_) coefficient *= InverseNorm(label_row, depth_);
         row_loops_.add_weighted(&label_row, &coefficient, 1, depth_, inputs_grad);
       }
     }

@@ -149,7 +149,7 @@ class SampledBackward {
           if (batch_.label_classes[k] < batch_.columns) continue;
           const W* row = kept_.class_rows + batch_.label_classes[k] * depth_;
           A factor = kept_.grad[i] * kept_.label_logit_grad[k];
-          if (normalize_) factor *= UnitFactorOf(row, depth_).inverse_norm;
+          if (normalize_) factor *= InverseNorm(row, depth_);
           loops.add_weighted(&row, &factor, 1, depth_, sum);
         }
       }

@@ -136,7 +136,7 @@ class SampledForward {
       const int64_t number = batch_.label_classes[label];
       const W* class_row = ClassRow(number);
       row_loops_.dot(&class_row, 1, 1, inputs_.values() + row * depth_, depth_, &z[t]);
-      if (options.normalize) z[t] *= UnitFactorOf(class_row, depth_).inverse_norm;
+      if (options.normalize) z[t] *= InverseNorm(class_row, depth_);
       const A bias = biases_.empty() ? A(0) : Widen(*biases_.Row(class_ids_[number]));
       if (options.softcap != 0) {
         const A cap = static_cast<A>(options.softcap);

@@ -147,6 +147,34 @@ def test_losses_minus_stats_of_the_corrected_softmax():
     assert (np.abs(stats.log_sum_exp - exact) < 6 * error).all()
 
 
+@both
+def test_sequences(kind):
+    """Positions have the statistics of their rows; those that do not count have 0 and False."""
+    case = case_of(3, rows=6, num_true=1, spread=0.02)
+    _, of_rows = evaluate(kind, case)
+    labels = case.labels.reshape(2, 3).copy()
+    labels[1, 2] = -1
+    arguments = {
+        "weights": tf.constant(case.weights, tf.float32),
+        "biases": tf.constant(case.biases, tf.float32),
+        "labels": labels,
+        "inputs": tf.reshape(tf.constant(case.inputs, tf.float32), [2, 3, 6]),
+        "num_sampled": len(case.sampled),
+        "num_classes": 31,
+        "sampled_values": (
+            case.sampled,
+            case.true_expected_count.reshape(2, 3),
+            case.sampled_expected_count,
+        ),
+        "remove_accidental_hits": True,
+        "return_stats": True,
+    }
+    loss, stats = sc.FUNCTIONS[kind](**arguments, ignore_id=-1)
+    for got, want in zip(stats, of_rows, strict=True):
+        assert got.shape == loss.shape == [2, 3] and not got[1, 2]
+        np.testing.assert_array_equal(tf.reshape(got, [-1])[:5], want[:5])
+
+
 def test_result_is_a_named_tuple():
     loss, stats = tfcs.nce_loss(
         tf.ones([5, 2]), None, [[1]], tf.ones([1, 2]), 3, 5, return_stats=True
