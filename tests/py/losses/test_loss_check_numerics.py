@@ -199,6 +199,8 @@ def forward_outputs(kind, case, pair):
             "sampled_candidates": sampled,
             "true_expected_count": true_count,
             "sampled_expected_count": sampled_count,
+            "hit_labels": [],
+            "hit_candidates": [],
             "num_true": case.labels.shape[1],
             "recompute": case.recompute,
         }

@@ -253,6 +253,14 @@ def loss_cases():
                 "no biases": {"case": make(biases=False)},
             }.items():
                 cases[f"{family} {kind}, {name}"] = functools.partial(loss, kind, **options)
+    scores = {"normalize": True, "temperature": 0.5, "logit_softcap": 5.0}
+    for kind in rc.KINDS:
+        cases[f"ragged {kind}, options"] = functools.partial(loss, kind, ragged(options=scores))
+    for kind in lc.LOSSES:
+        case = sampled(options=scores, classes=500, unique=False)
+        cases[f"sampled {kind}, options"] = functools.partial(loss, kind, case)
+    corrected = sampled(options={"correction": "corrected_log_q"}, num_true=1)
+    cases["sampled softmax, corrected"] = functools.partial(loss, "softmax", corrected)
     in_half = {"types": (tf.bfloat16, tf.float32)}
     for name, options in {
         "recomputed": {"case": sampled(recompute=True)},
