@@ -67,7 +67,7 @@ def state(model):
 @pytest.mark.parametrize("name", KINDS)
 def test_fit_learns_and_a_saved_model_goes_on_exactly(name, tmp_path):
     model = make_model(make(name))
-    losses = fit(model, 6).history["loss"]
+    losses = fit(model, 4).history["loss"]
     assert losses[-1] < losses[0]
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -79,7 +79,7 @@ def test_fit_learns_and_a_saved_model_goes_on_exactly(name, tmp_path):
     assert_same(state(loaded), state(model))
 
 
-@pytest.mark.parametrize("name", ["Adam", "RMSprop"])
+@pytest.mark.parametrize("name", ["Adam"])
 def test_backup_and_restore_goes_on_exactly(name, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -96,7 +96,7 @@ def test_backup_and_restore_goes_on_exactly(name, tmp_path):
     assert_same(state(resumed), state(expected))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ["RMSprop", "Adam"])
 def test_a_checkpoint_goes_on_exactly(name, tmp_path):
     model = make_model(make(name))
     fit(model)

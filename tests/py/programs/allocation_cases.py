@@ -14,7 +14,9 @@ import tempfile
 import exact_cases as ec
 import loss_cases as lc
 import numpy as np
+import optimizer_reference as ref
 import ragged_cases as rc
+import row_cases as rows
 import sampled_cases as sc
 import sampler_cases as spc
 import tensorflow as tf
@@ -392,4 +394,46 @@ def object_cases():
     return cases
 
 
-CASES = loss_cases() | exact_cases() | function_cases() | object_cases()
+class RowUpdate:
+    """A step of an optimizer: made whole, or not at all. A reader holds the values of before."""
+
+    first_failure = 1
+    shape = (3000, 33)
+
+    def __init__(self, kind):
+        self._kind = kind
+        self._made = rows.variables(kind, rows.random_table(shape=self.shape))
+        self._before = [variable.numpy() for variable in self._made.values()]
+        # Rows repeat, and one of them fills several segments.
+        gradient = rows.random_slices(1, count=4000, shape=self.shape)
+        often = tf.where(tf.range(4000) % 3 == 0, tf.constant(9, tf.int64), gradient.indices)
+        self._gradient = tf.IndexedSlices(gradient.values, often)
+        self.start()
+        self.call()
+        self._after = [variable.numpy() for variable in self._made.values()]
+
+    def start(self):
+        for variable, value in zip(self._made.values(), self._before, strict=True):
+            variable.assign(value)
+        self._held = [variable.read_value() for variable in self._made.values()]
+
+    def call(self):
+        rows.apply(self._kind, self._made, self._gradient, 0.1, tf.constant(1, tf.int64))
+
+    def check(self, result):
+        pass
+
+    def check_after(self, failed):
+        assert_same(arrays(self._held), self._before)
+        found = [variable.numpy() for variable in self._made.values()]
+        assert_same(found, self._before if failed else self._after)
+
+
+def row_cases():
+    gradient = rows.random_slices(1, count=4000, shape=RowUpdate.shape)
+    cases = {f"row update: {kind}": functools.partial(RowUpdate, kind) for kind in ref.KINDS}
+    cases["sum_repeated_rows"] = lambda: Call(lambda: tfcs.sum_repeated_rows(gradient).values)
+    return cases
+
+
+CASES = loss_cases() | exact_cases() | function_cases() | object_cases() | row_cases()
