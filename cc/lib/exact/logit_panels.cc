@@ -50,6 +50,7 @@ LogitPanels<W>::LogitPanels(Runtime& runtime, const Scoring<W>& scoring, int64_t
   if (scoring.options.normalize) {
     class_factors_ = runtime.Allocate<A>(panel_blocks_ * kWidth);
   }
+  const A scale = static_cast<A>(1 / scoring.options.temperature);
   runtime.ParallelFor(rows_.count(), rows_.longest() * (depth_ + 4), [&](int64_t r, int64_t end) {
     for (; r < end; ++r) {
       const int64_t first = rows_.begin(r), padded = RoundUp(rows_.length(r), kPadRows);
@@ -60,7 +61,7 @@ LogitPanels<W>::LogitPanels(Runtime& runtime, const Scoring<W>& scoring, int64_t
           continue;
         }
         const A* const in = scoring_.inputs + i * depth_;
-        const A factor = scoring_.options.normalize ? InverseNorm(in, depth_) * scale_ : scale_;
+        const A factor = scoring_.options.normalize ? InverseNorm(in, depth_) * scale : scale;
         input_factors_[i] = factor;
         ChosenRowLoops<A>().scale_and_narrow(in, factor, depth_, out);
       }
@@ -121,25 +122,21 @@ void LogitPanels<W>::Logits(int64_t r, int64_t slot, int64_t b, A* tile) const {
                                  tile, kWidth);
 }
 
-// For y = factor * w the gradient by w is that by y, times the factor. If the factor is no constant
-// but makes all y as long, it is without its part along y.
+// For y = factor * w, a unit vector, the gradient by w is that by y without its part along y, times
+// the factor.
 template <typename W>
-void LogitPanels<W>::PullBack(const A* prepared, A factor, bool is_constant,
-                              A squared_length_inverse, A* gradient) const {
-  if (!is_constant) {
-    A along;
-    ChosenRowLoops<A>().dot(&prepared, 1, 1, gradient, depth_, &along);
-    const A minus = -along * squared_length_inverse;
-    ChosenRowLoops<A>().add_weighted(&prepared, &minus, 1, depth_, gradient);
-  }
+void LogitPanels<W>::PullBack(const A* prepared, A factor, A* gradient) const {
+  A along;
+  ChosenRowLoops<A>().dot(&prepared, 1, 1, gradient, depth_, &along);
+  const A minus = -along;
+  ChosenRowLoops<A>().add_weighted(&prepared, &minus, 1, depth_, gradient);
   ChosenRowLoops<A>().scale_and_narrow(gradient, factor, depth_, gradient);
 }
 
 template <typename W>
 void LogitPanels<W>::PullBackClass(int64_t slot, int64_t k, A* gradient) const {
   if (!class_factors_) return;
-  const A factor = class_factors_[slot * kWidth + k];
-  PullBack(slot_rows_[slot] + k * depth_, factor, factor == kLargestFactor<A>, A(1), gradient);
+  PullBack(slot_rows_[slot] + k * depth_, class_factors_[slot * kWidth + k], gradient);
 }
 
 template <typename W>
@@ -149,9 +146,14 @@ void LogitPanels<W>::PullBackInput(int64_t row, A* gradient) const {
     if (factor != A(1)) ChosenRowLoops<A>().scale_and_narrow(gradient, factor, depth_, gradient);
     return;
   }
+  // The prepared input is 1 / temperature long: its part along itself needs that length squared.
   const A temperature = static_cast<A>(scoring_.options.temperature);
-  PullBack(inputs_ + row * depth_, factor, factor == kLargestFactor<A> * scale_,
-           temperature * temperature, gradient);
+  const A* const prepared = inputs_ + row * depth_;
+  A along;
+  ChosenRowLoops<A>().dot(&prepared, 1, 1, gradient, depth_, &along);
+  const A minus = -along * temperature * temperature;
+  ChosenRowLoops<A>().add_weighted(&prepared, &minus, 1, depth_, gradient);
+  ChosenRowLoops<A>().scale_and_narrow(gradient, factor, depth_, gradient);
 }
 
 template <typename W>

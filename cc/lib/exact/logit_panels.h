@@ -52,8 +52,8 @@ class LogitPanels {
   static constexpr int64_t kPadRows = 8;
   static constexpr int64_t kTileSize = kRowBlock * kWidth;
 
-  // Panels hold as many blocks as fit, at least `fewest`, if somebody keeps `kept_per_row` values
-  // of each row and class of a panel.
+  // Panels hold as many blocks as fit, at least `fewest`, if somebody keeps `kept_per_row` values of
+  // each row and class of a panel.
   LogitPanels(Runtime& runtime, const Scoring<W>& scoring, int64_t kept_per_row, int64_t fewest);
 
   const Scoring<W>& scoring() const { return scoring_; }
@@ -106,23 +106,21 @@ class LogitPanels {
   // Writes the row of a class as it is multiplied. Returns what it was multiplied with.
   A PrepareClass(int64_t id, A* out) const;
   A Bias(int64_t id) const;
-  void PullBack(const A* prepared, A factor, bool is_constant, A squared_length_inverse,
-                A* gradient) const;
+  void PullBack(const A* prepared, A factor, A* gradient) const;
 
   Runtime& runtime_;
   const Scoring<W> scoring_;
   const int64_t depth_ = scoring_.weights.depth();
   const Blocks rows_ = RowBlocks(scoring_.rows);
   const Blocks columns_ = {scoring_.num_classes, kWidth};
-  const A scale_ = static_cast<A>(1 / scoring_.options.temperature);
   int64_t panel_blocks_;
   A* inputs_;         // [rows, padded][depth]
   A* input_factors_;  // [rows]
   PackedBlocks<A> packed_inputs_;
   PackedBlocks<A> packed_classes_;
-  A* wide_rows_;                // [slots, kWidth, depth], or [1, kWidth, depth] for the last block
-  A* class_factors_ = nullptr;  // [slots, kWidth]
-  A* biases_;                   // [slots, kWidth]
+  A* wide_rows_;                   // [slots, kWidth, depth], or [1, kWidth, depth] for the last block
+  A* class_factors_ = nullptr;     // [slots, kWidth]
+  A* biases_;                      // [slots, kWidth]
   std::vector<const A*> slot_rows_;
 };
 
