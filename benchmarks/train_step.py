@@ -17,6 +17,7 @@ gradients. Differences of these are the parts of a step.
 """
 
 import functools
+import itertools
 import time
 
 import harness
@@ -44,7 +45,6 @@ CALLS = 8
 def problem(classes, depth):
     """Table, biases, and a pool of batches."""
     random = np.random.default_rng(0)
-    # In pieces, as a whole table of float64 would double the memory.
     table = tf.keras.Variable(tf.random.stateless_normal([classes, depth], [1, 2], stddev=0.1))
     biases = tf.keras.Variable(tf.zeros([classes]))
     harness.make_trained(table.value, biases.value)
@@ -55,34 +55,39 @@ def problem(classes, depth):
     return table, biases, list(zip(labels, inputs, strict=True))
 
 
-def make_optimizer(case, side):
-    """apply(gradients, variables) of a side."""
+def make_optimizer(case, side, made):
+    """The function apply(gradients, variables) of a side, or None if there is no such optimizer.
+
+    `made` holds the optimizers of Keras's classes: sides share them, as slots of several gigabytes
+    are not there twice.
+    """
     name = case["optimizer"]
     if side == "v1":
         if name == "Adam":
-            return None
-        made = {
-            "Adagrad": lambda: tf.compat.v1.train.AdagradOptimizer(RATE),
-            "SGD": lambda: tf.compat.v1.train.GradientDescentOptimizer(RATE),
-        }[name]()
-        return lambda grads, variables: made.apply_gradients(
+            return None  # it reads and writes the whole table, as Keras's
+        optimizer = {
+            "Adagrad": tf.compat.v1.train.AdagradOptimizer,
+            "SGD": tf.compat.v1.train.GradientDescentOptimizer,
+        }[name](RATE)
+        return lambda grads, variables: optimizer.apply_gradients(
             zip(grads, [v.value for v in variables], strict=True)
         )
     library = optimizers if side == "ours" else tf.keras.optimizers
-    made = getattr(library, name)(RATE)
-    table, biases, _ = problem(case["V"], case["D"])
-    made.build([table, biases])
-    return lambda grads, variables: made.apply(list(grads), list(variables))
+    if library not in made:
+        made[library] = getattr(library, name)(RATE)
+        made[library].build(list(problem(case["V"], case["D"])[:2]))
+    return made[library].apply
 
 
-def make_step(case, side, stop=None):
+def make_step(case, side, stop=None, made=None):
     """A function of no arguments that makes a step with the next batch of the pool.
 
     `stop` names the part after which the step ends; None is the whole step.
     """
     table, biases, batches = problem(case["V"], case["D"])
     is_ours = side in ("ours", "keras")
-    apply = make_optimizer(case, side) if stop is None else None
+    made = {} if made is None else made
+    apply = make_optimizer(case, side, made) if stop is None else None
     if stop is None and apply is None:
         return None
     classes = case["V"]
@@ -108,7 +113,7 @@ def make_step(case, side, stop=None):
         apply(gradients, [table, biases])
         return loss, for_inputs
 
-    calls = iter(batches * 100_000)
+    calls = itertools.cycle(batches)
     return lambda: step(*next(calls))
 
 
@@ -137,9 +142,9 @@ def time_in_turns(steps, rounds):
 
 
 def measure(case, rounds):
-    steps = {}
+    steps, made = {}, {}
     for side in ("ours", "theirs", "v1", "keras"):
-        step = make_step(case, side)
+        step = make_step(case, side, made=made)
         if step is not None:
             steps[side] = step
     for side in ("ours", "theirs"):
@@ -175,6 +180,7 @@ def growth(run):
 
 
 def is_main(case):
+    """Whether --quick runs it."""
     return case["D"] == 64 and case["V"] == 1_000_000
 
 

@@ -64,7 +64,7 @@ def state(model):
     return [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables)]
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "Ftrl"])
 def test_fit_learns_and_a_saved_model_goes_on_exactly(name, tmp_path):
     model = make_model(make(name))
     losses = fit(model, 4).history["loss"]

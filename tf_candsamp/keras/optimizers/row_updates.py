@@ -173,7 +173,7 @@ class RowUpdates(SavedKind):
         def apply_gradients(self, grads_and_vars: Iterable[Any], *args: Any, **options: Any) -> Any:
             """Makes a step, as the method of Keras does."""
             pairs = list(grads_and_vars)
-            self._note_rows(*zip(*pairs, strict=True))
+            self._note_rows([g for g, _ in pairs], [v for _, v in pairs])
             if self._row_keys:
                 self.jit_compile = False  # The ops have no XLA kernels.
             return super().apply_gradients(pairs, *args, **options)  # type: ignore[misc]
