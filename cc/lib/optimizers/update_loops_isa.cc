@@ -27,6 +27,8 @@ constexpr int64_t kMostRowsAhead = 16;
 template <typename T>
 CANDSAMP_FORMULA void FetchToWrite(const T* row, int64_t depth) {
   constexpr int64_t kMostBytes = 1024;
+  // GCC takes a function that only fetches for one without effect, and drops the calls of it.
+  __asm__ volatile("");
   const uintptr_t first = reinterpret_cast<uintptr_t>(row) & ~uintptr_t{kCacheLine - 1};
   const int64_t size = depth * static_cast<int64_t>(sizeof(T));
   const uintptr_t end = reinterpret_cast<uintptr_t>(row) +
