@@ -33,7 +33,7 @@ def test_page_is_up_to_date():
 
 def test_every_public_name_has_a_section():
     page = (ROOT / "docs/api.md").read_text()
-    public = [name for name in tfcs.__all__ if not name.startswith("_")]
+    public = [name for name in tfcs.__all__ if callable(getattr(tfcs, name))]
     assert len(public) > 20
     assert [name for name in public if f"\n### {name}\n" not in page] == []
 
