@@ -13,6 +13,7 @@
 namespace candsamp {
 
 int64_t PowerOfCount(int64_t count, double distortion) {
+  if (count < 0) return 0;
   const double log = LogOf(ReduceLog(DoubleOfInteger(count) + 1.0));
   const ExpReduction power = ReduceExp<PlainMultiplyAdd>(distortion * log);
   const double scaled =
@@ -30,6 +31,10 @@ LearnedUnigram::LearnedUnigram(int64_t* counts, int64_t range, double distortion
     short_counts_.reset(new uint8_t[range + 7]);
   } else {
     powers_.reset(new int64_t[range]);
+    small_powers_.reset(new int64_t[kSmallCounts]);
+    for (uint64_t count = 0; count < kSmallCounts; ++count) {
+      small_powers_[count] = PowerOfCount(static_cast<int64_t>(count), distortion_);
+    }
   }
   Build();
 }
@@ -83,13 +88,14 @@ bool LearnedUnigram::Fill() {
 // The salt is the first one that fits, which is a function of the counts too: while t and the
 // capacity stay, slots are only added, and a salt that did not fit never fits later.
 bool LearnedUnigram::Build() {
-  if (FirstBadCount(counts_, range(), distortion_) >= 0) return false;
+  if (FirstBadCount(counts_, range()) >= 0) return false;
   total_ = range();
   total_count_ = 0;
   const int64_t* const units = this->units();
   for (int64_t id = 0; id < range(); ++id) {
     if (is_distorted()) {
-      powers_[id] = PowerOfCount(counts_[id], distortion_) - 1;
+      powers_[id] = Power(counts_[id]) - 1;
+      if (powers_[id] > kMostLearnedCount - total_) return false;
       total_count_ += counts_[id];
     } else {
       short_counts_[id] = ShortCount(static_cast<uint64_t>(counts_[id]));
@@ -123,11 +129,13 @@ bool LearnedUnigram::AddPowers(const int64_t* classes, int64_t count) {
     }
     const int64_t id = classes[k];
     const int64_t before = powers_[id];
-    const int64_t now = PowerOfCount(++counts_[id], distortion_) - 1;
+    const int64_t now = Power(++counts_[id]) - 1;
     powers_[id] = now;
+    // The power is rounded, and so for huge counts it may also fall by a little. It grows by more
+    // if somebody else has changed the count.
+    fits = fits && now >= before && now - before <= 2 << kPowerBits;
+    if (!fits) continue;
     total_ += now - before;
-    // The power is rounded, and so for huge counts it may also fall by a little.
-    fits = fits && now >= before;
     for (int64_t slot = before >> shift_; fits && slot < now >> shift_; ++slot) {
       ++slots_;
       fits = Insert(static_cast<uint32_t>(id), BlockFor(id, slot));

@@ -27,7 +27,8 @@ constexpr int64_t kMostLearnedClasses = kEmptyPlace;
 constexpr int64_t kMostLearnedCount = int64_t{1} << 62;
 
 // (count + 1)^distortion in units of 2^-20, rounded. It has the same bits on every machine. For a
-// distortion of at most 1 it grows by at most 2^20 with each count.
+// distortion of at most 1 it grows by at most 2^20 with each count, and the rounding. Of a negative
+// count it is 0.
 constexpr int kPowerBits = 20;
 int64_t PowerOfCount(int64_t count, double distortion);
 
@@ -103,11 +104,18 @@ class LearnedUnigram : public Distribution {
   void Probabilities(const int64_t* ids, int64_t count, double* out) const override;
 
  private:
+  static constexpr uint64_t kSmallCounts = 1024;
+
   bool is_distorted() const { return powers_ != nullptr; }
   // What slots are made of: a class's weight but one. The counts, or other numbers in their place.
   const int64_t* units() const { return is_distorted() ? powers_.get() : counts_; }
   // Their sum.
   int64_t counted() const { return total_ - range(); }
+  // PowerOfCount(count, distortion()), of which most are looked up.
+  int64_t Power(int64_t count) const {
+    return static_cast<uint64_t>(count) < kSmallCounts ? small_powers_[count]
+                                                       : PowerOfCount(count, distortion_);
+  }
   // Add with a distortion.
   bool AddPowers(const int64_t* classes, int64_t count);
   int64_t BlockFor(uint64_t id, uint64_t slot) const {
@@ -127,6 +135,7 @@ class LearnedUnigram : public Distribution {
   int64_t* counts_;
   const double distortion_;
   std::unique_ptr<int64_t[]> powers_;        // PowerOfCount less 1, with a distortion
+  std::unique_ptr<int64_t[]> small_powers_;  // of the counts below kSmallCounts
   std::unique_ptr<uint8_t[]> short_counts_;  // without one
   int64_t total_ = 0;
   int64_t total_count_ = 0;  // the sum of the counts, with a distortion

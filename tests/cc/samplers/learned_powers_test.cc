@@ -73,6 +73,7 @@ TEST(LearnedPowersTest, PowersAreRight) {
       before = power;
     }
   }
+  EXPECT_EQ(PowerOfCount(-7, 0.75), 0);
   EXPECT_EQ(PowerOfCount(0, 0.75), 1 << kPowerBits);
   EXPECT_EQ(PowerOfCount(15, 0.75), 8 << kPowerBits);
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
@@ -150,6 +151,25 @@ TEST(LearnedPowersTest, GoesOnWithACopyOfTheCounts) {
   unigram.Add(classes, 3);
   EXPECT_EQ(counts[4], 602);
   ExpectSame(unigram, counts);
+}
+
+TEST(LearnedPowersTest, CountsThatOthersChange) {
+  const int64_t id = 3;
+  for (const int64_t other : {int64_t{0}, int64_t{70}, int64_t{1} << 40}) {
+    std::vector<int64_t> counts = ZipfCounts(500, 3000);
+    LearnedUnigram unigram(counts.data(), 500, 0.75);
+    counts[id] = other;
+    EXPECT_TRUE(unigram.Add(&id, 1));
+    ExpectSame(unigram, counts);
+  }
+  for (const int64_t other : {int64_t{-1}, int64_t{-5}, std::numeric_limits<int64_t>::min(),
+                              std::numeric_limits<int64_t>::max() - 1}) {
+    std::vector<int64_t> counts = ZipfCounts(500, 3000);
+    LearnedUnigram unigram(counts.data(), 500, 0.75);
+    counts[id] = other;
+    EXPECT_EQ(unigram.Add(&id, 1), other == -1) << other;  // -1 becomes 0
+    for (const int64_t drawn : Drawn(unigram, kStream, 1000)) ASSERT_LT(drawn, 500);
+  }
 }
 
 TEST(LearnedPowersTest, FirstBadCount) {
