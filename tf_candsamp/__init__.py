@@ -11,6 +11,7 @@ from tf_candsamp import (
 )
 from tf_candsamp._build_info import VERSION as __version__
 from tf_candsamp._results import CandidateSample, LossStats, RaggedCandidateSample
+from tf_candsamp._samplers.keras_state import keras_layer
 from tf_candsamp.candidate_samplers import (
     all_candidate_sampler,
     compute_accidental_hits,
@@ -92,9 +93,13 @@ __all__ = [
     "uniform_candidate_sampler",
 ]
 
+if keras_layer() is not None:
+    # Keras, which the samplers have imported, can then load files that name its layers.
+    from tf_candsamp import keras  # noqa: F401
+
 
 def __getattr__(name: str) -> ModuleType:
-    """Imports `keras` when it is first asked for, since that takes Keras and some time."""
+    """Says why there is no `keras` where there is none."""
     if name == "keras":
         return importlib.import_module("tf_candsamp.keras")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

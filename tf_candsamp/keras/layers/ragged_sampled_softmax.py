@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, SupportsIndex
 import tensorflow as tf
 
 from tf_candsamp._arguments.ragged import class_rows
+from tf_candsamp.exact import TopK
 from tf_candsamp.keras.framework import serializable, symbolic
 from tf_candsamp.keras.layers.class_table_layer import ClassTableLayer, no_labels_in_training
 from tf_candsamp.keras.layers.examples import Examples
 from tf_candsamp.keras.layers.row_ranks import (
-    TopK,
     best_label_rank,
     label_places,
     refuse_missing,
@@ -149,11 +149,11 @@ class RaggedSampledSoftmax(ClassTableLayer):
             **self._logit_options(),
         )
         inputs = tf.stop_gradient(examples.inputs)
-        label_logits = self._logits(inputs, tf.RaggedTensor.from_tensor(labels))
+        label_logits = self._logits(inputs, labels).values
         rank = best_label_rank(
             places,
-            tf.reshape(label_logits.values, tf.shape(labels)),
-            self._logits(inputs, candidates),
+            tf.reshape(label_logits, tf.shape(labels)),
+            self._logits(inputs, candidates).values,
         )
         if self.missing_label == "miss":
             missing = tf.reduce_any(places.missing(), axis=1)
@@ -162,7 +162,9 @@ class RaggedSampledSoftmax(ClassTableLayer):
         self.averages.update_state(_REPORTED, [losses, *hits], examples.weights)
         return losses
 
-    def _logits(self, inputs: tf.Tensor, candidates: tf.RaggedTensor) -> tf.RaggedTensor:
+    def _logits(
+        self, inputs: tf.Tensor, candidates: tf.Tensor | tf.RaggedTensor
+    ) -> tf.RaggedTensor:
         logits = ragged_candidate_logits(
             self.table,
             self.bias,
@@ -170,7 +172,7 @@ class RaggedSampledSoftmax(ClassTableLayer):
             candidates,
             **self._logit_options(),
         )
-        return tf.cast(logits, tf.float64 if logits.dtype == tf.float64 else tf.float32)
+        return logits.with_values(tf.cast(logits.values, self._output_dtype()))
 
     def logits(self, inputs: Any, candidates: Any) -> Any:
         """The logits of each row's candidates, in their form: what a call without labels returns.

@@ -6,30 +6,23 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_candsamp.exact import TopK
+
 _CURE = (
     "(rows that a mask or ignore_id leaves out are not numbered). missing_label='miss' counts such "
     "a row as a miss, 'join' lets its labels join the candidates."
 )
 
 
-class TopK(NamedTuple):
-    """The best classes of each row, best first.
-
-    values: [B, k], their logits.
-    indices: int64 [B, k], the classes.
-    """
-
-    values: tf.Tensor
-    indices: tf.Tensor
-
-
 class LabelPlaces(NamedTuple):
     """Where labels are among the candidates of their rows.
 
+    rows: int64 [N], the row of each candidate.
     is_label: bool [N], which candidates are a label of their row.
     position: int64 [B, T], of each label's first occurrence among all N; N if there is none.
     """
 
+    rows: tf.Tensor
     is_label: tf.Tensor
     position: tf.Tensor
 
@@ -45,7 +38,7 @@ def label_places(labels: tf.Tensor, candidates: tf.RaggedTensor) -> LabelPlaces:
     equal = tf.equal(candidates.values[:, tf.newaxis], tf.gather(labels, rows))
     place = tf.where(equal, tf.range(size)[:, tf.newaxis], size)
     first = tf.math.unsorted_segment_min(place, rows, candidates.nrows())
-    return LabelPlaces(tf.reduce_any(equal, axis=1), tf.minimum(first, size))
+    return LabelPlaces(rows, tf.reduce_any(equal, axis=1), tf.minimum(first, size))
 
 
 def refuse_missing(labels: tf.Tensor, places: LabelPlaces) -> tf.Tensor:
@@ -64,9 +57,11 @@ def refuse_missing(labels: tf.Tensor, places: LabelPlaces) -> tf.Tensor:
 
 
 def best_label_rank(
-    places: LabelPlaces, label_logits: tf.Tensor, candidate_logits: tf.RaggedTensor
+    places: LabelPlaces, label_logits: tf.Tensor, candidate_logits: tf.Tensor
 ) -> tf.Tensor:
     """How many candidates beat the best label of each row, int64 [B]; 0 is the top.
+
+    The logits are those of the labels, [B, T], and of the candidates of all rows, [N].
 
     Among equals the first of the row comes first. A label that is no candidate comes last.
     """
@@ -74,11 +69,11 @@ def best_label_rank(
     is_best = tf.equal(label_logits, best[:, tf.newaxis])
     size = tf.size(places.is_label, out_type=tf.int64)
     position = tf.reduce_min(tf.where(is_best, places.position, size), axis=1)
-    rows = candidate_logits.value_rowids()
-    logits, best = candidate_logits.values, tf.gather(best, rows)
-    earlier = tf.range(size) < tf.gather(position, rows)
-    beats = ~places.is_label & ((logits > best) | (tf.equal(logits, best) & earlier))
-    return tf.math.unsorted_segment_sum(tf.cast(beats, tf.int64), rows, candidate_logits.nrows())
+    best = tf.gather(best, places.rows)
+    earlier = tf.range(size) < tf.gather(position, places.rows)
+    ahead = (candidate_logits > best) | (tf.equal(candidate_logits, best) & earlier)
+    beats = tf.cast(~places.is_label & ahead, tf.int64)
+    return tf.math.unsorted_segment_sum(beats, places.rows, tf.shape(label_logits)[0])
 
 
 def top_k_of_rows(logits: tf.RaggedTensor, candidates: tf.RaggedTensor, k: int) -> TopK:
