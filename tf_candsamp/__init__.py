@@ -7,7 +7,7 @@ from typing import Any
 
 from tf_candsamp import (
     _library,  # noqa: F401  First: it says in one sentence what is missing.
-    data,
+    data,  # noqa: F401
 )
 from tf_candsamp._build_info import VERSION as __version__
 from tf_candsamp._results import CandidateSample, LossStats, RaggedCandidateSample
@@ -65,7 +65,6 @@ __all__ = [
     "__version__",
     "all_candidate_sampler",
     "compute_accidental_hits",
-    "data",
     "fixed_unigram_candidate_sampler",
     "full_softmax_loss",
     "gbce_positive_weight",

@@ -24,7 +24,10 @@ NO_AUTOCAST: dict[str, bool] = {"autocast" if KERAS_3 else "experimental_autocas
 
 def is_symbolic(value: Any) -> bool:
     """Whether a value stands for a tensor while a functional model is put together."""
-    return bool(keras.backend.is_keras_tensor(value))
+    try:
+        return bool(keras.backend.is_keras_tensor(value))
+    except ValueError:  # of Keras 2, for what is no tensor
+        return False
 
 
 def symbolic(shape: Any, dtype: Any, *, ragged: bool = False) -> Any:
