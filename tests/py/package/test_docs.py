@@ -176,6 +176,23 @@ def test_optimizers():
     assert touched.shape == (100_000, 64)
 
 
+def test_keras(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given, code = blocks("docs/keras.md")
+    for block in code:
+        run(block, given)
+    assert sorted(given["found"]) == ["accuracy", "loss", "nll", "top_10_accuracy"]
+    names = {"loss", "sampled_loss", "sampled_accuracy"} | {f"val_{n}" for n in given["found"]}
+    assert set(given["history"].history) == names
+    assert given["logits"].shape == [8, 20_000]
+    own = np.take_along_axis(given["logits"].numpy(), given["chosen"][:8, None], 1)
+    np.testing.assert_array_equal(given["rank"], (given["logits"] > own).numpy().sum(1))
+    assert given["layer"].num_sampled == 1024
+    assert not {0, 1, 2} & set(given["unseen"].indices[0].numpy())
+    assert len(given["loaded"].weights) == len(given["model"].weights)
+    assert np.isfinite(given["loss"])
+
+
 def test_serving(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given, (module, archive) = blocks("docs/serving.md")
