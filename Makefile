@@ -47,6 +47,7 @@ format: venv
 
 benchmark: build
 	$(PY) benchmarks/ragged.py
+	$(PY) benchmarks/ragged_batches.py
 	$(PY) benchmarks/samplers.py
 	$(PY) benchmarks/sampler_calls.py
 	$(PY) benchmarks/losses.py

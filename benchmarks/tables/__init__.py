@@ -14,6 +14,7 @@ from . import (
     machines,
     optimizers,
     ragged,
+    ragged_batches,
     sampler_choice,
     samplers,
 )
@@ -26,6 +27,7 @@ BLOCKS = {
     **gradient_bias.BLOCKS,
     **losses.BLOCKS,
     **ragged.BLOCKS,
+    **ragged_batches.BLOCKS,
     **optimizers.BLOCKS,
     **exact.BLOCKS,
     **gpu.BLOCKS,
