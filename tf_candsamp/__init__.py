@@ -3,7 +3,6 @@
 
 import importlib
 from types import ModuleType
-from typing import Any
 
 from tf_candsamp import (
     _library,  # noqa: F401  First: it says in one sentence what is missing.
