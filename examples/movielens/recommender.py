@@ -159,11 +159,7 @@ def sampled(model: Recommender, query: tf.Tensor, movies: tf.Tensor) -> tf.Tenso
 
 def full(model: Recommender, query: tf.Tensor, movies: tf.Tensor) -> tf.Tensor:
     """All movies."""
-    kept = tf.where(movies != PADDING)
-    losses = tfcs.full_softmax_loss(
-        model.table, None, tf.gather_nd(movies, kept), tf.gather_nd(query, kept)
-    )
-    return tf.scatter_nd(kept, losses, tf.shape(movies, tf.int64))
+    return tfcs.full_softmax_loss(model.table, None, movies, query, ignore_id=PADDING)
 
 
 WAYS = {
