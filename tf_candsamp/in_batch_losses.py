@@ -2,11 +2,12 @@
 """Softmax losses of two-tower models: the items of a batch are each other's negatives."""
 
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, TypeAlias
 
 import tensorflow as tf
 
 from tf_candsamp._losses.candidates import Candidates
+from tf_candsamp._losses.logit_options import LogitOptions
 from tf_candsamp._losses.towers import (
     Frequencies,
     ItemFrequencies,
@@ -14,12 +15,14 @@ from tf_candsamp._losses.towers import (
     open_queries,
     sample_of,
 )
-from tf_candsamp._results import CandidateSample
+from tf_candsamp._results import CandidateSample, LossStats
 from tf_candsamp._types import ClassTableLike, PartitionStrategy, TensorLike
-from tf_candsamp.sampled_losses import _Batch, _HitIds, _Options, _sampled_loss
+from tf_candsamp.sampled_losses import Correction, _Batch, _HitIds, _Options, _sampled_loss
 from tf_candsamp.samplers import Sampler
 
 __all__ = ["in_batch_softmax_loss", "mixed_softmax_loss"]
+
+_Result: TypeAlias = tf.Tensor | tuple[tf.Tensor, LossStats]
 
 
 def in_batch_softmax_loss(
@@ -32,11 +35,16 @@ def in_batch_softmax_loss(
     update: bool | None = True,
     sample_weight: TensorLike | None = None,
     remove_accidental_hits: bool = True,
+    temperature: float = 1.0,
+    normalize: bool = False,
+    logit_softcap: float | None = None,
+    correction: Correction = "log_q",
+    return_stats: bool = False,
     recompute: bool = False,
     mask: TensorLike | None = None,
     ignore_id: SupportsIndex | None = None,
     name: str | None = "in_batch_softmax_loss",
-) -> tf.Tensor:
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
     r"""Softmax cross-entropy of each query's item among the items of its batch.
 
     Row i has the query x_i and the item c_i, whose vector is y_i. The item's probability p_i is the
@@ -70,6 +78,14 @@ def in_batch_softmax_loss(
         validation.
       sample_weight: w, [B]. None stands for ones. A row of weight 0 is still a negative of others.
       remove_accidental_hits: whether rows with a row's own item are no negatives of it.
+      temperature: a positive number by which the products <x, y> are divided.
+      normalize: whether x and y are divided by their Euclidean norms, so that products are cosines.
+      logit_softcap: a bound of the logits, before log(B p) is subtracted, see
+        `sampled_softmax_loss`; or None.
+      correction: "log_q" is the above, "none" subtracts nothing. "corrected_log_q" is that of
+        Correcting the LogQ Correction (RecSys 2025), see `sampled_softmax_loss`: the row's own item
+        is not corrected and is no part of the sum. That needs p, and p is at most 1.
+      return_stats: whether to return `LossStats`, too.
       recompute: whether the gradient computes the products again, so that no [B, B] buffer is kept.
       mask: bool, [B]: which rows count. The others are left out first: they are no negatives
         either, they are not counted, and their loss is 0.
@@ -79,6 +95,10 @@ def in_batch_softmax_loss(
     Returns:
       The losses, [B]: float64 for float64 queries, else float32. Gradients of `query` and `item`
       are tensors. p and w are constants.
+
+      With `return_stats` a tuple (losses, `LossStats`): the log of the sum of exp(z), which w does
+      not change, and whether no negative has a z above that of the row's own item. Rows that do not
+      count have 0 and False.
 
     Raises:
       TypeError: for arguments of other types than those above.
@@ -107,13 +127,26 @@ def in_batch_softmax_loss(
             raise ValueError(
                 "item_ids must be given, unless remove_accidental_hits is False and sampler None."
             )
+        _check_hits_removed(remove_accidental_hits, correction)
+        if correction == "corrected_log_q" and sampler is None and item_probability is None:
+            raise ValueError(
+                "sampler or item_probability must be given where correction is 'corrected_log_q'."
+            )
+        options = _Options(
+            True,
+            "div",
+            bool(recompute),
+            LogitOptions(temperature, normalize, logit_softcap),
+            bool(return_stats),
+            correction,
+        )
         p = Frequencies(sampler, item_probability, update).of_batch(queries)
         loss = _loss_of_vectors(
             queries,
             queries.items(item),
             queries.size * p,
             queries.ids if remove_accidental_hits else None,
-            recompute,
+            options,
         )
         return _weighted(loss, sample_weight, queries)
 
@@ -134,12 +167,17 @@ def mixed_softmax_loss(
     update: bool | None = True,
     sample_weight: TensorLike | None = None,
     remove_accidental_hits: bool = True,
+    temperature: float = 1.0,
+    normalize: bool = False,
+    logit_softcap: float | None = None,
+    correction: Correction = "log_q",
+    return_stats: bool = False,
     partition_strategy: PartitionStrategy = "div",
     recompute: bool = False,
     mask: TensorLike | None = None,
     ignore_id: SupportsIndex | None = None,
     name: str | None = "mixed_softmax_loss",
-) -> tf.Tensor:
+) -> tf.Tensor | tuple[tf.Tensor, LossStats]:
     r"""Softmax cross-entropy whose negatives are the batch's items and sampled items.
 
     The negatives of row i are the rows of the batch with another item, as in
@@ -177,12 +215,21 @@ def mixed_softmax_loss(
         are the exact ones.
       num_sampled: S, how many items `negatives` draws.
       sampler: what knows p, by `sampler.probability(ids)` of c and n, see `in_batch_softmax_loss`.
-      item_probability: (p(c) [B], p(n) [S]), in place of `sampler`. One of both must be given.
+      item_probability: (p(c) [B], p(n) [S]), in place of `sampler`. One of both must be given, but
+        with correction="none".
       update: whether `sampler` and `negatives` count `item_ids`, if they learn. One object in both
         places counts once.
       sample_weight: w, [B]. None stands for ones. A row of weight 0 is still a negative of others.
       remove_accidental_hits: False makes all other rows and all sampled items negatives. With
         `weights` it must be True.
+      temperature: a positive number by which the products <x, y> are divided.
+      normalize: whether x and y are divided by their Euclidean norms, so that products are cosines.
+      logit_softcap: a bound of the logits, before log E is subtracted, see
+        `sampled_softmax_loss`; or None.
+      correction: "log_q" is the above, "none" subtracts nothing. "corrected_log_q" is that of
+        Correcting the LogQ Correction (RecSys 2025), see `sampled_softmax_loss`: the row's own item
+        is not corrected and is no part of the sum.
+      return_stats: whether to return `LossStats`, too.
       partition_strategy: of the shards of `weights`, see `sampled_softmax_loss`.
       recompute: whether the gradient computes the products again, so that no [B, B + S] buffer is
         kept.
@@ -193,6 +240,10 @@ def mixed_softmax_loss(
       The losses, [B]: float64 for float64 queries, else float32. Gradients of `query`, `item` and
       `sampled_item` are tensors, those of `weights` and `biases` are `tf.IndexedSlices` with
       distinct indices. Counts, p and w are constants.
+
+      With `return_stats` a tuple (losses, `LossStats`): the log of the sum of exp(z), which w does
+      not change, and whether no negative has a z above that of the row's own item. Rows that do not
+      count have 0 and False.
 
     Raises:
       TypeError: for arguments of other types than those above.
@@ -221,22 +272,32 @@ def mixed_softmax_loss(
     """
     with tf.name_scope(name or "mixed_softmax_loss"):
         _check_one_source(item, sampled_item, weights, biases, remove_accidental_hits)
+        _check_hits_removed(remove_accidental_hits, correction)
+        options = _Options(
+            True,
+            partition_strategy,
+            bool(recompute),
+            LogitOptions(temperature, normalize, logit_softcap),
+            bool(return_stats),
+            correction,
+        )
         queries = open_queries(query, item_ids, mask, ignore_id)
         sample = _given_or_drawn(sampled_values, negatives, num_sampled, sampler, update, queries)
         sampled, count, sampled_count = sample
-        p, p_sampled = Frequencies(sampler, item_probability, update).of_mixture(queries, sampled)
+        p, p_sampled = Frequencies(sampler, item_probability, update).of_mixture(
+            queries, sampled, needed=correction != "none"
+        )
         count += queries.size * p
         counts = tf.concat([count, sampled_count + queries.size * p_sampled], 0)
         ids = tf.concat([queries.ids, sampled], 0)
         if weights is None:
             items = [queries.items(item), queries.sampled_items(sampled_item, sampled)]
             hit_ids = ids if remove_accidental_hits else None
-            loss = _loss_of_vectors(queries, tf.concat(items, 0), counts, hit_ids, recompute)
+            loss = _loss_of_vectors(queries, tf.concat(items, 0), counts, hit_ids, options)
         else:
             batch = _Batch(
                 weights, biases, queries.ids[:, tf.newaxis], queries.vectors, None, 1, None, None
             )
-            options = _Options(True, partition_strategy, bool(recompute))
             loss = _loss(batch, CandidateSample(ids, count[:, tf.newaxis], counts), options)
         return _weighted(loss, sample_weight, queries)
 
@@ -299,8 +360,8 @@ def _loss_of_vectors(
     items: tf.Tensor,
     counts: tf.Tensor,
     ids: tf.Tensor | None,
-    recompute: bool,
-) -> tf.Tensor:
+    options: _Options,
+) -> _Result:
     """The loss whose candidates are all of `items` [N, D], and whose label of row i is row i.
 
     By their `ids` [N] the rows with a row's own item are no negatives. Without them only the row
@@ -314,19 +375,31 @@ def _loss_of_vectors(
     batch = _Batch(items, None, labels, queries.vectors, None, 1, None, None)
     sample = CandidateSample(candidates, counts[:rows, tf.newaxis], counts)
     hits = None if ids is None else _HitIds(ids[:rows, tf.newaxis], ids)
-    return _loss(batch, sample, _Options(True, "div", bool(recompute)), hits)
+    return _loss(batch, sample, options._replace(partition_strategy="div"), hits)
 
 
 def _loss(
     batch: _Batch, sample: CandidateSample, options: _Options, hits: _HitIds | None = None
-) -> tf.Tensor:
+) -> _Result:
     size = tf.shape(sample.sampled_candidates)[0]
     candidates = Candidates(size, sample, None, None, "tf", None)
     return _sampled_loss("sampled_softmax_loss", batch, candidates, options, hits)
 
 
-def _weighted(loss: tf.Tensor, weight: TensorLike | None, queries: Queries) -> tf.Tensor:
-    """The losses at the positions of the queries, times their weights."""
+def _weighted(result: _Result, weight: TensorLike | None, queries: Queries) -> _Result:
+    """The losses, times their weights, and statistics, at the positions of the queries."""
     if weight is not None:
-        loss *= queries.numbers("sample_weight", weight)
-    return queries.positions.restore(loss)
+        weights = queries.numbers("sample_weight", weight)
+        if isinstance(result, tuple):
+            result = result[0] * weights, result[1]
+        else:
+            result *= weights
+    restored: _Result = queries.positions.restore(result)
+    return restored
+
+
+def _check_hits_removed(remove_accidental_hits: bool, correction: Correction) -> None:
+    if correction == "corrected_log_q" and not remove_accidental_hits:
+        raise ValueError(
+            "remove_accidental_hits must be True where correction is 'corrected_log_q', got False."
+        )

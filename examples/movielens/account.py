@@ -14,7 +14,7 @@ _COLOURS = {
     POPULARITY: "#c8ced6",
     _UNCORRECTED: _ORANGE,
     "in-batch, log q": _BLUE,
-    "in-batch, log q corrected": "#63a3d8",
+    "in-batch, log q anew": "#63a3d8",
     "mixed": "#2a9d78",
     "sampled softmax": "#8a6fc0",
     _FULL: "#3b4754",

@@ -130,6 +130,19 @@ def corrected(model: Recommender, query: tf.Tensor, movies: tf.Tensor) -> tf.Ten
     )
 
 
+def corrected_anew(model: Recommender, query: tf.Tensor, movies: tf.Tensor) -> tf.Tensor:
+    """The same, with the row's own movie uncorrected and out of the sum (RecSys 2025)."""
+    vectors = model.tower.vectors(movies)
+    return tfcs.in_batch_softmax_loss(
+        query,
+        vectors,
+        movies,
+        sampler=model.frequencies,
+        correction="corrected_log_q",
+        ignore_id=PADDING,
+    )
+
+
 def mixed(model: Recommender, query: tf.Tensor, movies: tf.Tensor) -> tf.Tensor:
     """Movies of the batch, and movies drawn evenly."""
     return tfcs.mixed_softmax_loss(
@@ -165,6 +178,7 @@ def full(model: Recommender, query: tf.Tensor, movies: tf.Tensor) -> tf.Tensor:
 WAYS = {
     "in-batch": uncorrected,
     "in-batch, log q": corrected,
+    "in-batch, log q anew": corrected_anew,
     "mixed": mixed,
     "sampled softmax": sampled,
     "full softmax": full,

@@ -130,13 +130,17 @@ class Frequencies(NamedTuple):
             return tf.ones(tf.shape(queries.vectors)[:1], queries.sum_type)
         return queries.numbers("item_probability", self.item_probability)
 
-    def of_mixture(self, queries: Queries, sampled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def of_mixture(
+        self, queries: Queries, sampled: tf.Tensor, *, needed: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Of the items of the batch, [B], and of those that were sampled, [S]."""
         self._check()
         if self.sampler is not None:
             p, p_sampled = self._asked(self.sampler, queries, [queries.ids, sampled])
             return tf.cast(p, queries.sum_type), tf.cast(p_sampled, queries.sum_type)
         if self.item_probability is None:
+            if not needed:
+                return self.of_batch(queries), tf.ones(tf.shape(sampled), queries.sum_type)
             raise ValueError(
                 "sampler or item_probability must say how likely items are in a batch, got neither."
             )
