@@ -52,8 +52,8 @@ class LogitPanels {
   static constexpr int64_t kPadRows = 8;
   static constexpr int64_t kTileSize = kRowBlock * kWidth;
 
-  // Panels hold as many blocks as fit, at least `fewest`, if somebody keeps `kept_per_row` values of
-  // each row and class of a panel.
+  // Panels hold as many blocks as fit, at least `fewest`, if somebody keeps `kept_per_row` values
+  // of each row and class of a panel.
   LogitPanels(Runtime& runtime, const Scoring<W>& scoring, int64_t kept_per_row, int64_t fewest);
 
   const Scoring<W>& scoring() const { return scoring_; }
@@ -118,9 +118,9 @@ class LogitPanels {
   A* input_factors_;  // [rows]
   PackedBlocks<A> packed_inputs_;
   PackedBlocks<A> packed_classes_;
-  A* wide_rows_;                   // [slots, kWidth, depth], or [1, kWidth, depth] for the last block
-  A* class_factors_ = nullptr;     // [slots, kWidth]
-  A* biases_;                      // [slots, kWidth]
+  A* wide_rows_;                // [slots, kWidth, depth], or [1, kWidth, depth] for the last block
+  A* class_factors_ = nullptr;  // [slots, kWidth]
+  A* biases_;                   // [slots, kWidth]
   std::vector<const A*> slot_rows_;
 };
 
