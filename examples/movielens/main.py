@@ -19,7 +19,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # nor oneDNN's note that su
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ways", nargs="+", metavar="NAME", help="losses; by default all")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cache", type=Path, default=data.default_cache(), help="for the ratings")
     parser.add_argument("--out", type=Path, default=Path("build/movielens"), help="for the report")
