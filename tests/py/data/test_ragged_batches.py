@@ -137,7 +137,6 @@ def test_repeat_reshuffles():
         (LABELS, {"seed": "a"}, TypeError, "seed must be an integer"),
         (LABELS, {"prefetch": 0.5}, TypeError, "prefetch must be an integer"),
     ],
-    ids=str,
 )
 def test_bad_input(columns, options, error, message):
     with pytest.raises(error, match=message):
