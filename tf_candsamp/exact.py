@@ -136,7 +136,6 @@ def full_softmax_loss(
         batch = loss_inputs(
             variables_as_tensors("weights", weights), variables_as_tensors("biases", biases), inputs
         )
-        warn_of_rounded_labels(labels, batch.weights.rows)
         positions, batch, matrix = _rows_that_count(batch, labels, mask, ignore_id)
         loss: tf.Tensor = _call(
             ops.candsamp_full_softmax_loss,
@@ -205,7 +204,6 @@ def label_rank(
     with tf.name_scope(name or "LabelRank"):
         options = _Options(num_classes, temperature, normalize, partition_strategy)
         batch = loss_inputs(weights, biases, inputs)
-        warn_of_rounded_labels(labels, batch.weights.rows)
         positions, batch, matrix = _rows_that_count(batch, labels, mask, ignore_id)
         rank = _call(
             ops.candsamp_resource_label_rank if batch.has_variable() else ops.candsamp_label_rank,
@@ -334,6 +332,7 @@ def _rows_that_count(
     batch: LossInputs, labels: TensorLike, mask: TensorLike | None, ignore_id: SupportsIndex | None
 ) -> tuple[Positions, LossInputs, tf.Tensor]:
     """Where the rows are that count; these rows of the inputs, and of the labels as a matrix."""
+    warn_of_rounded_labels(labels, batch.weights.rows)
     positions = open_positions(batch.inputs, mask, ignore_id)
     is_sequence = positions.lead is not None and positions.lead.rank > 1
     matrix = positions.label_matrix(labels if is_sequence else _label_matrix(labels))

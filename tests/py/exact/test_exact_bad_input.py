@@ -57,7 +57,7 @@ WITH_EXCLUDE = ("rank", "top")
 MISTAKES = {
     "weights_rank": ("weights must have rank 2", {"weights": floats(5)}, ALL),
     "biases_rank": ("biases must have rank 1", {"biases": floats(5, 1)}, ALL),
-    "inputs_rank": ("inputs must have rank 2", {"inputs": floats(3, 4, 1)}, ALL),
+    "inputs_rank": ("inputs must have rank 2", {"inputs": floats(4)}, ALL),
     "depth": ("inputs must have the depth of weights", {"inputs": floats(3, 3)}, ALL),
     "label_rows": (
         "labels must have .*3|labels must have .*row",
