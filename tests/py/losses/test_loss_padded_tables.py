@@ -233,6 +233,8 @@ def test_number_of_classes_that_the_op_is_not_told(kind):
             sampled_candidates=[0],
             true_expected_count=[[1.0]],
             sampled_expected_count=[1.0],
+            hit_labels=[],
+            hit_candidates=[],
             num_true=1,
             partition_strategy=strategy,
             W=tf.float32,
