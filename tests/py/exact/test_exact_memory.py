@@ -38,7 +38,8 @@ def test_forward_passes_hold_neither_the_table_nor_the_logits(shards, mode):
     }
     for name, function in functions.items():
         peak = peak_of(MODES[mode](function))
-        assert peak < 2 * SMALL, (name, peak)
+        # TensorFlow counts whole chunks, which may be nearly twice what was asked for.
+        assert peak < 4 * SMALL, (name, peak)
     assert LOGITS > TABLE > 4 * SMALL
 
 
