@@ -28,6 +28,7 @@ RANGE = 40_000
 NUM_SAMPLED = 15_000
 TRUE_CLASSES = np.arange(400).reshape(200, 2)
 WEIGHTS = 1.0 + np.arange(RANGE)  # those of sampler_cases.sampler
+ROW_TABLE = (3000, 33)
 
 
 class Call:
@@ -394,46 +395,88 @@ def object_cases():
     return cases
 
 
-class RowUpdate:
-    """A step of an optimizer: made whole, or not at all. A reader holds the values of before."""
+class Step:
+    """A step that changes variables: made whole, or not at all. A reader holds the old values."""
 
     first_failure = 1
-    shape = (3000, 33)
 
-    def __init__(self, kind):
-        self._kind = kind
-        self._made = rows.variables(kind, rows.random_table(shape=self.shape))
-        self._before = [variable.numpy() for variable in self._made.values()]
-        # Rows repeat, and one of them fills several segments.
-        gradient = rows.random_slices(1, count=4000, shape=self.shape)
-        often = tf.where(tf.range(4000) % 3 == 0, tf.constant(9, tf.int64), gradient.indices)
-        self._gradient = tf.IndexedSlices(gradient.values, often)
+    def __init__(self, variables, step):
+        self._variables, self._step = variables, step
+        self._before = [variable.numpy() for variable in variables]
         self.start()
         self.call()
-        self._after = [variable.numpy() for variable in self._made.values()]
+        self._after = [variable.numpy() for variable in variables]
 
     def start(self):
-        for variable, value in zip(self._made.values(), self._before, strict=True):
+        for variable, value in zip(self._variables, self._before, strict=True):
             variable.assign(value)
-        self._held = [variable.read_value() for variable in self._made.values()]
+        self._held = [variable.read_value() for variable in self._variables]
 
     def call(self):
-        rows.apply(self._kind, self._made, self._gradient, 0.1, tf.constant(1, tf.int64))
+        self._step()
 
     def check(self, result):
         pass
 
     def check_after(self, failed):
         assert_same(arrays(self._held), self._before)
-        found = [variable.numpy() for variable in self._made.values()]
+        found = [variable.numpy() for variable in self._variables]
         assert_same(found, self._before if failed else self._after)
 
 
+def row_update(kind):
+    """A step of an optimizer. Rows repeat, and one of them fills several segments."""
+    made = rows.variables(kind, rows.random_table(shape=ROW_TABLE))
+    gradient = rows.random_slices(1, count=4000, shape=ROW_TABLE)
+    often = tf.where(tf.range(4000) % 3 == 0, tf.constant(9, tf.int64), gradient.indices)
+    gradient = tf.IndexedSlices(gradient.values, often)
+    step = tf.constant(1, tf.int64)
+    return Step([*made.values()], lambda: rows.apply(kind, made, gradient, 0.1, step))
+
+
 def row_cases():
-    gradient = rows.random_slices(1, count=4000, shape=RowUpdate.shape)
-    cases = {f"row update: {kind}": functools.partial(RowUpdate, kind) for kind in ref.KINDS}
+    gradient = rows.random_slices(1, count=4000, shape=ROW_TABLE)
+    cases = {f"row update: {kind}": functools.partial(row_update, kind) for kind in ref.KINDS}
     cases["sum_repeated_rows"] = lambda: Call(lambda: tfcs.sum_repeated_rows(gradient).values)
     return cases
 
 
-CASES = loss_cases() | exact_cases() | function_cases() | object_cases() | row_cases()
+def halving():
+    sampler = spc.sampler("learned_unigram", RANGE, seed=1)
+    sampler.update(np.repeat(np.arange(RANGE), 3))
+    return Step([sampler.counts], sampler.halve)
+
+
+def counted_step():
+    steps = tf.Variable(7, dtype=tf.int64)
+    return Step([steps], lambda: ops.candsamp_count_step(steps.handle))
+
+
+def estimator():
+    made = tfcs.FrequencyEstimator(1000)
+    made.update(np.arange(5000) % 700)
+    return made
+
+
+def estimator_update():
+    made = estimator()
+    return Step(made.variables, lambda: made.update(np.arange(3000) % 900))
+
+
+def counting_cases():
+    return {
+        "halve": halving,
+        "count_step": counted_step,
+        "frequency update": estimator_update,
+        "frequency gaps": lambda: Call(functools.partial(estimator().log_q, np.arange(5000))),
+    }
+
+
+CASES = (
+    loss_cases()
+    | exact_cases()
+    | function_cases()
+    | object_cases()
+    | row_cases()
+    | counting_cases()
+)
