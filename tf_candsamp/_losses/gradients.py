@@ -48,7 +48,7 @@ def inputs_by_name(op: tf.Operation, names: Iterable[str]) -> dict[str, Any]:
 
 
 # The loss ops' outputs behind the loss that are for the user.
-STATS = ("log_sum_exp", "label_is_top")
+STATS: tuple[str, ...] = ("log_sum_exp", "label_is_top")
 
 
 def kept_by_name(op: tf.Operation, names: Iterable[str]) -> dict[str, tf.Tensor]:
