@@ -3,11 +3,15 @@
 
 Run: .venv/bin/python benchmarks/row_optimizers.py [--quick] [--only TEXT] [--rounds N]
      [--out FOLDER]
+     GLIBC_TUNABLES=glibc.malloc.hugetlb=1 .venv/bin/python benchmarks/row_optimizers.py ...
 
-A compiled function makes 16 updates, one after the other, of N distinct random rows each. Every
-call takes other rows, so that they are not in the caches. For Adam, of which TensorFlow has no
-kernel for rows, stand Keras's formula on gathered rows and scatters of the results ("gathered").
-"repeats" is ours with slices of which every second one is of a row that occurred before.
+The second way keeps the tables in huge pages, and its results apart.
+
+A compiled function makes 128 updates, one after the other, of N random rows each. Every update
+takes other rows, so that they are not in the caches. The rows are distinct and ascend, as those of
+the losses' gradients do. For Adam, of which TensorFlow has no kernel for rows, stand Keras's formula
+on gathered rows and scatters of the results ("gathered"). "shuffled" is ours with the rows in random
+order, "repeats" ours with slices of which every second one is of a row that occurred before.
 
 The bandwidth is that of an elementwise op over as large a table, measured in this run. The bytes of
 a row are those that no implementation avoids: its gradient read, and table and slots read and
@@ -16,6 +20,7 @@ written.
 
 import functools
 import itertools
+import os
 
 import harness
 import numpy as np
@@ -25,8 +30,8 @@ import tf_candsamp as tfcs
 
 SIZES = ((1_000_000, 64), (1_000_000, 128), (4_000_000, 64))
 ROWS = 2048
-UPDATES = 16
-POOL = 12  # calls, before rows come again
+UPDATES = 128
+POOL = 4  # calls, before rows come again
 SLOTS = {"sgd": 0, "momentum": 1, "adagrad": 1, "ftrl": 2, "adam": 2}
 CASES = [
     {"optimizer": optimizer, "V": classes, "D": depth, "rows": ROWS}
@@ -46,14 +51,24 @@ def tables(classes, depth):
 
 @functools.lru_cache(maxsize=1)
 def pool(classes):
-    """[POOL][UPDATES, ROWS]: distinct rows of each update, in random order."""
+    """int64 [POOL, UPDATES, ROWS]: distinct rows of each update, in random order."""
     random = np.random.default_rng(0)
 
     def distinct():
         found = np.unique(random.integers(0, classes, ROWS + ROWS // 8))
         return random.permutation(found)[:ROWS]
 
-    return [tf.constant(np.stack([distinct() for _ in range(UPDATES)])) for _ in range(POOL)]
+    return np.stack([[distinct() for _ in range(UPDATES)] for _ in range(POOL)])
+
+
+def rows_of_calls(classes, side):
+    """[POOL][UPDATES, ROWS]: the rows of each call."""
+    rows = pool(classes)
+    if side == "repeats":
+        rows = np.tile(rows[:, :, : ROWS // 2], 2)
+    elif side != "shuffled":
+        rows = np.sort(rows)
+    return [tf.constant(call) for call in rows]
 
 
 def ours(case):
@@ -117,26 +132,21 @@ def gathered(case):
 
 def make_step(case, side):
     """A function that makes UPDATES updates, of other rows in each call."""
-    update = {"ours": ours, "repeats": ours, "core": core, "gathered": gathered}[side](case)
+    update = {"core": core, "gathered": gathered}.get(side, ours)(case)
     if update is None:
         return None
-    gradients = tf.constant(
-        np.random.default_rng(1).normal(size=[4, ROWS, case["D"]]).astype(np.float32)
-    )
+    random = np.random.default_rng(1)
+    gradients = [
+        tf.constant(random.normal(size=[ROWS, case["D"]]).astype(np.float32)) for _ in range(4)
+    ]
 
     @tf.function(autograph=False)
     def step(rows):
-        def body(k):
-            # The body's inputs are other ones in each round, as a loss's gradients are.
-            chosen = rows[k]
-            if side == "repeats":
-                chosen = tf.concat([chosen[: ROWS // 2], chosen[: ROWS // 2]], 0)
-            update(chosen, gradients[k % 4])
-            return (k + 1,)
+        # The gradients are other ones in each update, as a loss's are.
+        for k, chosen in enumerate(tf.unstack(rows)):
+            update(chosen, gradients[k % len(gradients)])
 
-        return tf.while_loop(lambda k: k < UPDATES, body, (0,), parallel_iterations=1)
-
-    calls = itertools.cycle(pool(case["V"]))
+    calls = itertools.cycle(rows_of_calls(case["V"], side))
     return lambda: step(next(calls))
 
 
@@ -150,7 +160,7 @@ def bandwidth(size):
 
 
 def measure(case, rounds):
-    sides = ("ours", "repeats", "core", "gathered")
+    sides = ("ours", "shuffled", "repeats", "core", "gathered")
     steps = {side: step for side in sides if (step := make_step(case, side)) is not None}
     times = harness.time_steps(steps, rounds, UPDATES * ROWS)
     other = "core" if "core" in steps else "gathered"
@@ -169,4 +179,6 @@ def is_main(case):
 
 
 if __name__ == "__main__":
-    harness.run("row_optimizers", __doc__, CASES, measure, is_quick=is_main)
+    has_huge_pages = "glibc.malloc.hugetlb=1" in os.environ.get("GLIBC_TUNABLES", "")
+    name = "row_optimizers_huge_pages" if has_huge_pages else "row_optimizers"
+    harness.run(name, __doc__, CASES, measure, is_quick=is_main)

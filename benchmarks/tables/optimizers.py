@@ -29,7 +29,7 @@ def share(case):
 
 def rows_table(run):
     heads = (
-        "optimizer|V|D|ours ns a row|with repeats|TensorFlow|GB/s|of the bandwidth|ratio"
+        "optimizer|V|D|ours ns a row|shuffled|with repeats|TensorFlow|GB/s|of the bandwidth|ratio"
     ).split("|")
 
     def line(case):
@@ -41,6 +41,7 @@ def rows_table(run):
             f"{case['V']:,}",
             f"{case['D']}",
             md.scaled(seconds["ours"]["median"], NS, 0),
+            md.scaled(seconds["shuffled"]["median"], NS, 0),
             md.scaled(seconds["repeats"]["median"], NS, 0),
             md.scaled(other["median"], NS, 0) + note,
             md.scaled(case["bytes_a_second"], GB, 1),
@@ -101,6 +102,7 @@ def block(benchmark, make):
 
 BLOCKS = {
     "row-optimizers": block("row_optimizers", rows_table),
+    "row-optimizers-huge-pages": block("row_optimizers_huge_pages", rows_table),
     "train-step": block("train_step", steps_table),
     "train-step-parts": block("train_step", parts_table),
 }
