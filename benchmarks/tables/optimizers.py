@@ -77,6 +77,33 @@ def steps_table(run):
     )
 
 
+def short(folder):
+    """What the whole step gains over Keras's optimizers behind tf.nn, over machines."""
+
+    def key(case):
+        return f"{case['V']:,}", f"{case['D']}"
+
+    runs = results.load("train_step", folder)
+    names = dict.fromkeys(case["optimizer"] for run in runs for case in run["results"])
+    lines = {}
+    for table, cases in md.over_machines(runs, key).items():
+        cells = []
+        for name in names:
+            ratios = [c["ratios"]["theirs/ours"]["median"] for c in cases if c["optimizer"] == name]
+            cells.append(md.span(ratios, lambda r: md.times(r, 1)))
+        lines[table] = cells
+    if not lines:
+        return md.NONE_YET
+    return md.table(["V", "D", *names], [[*table, *cells] for table, cells in lines.items()])
+
+
+def v1_span(folder):
+    """The same over the optimizers of tf.compat.v1, which touch the rows of a batch alone."""
+    cases = [c for run in results.load("train_step", folder) for c in run["results"]]
+    ratios = [c["ratios"]["v1/ours"]["median"] for c in cases if "v1/ours" in c["ratios"]]
+    return md.span(ratios, lambda r: md.times(r, 1))
+
+
 def parts_table(run):
     heads = ["optimizer", "V", "D", *(f"{part}: ours / theirs, ms" for part in PARTS)]
     return md.table(
@@ -104,5 +131,7 @@ BLOCKS = {
     "row-optimizers": block("row_optimizers", rows_table),
     "row-optimizers-huge-pages": block("row_optimizers_huge_pages", rows_table),
     "train-step": block("train_step", steps_table),
+    "train-step-short": short,
+    "train-step-v1": v1_span,
     "train-step-parts": block("train_step", parts_table),
 }
