@@ -55,7 +55,8 @@ class RaggedSampledSoftmax(ClassTableLayer):
 
     It reports, in training and evaluation alike, `nll` (the mean loss), `accuracy` (how often no
     candidate has a higher logit than the label) and the accuracies that `top_k` names, such as
-    `top_5_accuracy`. These take the logits of the candidates once more.
+    `top_5_accuracy`. In training these take the logits of the candidates once more, while without
+    `top_k` the loss itself says which labels are the top; labels that tie then count.
 
     Candidates are ragged [B, None], or dense [B, n] in which negative ids are padding. So the dense
     signature that `model.export` writes works, and `tfcs.keras.export` writes a ragged one.
@@ -140,25 +141,29 @@ class RaggedSampledSoftmax(ClassTableLayer):
         places = label_places(labels, candidates)
         if self.missing_label == "refuse":
             labels = refuse_missing(labels, places)
-        losses = ragged_sampled_softmax_loss(
+        losses, stats = ragged_sampled_softmax_loss(
             self.table,
             self.bias,
             labels,
             self._loss_inputs(examples.inputs, training),
             candidates,
+            return_stats=True,
             **self._logit_options(),
         )
-        inputs = tf.stop_gradient(examples.inputs)
-        label_logits = self._logits(inputs, labels).values
-        rank = best_label_rank(
-            places,
-            tf.reshape(label_logits, tf.shape(labels)),
-            self._logits(inputs, candidates).values,
-        )
+        if training and not self._top_k:
+            hits = [stats.label_is_top]  # which costs nothing
+        else:
+            inputs = tf.stop_gradient(examples.inputs)
+            label_logits = self._logits(inputs, labels).values
+            rank = best_label_rank(
+                places,
+                tf.reshape(label_logits, tf.shape(labels)),
+                self._logits(inputs, candidates).values,
+            )
+            hits = [rank < k for k in (1, *self._top_k)]
         if self.missing_label == "miss":
-            missing = tf.reduce_any(places.missing(), axis=1)
-            rank = tf.where(missing, tf.int64.max, rank)
-        hits = [rank < k for k in (1, *self._top_k)]
+            found = ~tf.reduce_any(places.missing(), axis=1)
+            hits = [hit & found for hit in hits]
         self.averages.update_state(_REPORTED, [losses, *hits], examples.weights)
         return losses
 

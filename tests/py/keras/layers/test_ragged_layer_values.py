@@ -32,9 +32,9 @@ def expected_hits(layer, k, labels=LABELS, candidates=CANDIDATES):
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("shape", [[-1], [-1, 1]])
-@pytest.mark.parametrize("options", [{}, {"use_bias": False}], ids=str)
+@pytest.mark.parametrize("options", [{"top_k": [2, 3]}, {"use_bias": False}], ids=str)
 def test_losses_gradients_and_metrics(options, shape, training):
-    layer = make(top_k=[2, 3], **options)
+    layer = make(**options)
     inputs = tf.constant(HIDDEN)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
@@ -50,7 +50,8 @@ def test_losses_gradients_and_metrics(options, shape, training):
     for gradient, values in zip(tape.gradient(value, targets), exact, strict=True):
         np.testing.assert_allclose(tf.convert_to_tensor(gradient), values, rtol=1e-4, atol=1e-6)
     want = {"nll": want.mean(), "accuracy": expected_hits(layer, 1).mean()}
-    want |= {f"top_{k}_accuracy": expected_hits(layer, k).mean() for k in (2, 3)}
+    several_k = options.get("top_k", ())
+    want |= {f"top_{k}_accuracy": expected_hits(layer, k).mean() for k in several_k}
     assert lcs.reported(layer) == pytest.approx(want, rel=1e-5)
 
 
@@ -118,6 +119,10 @@ def test_a_row_that_lacks_its_label(how):
         if how == "miss":
             hits &= ~LACKS
         assert layer.averages.result()[name].numpy() == pytest.approx(hits.mean())
+    layer = make(missing_label=how)  # the accuracy that comes with the loss
+    layer(HIDDEN, lcs.ragged(LACKING), labels=LABELS, training=True)
+    hits = expected_hits(layer, 1) & (~LACKS if how == "miss" else True)
+    assert lcs.reported(layer)["accuracy"] == pytest.approx(hits.mean())
 
 
 def test_ties_go_to_the_first_of_the_row():
