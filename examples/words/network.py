@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network, and the three losses it is trained with.
+"""The network, and the three output layers that it is trained with.
 
 The last words' embeddings, side by side, go through one dense layer; its output is dotted with a
-row of `weights` for each class. The three ways differ in that last product and in nothing else.
+row for each class. The three ways differ in that last layer, and in the optimizer that suits it.
 """
 
 import time
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -14,117 +13,170 @@ from corpus import WINDOW
 
 import tf_candsamp as tfcs
 
+keras = tf.keras
+
 FULL, STOCK, OURS = "full softmax", "tf.nn", "tf_candsamp"
 WAYS = (FULL, STOCK, OURS)
 EMBEDDING, HIDDEN = 64, 128
-LEARNING_RATE = 0.07
-_ROWS_AT_ONCE = 256  # positions scored at once over all classes: 250 MB for 250,000 of them
+# Of Adagrad. The losses are means over a batch, whose gradients are small: so is what the sums of
+# their squares begin with.
+LEARNING_RATE, FIRST_SUM = 0.07, 1e-7
+STEPS_AT_ONCE = 50  # that Keras makes in one call
 
 
-def full_softmax_loss(weights, biases, labels, inputs, num_classes, **_) -> tf.Tensor:
-    """The loss over all classes."""
-    logits = tf.matmul(inputs, weights, transpose_b=True) + biases
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels[:, 0], logits)
+class OutputLayer(keras.layers.Layer):
+    """The rows and biases of classes, and a loss written in TensorFlow alone."""
+
+    def __init__(self, num_classes: int, num_sampled: int, seed: int, bias_initializer) -> None:
+        super().__init__(name="output")
+        self.num_classes, self.num_sampled, self.seed = num_classes, num_sampled, seed
+        self.bias_initializer = bias_initializer
+
+    def build(self, shape) -> None:
+        self.table = self.add_weight(shape=(self.num_classes, shape[-1]), initializer="zeros")
+        self.bias = self.add_weight(shape=(self.num_classes,), initializer=self.bias_initializer)
+
+    def call(self, inputs, labels):
+        losses = self.losses_of(inputs, labels)
+        self.add_loss(tf.reduce_mean(losses))
+        return losses
 
 
-def loss_function(way: str) -> Callable[..., tf.Tensor]:
-    """The loss of a way; the two sampled ones differ in the import alone."""
-    return {
-        FULL: lambda: full_softmax_loss,
-        STOCK: lambda: tf.nn.sampled_softmax_loss,
-        OURS: lambda: tfcs.sampled_softmax_loss,
-    }[way]()
+class FullSoftmax(OutputLayer):
+    """The softmax over all classes."""
+
+    def losses_of(self, inputs, labels):
+        logits = tf.matmul(inputs, self.table, transpose_b=True) + self.bias
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels[:, 0], logits)
 
 
-class Network(tf.Module):
-    """A language model, trained one way.
+class StockSampledSoftmax(OutputLayer):
+    """The sampled softmax of tf.nn."""
 
-    TensorFlow 1's Adagrad is made for rows: it sums those that come twice and touches no other.
-    """
+    def losses_of(self, inputs, labels):
+        return tf.nn.sampled_softmax_loss(
+            self.table.value,
+            self.bias.value,
+            labels,
+            inputs,
+            self.num_sampled,
+            self.num_classes,
+            seed=self.seed,
+        )
+
+
+class StockModel(keras.Model):
+    """Trained by TensorFlow 1's Adagrad, which is made for rows, as Keras's optimizers are not."""
+
+    def make_optimizer(self) -> None:
+        """Also makes its state, by a step of zeros."""
+        self.adagrad = tf.compat.v1.train.AdagradOptimizer(LEARNING_RATE, FIRST_SUM)
+        tables = [variable.value for variable in self.trainable_variables]
+        self.adagrad.apply_gradients([(tf.zeros_like(table), table) for table in tables])
+
+    def train_step(self, windows):
+        tables = [variable.value for variable in self.trainable_variables]
+        with tf.GradientTape() as tape:
+            self(windows, training=True)
+            loss = tf.add_n(self.losses)
+        self.adagrad.apply_gradients(zip(tape.gradient(loss, tables), tables, strict=True))
+        return {"loss": loss}
+
+
+class Network:
+    """A language model, trained one way."""
 
     def __init__(self, way: str, log_frequency: np.ndarray, num_sampled: int, seed: int):
         """`log_frequency` [V]: where the biases start, so that rare classes need not be learned."""
-        super().__init__()
         classes = len(log_frequency)
-        self.way = way
-        self._arguments = {"num_sampled": num_sampled, "num_classes": classes, "seed": seed}
-        self._loss = loss_function(way)
-        shapes = ([classes, EMBEDDING], [WINDOW * EMBEDDING, HIDDEN], [HIDDEN], [classes, HIDDEN])
-        self.tables = [tf.Variable(tf.zeros(shape)) for shape in (*shapes, [classes])]
-        self.embeddings, self.kernel, self.offset, self.weights, self.biases = self.tables
-        self._optimizer = tf.compat.v1.train.AdagradOptimizer(LEARNING_RATE)
-        self._log_frequency, self._seed = log_frequency, seed
-        self.seconds, self.steps = 0.0, 0
+        self.way, self.seconds, self.steps = way, 0.0, 0
+
+        def normal(k: int, scale: float):
+            return lambda shape, dtype: scale * tf.random.stateless_normal(shape, [seed, k])
+
+        def frequencies(shape, dtype):
+            return tf.constant(log_frequency)
+
+        windows = keras.Input([WINDOW + 1], dtype="int32")
+        rows = keras.layers.Embedding(classes, EMBEDDING, normal(0, 0.1))(windows[:, :WINDOW])
+        kernel = normal(1, (WINDOW * EMBEDDING) ** -0.5)
+        dense = keras.layers.Dense(HIDDEN, "tanh", kernel_initializer=kernel)
+        self._hidden = keras.Model(windows, dense(keras.layers.Flatten()(rows)))
+
+        if way == OURS:
+            self.output = tfcs.keras.layers.SampledSoftmax(
+                classes,
+                num_sampled,
+                seed=seed,
+                table_initializer="zeros",
+                bias_initializer=frequencies,
+            )
+        else:
+            layer = FullSoftmax if way == FULL else StockSampledSoftmax
+            self.output = layer(classes, num_sampled, seed, frequencies)
+        losses = self.output(self._hidden(windows), labels=windows[:, WINDOW:])
+        if way == OURS:
+            self.model = keras.Model(windows, losses)
+            adagrad = tfcs.keras.optimizers.Adagrad(LEARNING_RATE, FIRST_SUM, epsilon=0.0)
+            self.model.compile(adagrad, steps_per_execution=STEPS_AT_ONCE)
+        else:
+            self.model = StockModel(windows, losses)
+            self.model.make_optimizer()
+            self.model.compile(None, steps_per_execution=STEPS_AT_ONCE)
 
     def start(self, batch: np.ndarray) -> None:
-        """Sets the first values. What TensorFlow does once is done before, by a step on `batch`."""
-        self._step(tf.constant(batch))
-        for i, table in enumerate((self.embeddings, self.kernel)):
-            value = tf.random.stateless_normal(table.shape, [self._seed, i])
-            table.assign(value * (0.1 if i == 0 else table.shape[0] ** -0.5))
-        self.offset.assign(tf.zeros_like(self.offset))
-        self.weights.assign(tf.zeros_like(self.weights))
-        self.biases.assign(self._log_frequency)
-        for table in self.tables:
-            slot = self._optimizer.get_slot(table, "accumulator")
-            slot.assign(tf.fill(slot.shape, 0.1))
+        """Does what TensorFlow does once, with a step on `batch`, and undoes the step."""
+        first = [variable.numpy() for variable in self.model.trainable_variables]
+        self._fit(batch[np.newaxis])
+        for variable, value in zip(self.model.trainable_variables, first, strict=True):
+            variable.assign(value)
+        for total in self.sums_of_squares():
+            total.assign(tf.fill(total.shape, FIRST_SUM))
+
+    def sums_of_squares(self) -> list:
+        """What Adagrad keeps for each trainable variable."""
+        variables = self.model.trainable_variables
+        if self.way != OURS:
+            return [self.model.adagrad.get_slot(v.value, "accumulator") for v in variables]
+        step_and_rate, sums = self.model.optimizer.variables[:2], self.model.optimizer.variables[2:]
+        assert len(step_and_rate) + len(variables) == len(self.model.optimizer.variables)
+        return sums
+
+    def _fit(self, batches: np.ndarray) -> None:
+        windows = batches.reshape(-1, batches.shape[-1])
+        self.model.fit(windows, batch_size=batches.shape[1], shuffle=False, verbose=0)
 
     def train(self, batches: np.ndarray) -> float:
         """A step a batch [steps, B, WINDOW + 1]; returns the seconds they took."""
         begin = time.perf_counter()
-        for batch in batches:
-            self._step(tf.constant(batch))
+        self._fit(batches)
         seconds = time.perf_counter() - begin
         self.seconds += seconds
         self.steps += len(batches)
         return seconds
 
-    def hidden(self, windows: tf.Tensor) -> tf.Tensor:
-        """What the output layer is given, [B, HIDDEN]."""
-        rows = tf.nn.embedding_lookup(self.embeddings, windows[:, :WINDOW])
-        return tf.tanh(tf.reshape(rows, [-1, WINDOW * EMBEDDING]) @ self.kernel + self.offset)
-
-    def losses(self, inputs: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
-        """The loss of each example, [B], as this way computes it."""
-        labels = tf.cast(windows[:, WINDOW:], tf.int64)
-        return self._loss(self.weights, self.biases, labels, inputs, **self._arguments)
-
     @tf.function(autograph=False)
-    def _step(self, windows: tf.Tensor) -> None:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(self.losses(self.hidden(windows), windows))
-        gradients = tape.gradient(loss, self.tables)
-        self._optimizer.apply_gradients(zip(gradients, self.tables, strict=True))
-
-    @tf.function(autograph=False)
-    def _loss_and_gradient(self, inputs: tf.Tensor, windows: tf.Tensor) -> tf.Tensor:
+    def _loss_and_gradient(self, inputs: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            loss = tf.reduce_sum(self.losses(inputs, windows))
-        gradients = tape.gradient(loss, [self.weights, self.biases, inputs])
+            losses = self.output(inputs, labels=labels, training=True)
+        gradients = tape.gradient(losses, [*self.output.trainable_variables, inputs])
         return [tf.convert_to_tensor(getattr(g, "values", g)) for g in gradients]
 
     def loss_seconds(self, batches: np.ndarray) -> float:
-        """The median time of the loss, forward and backward, alone."""
+        """The median time of the output layer, forward and backward, alone."""
         times = []
         for i, batch in enumerate(batches):
-            windows = tf.constant(batch)
-            inputs = self.hidden(windows)
+            labels = tf.constant(batch[:, WINDOW:], tf.int64)
+            inputs = self._hidden(batch)
             begin = time.perf_counter()
-            self._loss_and_gradient(inputs, windows)
+            self._loss_and_gradient(inputs, labels)
             if i > 0:
                 times.append(time.perf_counter() - begin)
         return float(np.median(times))
 
-    @tf.function(autograph=False)
-    def _nll(self, windows: tf.Tensor) -> tf.Tensor:
-        inputs, labels = self.hidden(windows), windows[:, WINDOW]
-        logits = tf.matmul(inputs, self.weights, transpose_b=True) + self.biases
-        return tf.reduce_logsumexp(logits, axis=1) - tf.gather(logits, labels, batch_dims=1)
-
     def nll(self, windows: np.ndarray) -> np.ndarray:
         """Minus log probability of each window's last word, by the softmax over all classes."""
-        parts = range(0, len(windows), _ROWS_AT_ONCE)
-        return np.concatenate(
-            [self._nll(tf.constant(windows[i : i + _ROWS_AT_ONCE])).numpy() for i in parts]
-        )
+        table, bias = self.output.table, self.output.bias
+        labels = windows[:, WINDOW].astype(np.int64)
+        return tfcs.full_softmax_loss(table, bias, labels, self._hidden(windows)).numpy()
