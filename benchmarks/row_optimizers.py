@@ -9,9 +9,10 @@ The second way keeps the tables in huge pages, and its results apart.
 
 A compiled function makes 128 updates, one after the other, of N random rows each. Every update
 takes other rows, so that they are not in the caches. The rows are distinct and ascend, as those of
-the losses' gradients do. For Adam, of which TensorFlow has no kernel for rows, stand Keras's formula
-on gathered rows and scatters of the results ("gathered"). "shuffled" is ours with the rows in random
-order, "repeats" ours with slices of which every second one is of a row that occurred before.
+the losses' gradients do. For Adam, of which TensorFlow has no kernel for rows, stands Keras's
+formula on gathered rows, with scatters of the results ("gathered"). "shuffled" is ours with the
+rows in random order, "repeats" ours with slices of which every second one is of a row that
+occurred before.
 
 The bandwidth is that of an elementwise op over as large a table, measured in this run. The bytes of
 a row are those that no implementation avoids: its gradient read, and table and slots read and
