@@ -101,12 +101,6 @@ struct WriteHitsKernel {
   }
 };
 
-// The launcher for hits has three methods beyond those in team.h. Where `memory` is null, the first
-// two only write to *bytes how much memory they need.
-// - SortPairs(memory, bytes, keys, sorted_keys, values, sorted_values, count) is a stable sort.
-// - ExclusiveSum(memory, bytes, values, count) works in place.
-// - CopyToHostAndWait(to, from, bytes).
-
 // The memory that SortPairs and ExclusiveSum share: they run one after the other.
 template <typename Launcher>
 size_t HitsLibraryBytes(Launcher& launcher, const HitsInput& input) {

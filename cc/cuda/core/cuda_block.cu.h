@@ -21,6 +21,27 @@ class CudaBlock {
   __device__ static constexpr int threads() { return kBlockThreads; }
   __device__ int block() const { return blockIdx.x; }
   __device__ int blocks() const { return gridDim.x; }
+  static constexpr int kLeastLanes = 32;
+  static constexpr int kLaneGroups = kBlockThreads / 32;
+  __device__ static constexpr int lanes() { return 32; }
+  __device__ static constexpr int lane_groups() { return kLaneGroups; }
+  __device__ int lane() const { return threadIdx.x % 32; }
+  __device__ int lane_group() const { return threadIdx.x / 32; }
+  template <typename T>
+  __device__ T SumOfLanes(T value) {
+#pragma unroll
+    for (int apart = 16; apart > 0; apart /= 2) value += __shfl_xor_sync(~0u, value, apart);
+    return value;
+  }
+  template <typename T>
+  __device__ T LargestOfLanes(T value) {
+#pragma unroll
+    for (int apart = 16; apart > 0; apart /= 2) {
+      const T other = __shfl_xor_sync(~0u, value, apart);
+      value = other > value ? other : value;
+    }
+    return value;
+  }
   __device__ uint32_t* words() { return words_; }
   __device__ void Sync() { __syncthreads(); }
   __device__ void SyncGrid() { cooperative_groups::this_grid().sync(); }
@@ -41,7 +62,7 @@ class CudaBlock {
 
 template <typename Kernel>
 __global__ void __launch_bounds__(kBlockThreads) RunKernel(Kernel kernel) {
-  __shared__ __align__(16) uint32_t words[kSharedWords];
+  __shared__ __align__(16) uint32_t words[SharedWordsOf<Kernel>::value];
   CudaBlock block(words);
   kernel(block);
 }

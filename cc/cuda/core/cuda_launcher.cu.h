@@ -56,7 +56,15 @@ class CudaLauncher {
   }
   template <typename Kernel>
   void ForEach(int64_t items, const Kernel& kernel) {
-    const int blocks = Blocks<Kernel>((items + kBlockThreads - 1) / kBlockThreads);
+    ForEachBlock((items + kBlockThreads - 1) / kBlockThreads, kernel);
+  }
+  template <typename Kernel>
+  void ForEachLaneGroup(int64_t items, const Kernel& kernel) {
+    ForEachBlock((items + CudaBlock::kLaneGroups - 1) / CudaBlock::kLaneGroups, kernel);
+  }
+  template <typename Kernel>
+  void ForEachBlock(int64_t items, const Kernel& kernel) {
+    const int blocks = Blocks<Kernel>(items);
     if (error_ != cudaSuccess) return;
     void* arguments[] = {const_cast<Kernel*>(&kernel)};
     // cudaLaunchKernel returns its own error; <<<>>> would leave it in the sticky global one.

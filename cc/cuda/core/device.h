@@ -76,6 +76,30 @@ CANDSAMP_DEVICE inline void AtomicMax(uint64_t* at, uint64_t value) {
 CANDSAMP_FORMULA int64_t Least(int64_t a, int64_t b) { return a < b ? a : b; }
 CANDSAMP_FORMULA int64_t Most(int64_t a, int64_t b) { return a > b ? a : b; }
 
+// a * b + c, rounded once: a GPU's own instruction, which no compiler flag makes of a sum.
+CANDSAMP_FORMULA float MulAdd(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+CANDSAMP_FORMULA double MulAdd(double a, double b, double c) { return __builtin_fma(a, b, c); }
+
+// kSize consecutive values that are read and written at once. REQUIRES: their address is a multiple
+// of their size, up to 16 bytes.
+template <typename T, int kSize>
+struct alignas(kSize * sizeof(T) < 16 ? kSize * sizeof(T) : 16) Pack {
+  T values[kSize];
+
+  static CANDSAMP_METHOD Pack Load(const T* from) { return *reinterpret_cast<const Pack*>(from); }
+  CANDSAMP_METHOD void Store(T* to) const { *reinterpret_cast<Pack*>(to) = *this; }
+};
+
+// How many values of type T have 16 bytes.
+template <typename T>
+constexpr int kPackOf = 16 / static_cast<int>(sizeof(T));
+
+// Whether rows of `depth` values that begin at `rows` may be read in packs of kSize.
+template <int kSize, typename T>
+bool InPacks(const T* rows, int64_t depth) {
+  return depth % kSize == 0 && reinterpret_cast<uintptr_t>(rows) % (kSize * sizeof(T)) == 0;
+}
+
 // The position of the first sorted value that is not less than `value`.
 CANDSAMP_FORMULA int64_t LowerBound(const int64_t* sorted, int64_t count, int64_t value) {
   int64_t low = 0, high = count;

@@ -3,8 +3,12 @@
 //
 // From small to large:
 // - A kernel is a value with operator()(Block&). Each thread of a launch calls it once.
-// - A block is threads() threads that share words(), which are kSharedWords of memory. Sync() waits
-//   for all threads of the block.
+// - A block is threads() threads that share words(), which are kSharedWords of memory, or as many as
+//   the kernel's own kSharedWords says. Sync() waits for all threads of the block.
+// - Lanes are a block's smallest groups: lanes() consecutive threads, of which lane() is this one in
+//   lane group lane_group() of lane_groups(). All lanes of a group make the same calls of
+//   SumOfLanes(value) and LargestOfLanes(value), which give all of them the same bits. On a device
+//   they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers.
 // - The grid is the blocks() blocks of one launch. SyncGrid() waits for all threads of the grid.
 //   Only kernels that Together launched may call it: the device then runs all blocks at once. The
 //   blocks of ForEach may run one after another, so none of them may wait for another.
@@ -16,9 +20,14 @@
 //
 // A launcher runs kernels one after the other:
 // - ForEach(items, kernel) is for kernels whose threads work alone, each on its share of the items.
+//   ForEachLaneGroup and ForEachBlock are for those whose lane groups, or blocks, do.
 // - Together(blocks, kernel) is for kernels that use SyncGrid.
 // - Plan<Kernel>(wanted_blocks, scratch_words) returns the LaunchPlan of as many blocks as are
 //   wanted and run at once; scratch_words(blocks) is the scratch they need, in words of 8 bytes.
+// - SortPairs(memory, bytes, keys, sorted_keys, values, sorted_values, count, bits) is a stable sort
+//   by the lowest bits of the keys, and ExclusiveSum(memory, bytes, values, count) works in place.
+//   Where `memory` is null they only write to *bytes how much they need.
+// - CopyToHostAndWait(to, from, bytes).
 // - threads() is the number of threads of a block, Clear(memory, bytes) writes zeros, and error()
 //   is the first error, or 0.
 //
@@ -34,6 +43,16 @@ namespace candsamp {
 
 constexpr int kSharedWords = 1024;
 
+// How many words the blocks of a kernel share.
+template <typename Kernel, typename = void>
+struct SharedWordsOf {
+  static constexpr int value = kSharedWords;
+};
+template <typename Kernel>
+struct SharedWordsOf<Kernel, decltype(static_cast<void>(Kernel::kSharedWords))> {
+  static constexpr int value = Kernel::kSharedWords;
+};
+
 // GridTeam's scans keep two partial results for each block.
 constexpr int64_t kPartialBytes = 64;
 constexpr int64_t kPartialWords = 2 * kPartialBytes / 8;
@@ -45,6 +64,16 @@ CANDSAMP_DEVICE int64_t GridRank(const Block& block) {
 template <typename Block>
 CANDSAMP_DEVICE int64_t GridSize(const Block& block) {
   return static_cast<int64_t>(block.blocks()) * block.threads();
+}
+
+// The number of this lane group among those of all blocks, and how many there are.
+template <typename Block>
+CANDSAMP_DEVICE int64_t GridLaneGroup(const Block& block) {
+  return static_cast<int64_t>(block.block()) * block.lane_groups() + block.lane_group();
+}
+template <typename Block>
+CANDSAMP_DEVICE int64_t GridLaneGroups(const Block& block) {
+  return static_cast<int64_t>(block.blocks()) * block.lane_groups();
 }
 
 template <typename Block>

@@ -26,9 +26,17 @@ class Barrier {
 
 // The memory and the barrier that the threads of a block share.
 struct HostBlockMemory {
-  explicit HostBlockMemory(int threads)
-      : barrier(threads), partials(threads * kPartialBytes), words(kSharedWords) {}
+  HostBlockMemory(int threads, int shared_words)
+      : barrier(threads), partials(threads * kPartialBytes), words(shared_words) {
+    for (int k = 0; k < threads / LanesOf(threads); ++k) {
+      lane_barriers.push_back(std::make_unique<Barrier>(LanesOf(threads)));
+    }
+  }
+  // A power of two that divides the number of threads.
+  static int LanesOf(int threads) { return threads % 4 == 0 ? 4 : threads % 2 == 0 ? 2 : 1; }
+
   Barrier barrier;
+  std::vector<std::unique_ptr<Barrier>> lane_barriers;
   std::vector<char> partials;
   std::vector<uint32_t> words;
 };
@@ -41,6 +49,7 @@ class HostBlock {
         threads_(threads),
         block_(block),
         blocks_(blocks),
+        lanes_(HostBlockMemory::LanesOf(threads)),
         memory_(memory),
         grid_(grid) {}
 
@@ -48,6 +57,19 @@ class HostBlock {
   int threads() const { return threads_; }
   int block() const { return block_; }
   int blocks() const { return blocks_; }
+  static constexpr int kLeastLanes = 1;
+  int lanes() const { return lanes_; }
+  int lane_groups() const { return threads_ / lanes_; }
+  int lane() const { return thread_ % lanes_; }
+  int lane_group() const { return thread_ / lanes_; }
+  template <typename T>
+  T SumOfLanes(T value) {
+    return ReduceLanes(value, [](T a, T b) { return a + b; });
+  }
+  template <typename T>
+  T LargestOfLanes(T value) {
+    return ReduceLanes(value, [](T a, T b) { return b > a ? b : a; });
+  }
   uint32_t* words() { return memory_->words.data(); }
   void Sync() { memory_->barrier.Wait(); }
   void SyncGrid() { grid_->Wait(); }
@@ -69,7 +91,19 @@ class HostBlock {
   }
 
  private:
-  int thread_, threads_, block_, blocks_;
+  template <typename T, typename Op>
+  T ReduceLanes(T value, Op op) {
+    T* const values = reinterpret_cast<T*>(memory_->partials.data());
+    for (int apart = lanes_ / 2; apart > 0; apart /= 2) {
+      values[thread_] = value;
+      memory_->lane_barriers[lane_group()]->Wait();
+      value = op(value, values[thread_ ^ apart]);
+      memory_->lane_barriers[lane_group()]->Wait();
+    }
+    return value;
+  }
+
+  int thread_, threads_, block_, blocks_, lanes_;
   HostBlockMemory* memory_;
   Barrier* grid_;
 };
@@ -85,7 +119,7 @@ void RunOnGrid(GridShape shape, Kernel kernel) {
   std::vector<std::unique_ptr<HostBlockMemory>> memory;
   std::vector<std::thread> threads;
   for (int b = 0; b < shape.blocks; ++b) {
-    memory.push_back(std::make_unique<HostBlockMemory>(shape.threads));
+    memory.push_back(std::make_unique<HostBlockMemory>(shape.threads, SharedWordsOf<Kernel>::value));
     for (int t = 0; t < shape.threads; ++t) {
       threads.emplace_back([&, b, t, block_memory = memory.back().get()] {
         HostBlock block(t, shape.threads, b, shape.blocks, block_memory, &grid);

@@ -35,19 +35,30 @@ class HostLauncher {
     RunOnGrid(shape_, kernel);
   }
   template <typename Kernel>
+  void ForEachLaneGroup(int64_t items, const Kernel& kernel) {
+    ForEach(items, kernel);
+  }
+  template <typename Kernel>
+  void ForEachBlock(int64_t, const Kernel& kernel) {
+    RunOnGrid(shape_, kernel);
+  }
+  template <typename Kernel>
   void Together(int blocks, const Kernel& kernel) {
     RunOnGrid({blocks, shape_.threads}, kernel);
   }
 
-  // For accidental hits. The first two overwrite `memory` at last, to show where it overlaps with
-  // what they wrote.
+  // The first two overwrite `memory` at last, to show where it overlaps with what they wrote.
   void SortPairs(void* memory, size_t* bytes, const int64_t* keys, int64_t* sorted_keys,
-                 const int64_t* values, int64_t* sorted_values, int64_t count) {
+                 const int64_t* values, int64_t* sorted_values, int64_t count, int bits = 64) {
     if (!memory) return Ask(bytes);
     std::vector<int64_t> order(count);
     std::iota(order.begin(), order.end(), 0);
+    // All 64 bits are a number with a sign, fewer are one without.
+    const auto key = [&](int64_t k) {
+      return bits == 64 ? keys[k] : keys[k] & ((int64_t{1} << bits) - 1);
+    };
     std::stable_sort(order.begin(), order.end(),
-                     [&](int64_t a, int64_t b) { return keys[a] < keys[b]; });
+                     [&](int64_t a, int64_t b) { return key(a) < key(b); });
     for (int64_t k = 0; k < count; ++k) {
       sorted_keys[k] = keys[order[k]];
       sorted_values[k] = values[order[k]];

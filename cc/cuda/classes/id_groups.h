@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups equal ids, so that what belongs to one class is summed in one place and in one order. Ids
+// are sorted, and each run of equal ones is a group.
+#ifndef TF_CANDSAMP_CC_CUDA_CLASSES_ID_GROUPS_H_
+#define TF_CANDSAMP_CC_CUDA_CLASSES_ID_GROUPS_H_
+
+#include "cc/cuda/core/device_runtime.h"
+#include "cc/cuda/core/team.h"
+
+namespace candsamp {
+
+// Groups in ascending order of their ids. All arrays are in the device's memory.
+struct IdGroups {
+  int64_t size;     // how many positions there are
+  int64_t* ids;     // [size] in ascending order
+  int64_t* order;   // [size] their positions; those of one id ascend
+  int64_t* before;  // [size + 1] how many groups begin before each sorted id; the last is their count
+  int64_t* starts;  // [size + 1] where each group begins among the sorted ids; one more at the end
+
+  CANDSAMP_METHOD int64_t count() const { return before[size]; }
+  CANDSAMP_METHOD bool Begins(int64_t k) const { return k == 0 || ids[k - 1] != ids[k]; }
+  // The group of a sorted id.
+  CANDSAMP_METHOD int64_t GroupOf(int64_t k) const { return before[k + 1] - 1; }
+  CANDSAMP_METHOD int64_t IdOf(int64_t group) const { return ids[starts[group]]; }
+};
+
+// How many bits the numbers from 0 to `most` have.
+inline int BitsOf(int64_t most) {
+  int bits = 1;
+  while (bits < 63 && most >> bits != 0) ++bits;
+  return bits;
+}
+
+// Copies ids from two places, one after the other, and numbers their positions. An id that is not
+// in [0, limit) becomes `limit`.
+struct ConcatenateIdsKernel {
+  const int64_t* first;
+  int64_t first_size;
+  const int64_t* second;
+  int64_t size;  // of both
+  int64_t limit;
+  int64_t* ids;
+  int64_t* positions;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t k = GridRank(block); k < size; k += GridSize(block)) {
+      const int64_t id = k < first_size ? first[k] : second[k - first_size];
+      ids[k] = id < 0 || id > limit ? limit : id;
+      positions[k] = k;
+    }
+  }
+};
+
+// Writes 1 where a group begins.
+struct MarkGroupsKernel {
+  IdGroups groups;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t k = GridRank(block); k <= groups.size; k += GridSize(block)) {
+      groups.before[k] = k < groups.size && groups.Begins(k) ? 1 : 0;
+    }
+  }
+};
+
+struct StartGroupsKernel {
+  IdGroups groups;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t k = GridRank(block); k < groups.size; k += GridSize(block)) {
+      if (groups.Begins(k)) groups.starts[groups.before[k]] = k;
+    }
+    if (GridRank(block) == 0) groups.starts[groups.count()] = groups.size;
+  }
+};
+
+// Groups first[0 .. first_size), followed by second[0 .. second_size). Ids that are not in
+// [0, limit) are one group, the last, of id `limit`. Does not wait.
+template <typename Launcher>
+IdGroups GroupIds(Launcher& launcher, DeviceRuntime& runtime, const int64_t* first,
+                  int64_t first_size, const int64_t* second, int64_t second_size, int64_t limit) {
+  IdGroups groups;
+  groups.size = first_size + second_size;
+  const int64_t size = groups.size;
+  const int bits = BitsOf(limit);
+  size_t sort_bytes = 0, sum_bytes = 0;
+  launcher.SortPairs(nullptr, &sort_bytes, nullptr, nullptr, nullptr, nullptr, size, bits);
+  launcher.ExclusiveSum(nullptr, &sum_bytes, nullptr, size + 1);
+  int64_t* const unsorted = runtime.Allocate<int64_t>(size);
+  int64_t* const positions = runtime.Allocate<int64_t>(size);
+  char* const memory = runtime.Allocate<char>(sort_bytes > sum_bytes ? sort_bytes : sum_bytes);
+  groups.ids = runtime.Allocate<int64_t>(size);
+  groups.order = runtime.Allocate<int64_t>(size);
+  groups.before = runtime.Allocate<int64_t>(size + 1);
+  groups.starts = runtime.Allocate<int64_t>(size + 1);
+  if (runtime.error() != 0) return groups;
+  launcher.ForEach(size, ConcatenateIdsKernel{first, first_size, second, size, limit, unsorted,
+                                              positions});
+  launcher.SortPairs(memory, &sort_bytes, unsorted, groups.ids, positions, groups.order, size,
+                     bits);
+  launcher.ForEach(size + 1, MarkGroupsKernel{groups});
+  launcher.ExclusiveSum(memory, &sum_bytes, groups.before, size + 1);
+  launcher.ForEach(size, StartGroupsKernel{groups});
+  return groups;
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_CLASSES_ID_GROUPS_H_

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// A CudaLauncher with CUB's sort and sum. See team.h for what a launcher is.
+#ifndef TF_CANDSAMP_CC_CUDA_CORE_CUB_LAUNCHER_CU_H_
+#define TF_CANDSAMP_CC_CUDA_CORE_CUB_LAUNCHER_CU_H_
+
+#include <cub/device/device_radix_sort.cuh>
+#include <cub/device/device_scan.cuh>
+
+#include "cc/cuda/core/copies.h"
+#include "cc/cuda/core/cuda_launcher.cu.h"
+
+namespace candsamp {
+
+class CubLauncher : public CudaLauncher {
+ public:
+  using CudaLauncher::CudaLauncher;
+
+  void SortPairs(void* memory, size_t* bytes, const int64_t* keys, int64_t* sorted_keys,
+                 const int64_t* values, int64_t* sorted_values, int64_t count, int bits = 64) {
+    if (error() != cudaSuccess) return;
+    Note(cub::DeviceRadixSort::SortPairs(memory, *bytes, keys, sorted_keys, values, sorted_values,
+                                         count, 0, bits, cuda_stream()));
+  }
+  void ExclusiveSum(void* memory, size_t* bytes, int64_t* values, int64_t count) {
+    if (error() != cudaSuccess) return;
+    Note(cub::DeviceScan::ExclusiveSum(memory, *bytes, values, values, count, cuda_stream()));
+  }
+  void CopyToHostAndWait(void* to, const void* from, size_t bytes) {
+    if (error() != cudaSuccess) return;
+    Note(static_cast<cudaError_t>(candsamp::CopyToHostAndWait(cuda_stream(), to, from, bytes)));
+  }
+};
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_CORE_CUB_LAUNCHER_CU_H_

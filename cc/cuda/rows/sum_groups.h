@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums weighted rows group by group: gradients of the rows of classes, from all their occurrences.
+//
+// The sorted occurrences are cut into windows of kWindow, one for each lane group, so that a class
+// that occurs a million times is shared out among as many as the rest.
+//  1. A lane group sums the rows of its window, in order, and hands on each group that lies in it.
+//     Of a group that does not, it writes a partial sum.
+//  2. A block sums the partial sums of each group that began in its window: each lane group a range
+//     of consecutive ones, and then those sums, in order.
+// The order depends on the groups alone, so the same input gives the same bits.
+#ifndef TF_CANDSAMP_CC_CUDA_ROWS_SUM_GROUPS_H_
+#define TF_CANDSAMP_CC_CUDA_ROWS_SUM_GROUPS_H_
+
+#include "cc/cuda/classes/id_groups.h"
+#include "cc/cuda/core/device_runtime.h"
+#include "cc/cuda/core/team.h"
+#include "cc/lib/core/half.h"
+
+namespace candsamp {
+
+constexpr int64_t kWindow = 16;
+
+CANDSAMP_FORMULA int64_t WindowsOf(int64_t size) { return (size + kWindow - 1) / kWindow; }
+
+// What both kernels share. `Entries` says what is summed: At(position, &weight) is the row, or
+// nullptr for none, and sets its weight. `Sink` takes the sums: Write<kPack>(group, d, sums) those of
+// the columns from d to d + kPack.
+template <typename Source, typename Entries, typename Sink>
+struct GroupSums {
+  using A = Accumulator<Source>;
+
+  IdGroups groups;
+  Entries entries;
+  Sink sink;
+  int64_t depth;
+  A* partials;  // [windows, 2, depth]: of the group that began before the window, and in it
+
+  CANDSAMP_METHOD A* Partial(int64_t window, bool began_in_it) const {
+    return partials + (2 * window + began_in_it) * depth;
+  }
+};
+
+// REQUIRES: kPack divides the depth, and the sources' rows are aligned to it.
+template <typename Source, typename Entries, typename Sink, int kPack>
+struct SumWindowsKernel {
+  using Sums = GroupSums<Source, Entries, Sink>;
+  using A = typename Sums::A;
+  static constexpr int kBatch = 4;  // rows on their way at a time
+
+  Sums sums;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const int64_t windows = WindowsOf(sums.groups.size);
+    for (int64_t w = GridLaneGroup(block); w < windows; w += GridLaneGroups(block)) {
+      for (int64_t d = block.lane() * kPack; d < sums.depth; d += block.lanes() * kPack) {
+        SumColumns(w, d);
+      }
+    }
+  }
+
+ private:
+  CANDSAMP_DEVICE void SumColumns(int64_t window, int64_t d) const {
+    const IdGroups& groups = sums.groups;
+    const int64_t begin = window * kWindow, end = Least(begin + kWindow, groups.size);
+    int64_t group = groups.GroupOf(begin), group_end = groups.starts[group + 1];
+    A sum[kPack] = {};
+    for (int64_t first = begin; first < end; first += kBatch) {
+      Pack<Source, kPack> rows[kBatch];
+      A weights[kBatch];
+#pragma unroll
+      for (int j = 0; j < kBatch; ++j) {
+        weights[j] = A(0);
+        const Source* const row =
+            first + j < end ? sums.entries.At(groups.order[first + j], &weights[j]) : nullptr;
+        rows[j] = row == nullptr ? Pack<Source, kPack>{} : Pack<Source, kPack>::Load(row + d);
+      }
+#pragma unroll
+      for (int j = 0; j < kBatch; ++j) {
+        if (first + j >= end) break;
+#pragma unroll
+        for (int v = 0; v < kPack; ++v) {
+          sum[v] = MulAdd(weights[j], Widen(rows[j].values[v]), sum[v]);
+        }
+        if (first + j + 1 < group_end) continue;
+        Finish(window, begin, group, d, sum);
+        ++group;
+        if (first + j + 1 < end) group_end = groups.starts[group + 1];
+#pragma unroll
+        for (int v = 0; v < kPack; ++v) sum[v] = A(0);
+      }
+    }
+    if (group_end > end) Keep(window, begin, group, d, sum);
+  }
+
+  CANDSAMP_DEVICE void Finish(int64_t window, int64_t begin, int64_t group, int64_t d,
+                              const A* sum) const {
+    if (sums.groups.starts[group] >= begin) {
+      sums.sink.template Write<kPack>(group, d, sum);
+    } else {
+      Keep(window, begin, group, d, sum);
+    }
+  }
+
+  CANDSAMP_DEVICE void Keep(int64_t window, int64_t begin, int64_t group, int64_t d,
+                            const A* sum) const {
+    A* const out = sums.Partial(window, sums.groups.starts[group] >= begin) + d;
+#pragma unroll
+    for (int v = 0; v < kPack; ++v) out[v] = sum[v];
+  }
+};
+
+// For each group that began in a window and went on after it.
+template <typename Source, typename Entries, typename Sink>
+struct MergeWindowsKernel {
+  using Sums = GroupSums<Source, Entries, Sink>;
+  using A = typename Sums::A;
+
+  Sums sums;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const IdGroups& groups = sums.groups;
+    const int64_t windows = WindowsOf(groups.size);
+    A* const of_lane_groups = reinterpret_cast<A*>(block.words());
+    for (int64_t w = block.block(); w < windows; w += block.blocks()) {
+      const int64_t next = (w + 1) * kWindow;  // the first of the next window
+      if (next >= groups.size || groups.Begins(next)) continue;
+      const int64_t group = groups.GroupOf(next);
+      if (groups.starts[group] < w * kWindow) continue;
+      const int64_t parts = (groups.starts[group + 1] - 1) / kWindow - w + 1;
+      const int64_t each = (parts + block.lane_groups() - 1) / block.lane_groups();
+      for (int64_t d0 = 0; d0 < sums.depth; d0 += block.lanes()) {
+        const int64_t d = d0 + block.lane();
+        A sum = A(0);
+        const int64_t first = block.lane_group() * each;
+        if (d < sums.depth) {
+          for (int64_t p = first; p < Least(first + each, parts); ++p) {
+            sum += sums.Partial(w + p, p == 0)[d];
+          }
+        }
+        of_lane_groups[block.thread()] = sum;
+        block.Sync();
+        if (block.lane_group() == 0 && d < sums.depth) {
+          A total = A(0);
+          for (int g = 0; g < block.lane_groups(); ++g) {
+            total += of_lane_groups[g * block.lanes() + block.lane()];
+          }
+          sums.sink.template Write<1>(group, d, &total);
+        }
+        block.Sync();
+      }
+    }
+  }
+};
+
+// Sums all groups. `in_packs`: whether rows of sources, and what the sink writes, may be read in
+// packs of 16 bytes of Source. Does not wait.
+template <typename Source, typename Launcher, typename Entries, typename Sink>
+void SumGroups(Launcher& launcher, DeviceRuntime& runtime, const IdGroups& groups,
+               const Entries& entries, int64_t depth, bool in_packs, const Sink& sink) {
+  if (groups.size == 0 || depth == 0) return;
+  const int64_t windows = WindowsOf(groups.size);
+  GroupSums<Source, Entries, Sink> sums = {groups, entries, sink, depth, nullptr};
+  sums.partials = runtime.Allocate<Accumulator<Source>>(2 * windows * depth);
+  if (runtime.error() != 0) return;
+  if (in_packs) {
+    constexpr int kPack = kPackOf<Source>;
+    launcher.ForEachLaneGroup(windows, SumWindowsKernel<Source, Entries, Sink, kPack>{sums});
+  } else {
+    launcher.ForEachLaneGroup(windows, SumWindowsKernel<Source, Entries, Sink, 1>{sums});
+  }
+  launcher.ForEachBlock(windows, MergeWindowsKernel<Source, Entries, Sink>{sums});
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_ROWS_SUM_GROUPS_H_
