@@ -19,6 +19,7 @@
 #include "tests/cuda/checks/learned_unigram_checks.h"
 #include "tests/cuda/checks/random_cases.h"
 #include "tests/cuda/checks/rows_checks.h"
+#include "tests/cuda/checks/sampled_checks.h"
 
 namespace candsamp {
 
@@ -215,6 +216,14 @@ std::string AllClasses(Backend& backend, RandomCases& cases, const CheckSizes& s
                             {0, cases.Below(count), count, -1, INT64_MAX, INT64_MIN});
 }
 
+// The dense losses, forward and backward.
+template <typename Backend>
+std::string SampledLoss(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
+  const SampledCase c = RandomSampledCase(cases, std::min<int64_t>(sizes.rows, 300),
+                                          std::min<int64_t>(3 * sizes.candidates, 6000));
+  return CheckSampledLoss(backend, c, k);
+}
+
 template <typename Backend>
 std::vector<Check<Backend>> AllChecks() {
   return {
@@ -234,6 +243,7 @@ std::vector<Check<Backend>> AllChecks() {
       {"heavy_updates", HeavyUpdates<Backend>},
       {"hits", RandomHits<Backend>},
       {"all_classes", AllClasses<Backend>},
+      {"sampled_losses", SampledLoss<Backend>},
   };
 }
 

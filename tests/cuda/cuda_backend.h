@@ -14,6 +14,8 @@
 #include "cc/cuda/classes/all_candidates.h"
 #include "cc/cuda/core/copies.h"
 #include "cc/cuda/core/errors.h"
+#include "cc/cuda/losses/sampled_launchers.h"
+#include "cc/cuda/matrix/cublaslt_products.h"
 #include "cc/cuda/samplers/launchers.h"
 
 namespace candsamp {
@@ -99,8 +101,46 @@ class CudaBackend {
   void All(const AllCandidates& all) {
     Done(LaunchAllCandidates(stream_, all), "LaunchAllCandidates");
   }
+  void NumberClasses(const ClassNumbersInput& input, const ClassNumbersOutput& output,
+                     int64_t* counts, int64_t* class_ids) {
+    Runtime runtime(this);
+    ClassNumbers classes;
+    Done(LaunchNumberClasses(runtime, input, output, &classes, counts), "LaunchNumberClasses");
+    Done(LaunchWriteClassIds(runtime, classes, class_ids), "LaunchWriteClassIds");
+  }
+  template <typename T, typename W>
+  void SampledForward(const DeviceSampledForward<T, W>& forward) {
+    WithProducts("LaunchSampledForward", [&](DeviceRuntime& runtime, MatrixProducts& products) {
+      return LaunchSampledForward(runtime, products, forward);
+    });
+  }
+  template <typename T, typename W>
+  void SampledBackward(const DeviceSampledBackward<T, W>& backward) {
+    WithProducts("LaunchSampledBackward", [&](DeviceRuntime& runtime, MatrixProducts& products) {
+      return LaunchSampledBackward(runtime, products, backward);
+    });
+  }
 
  private:
+  class Runtime : public DeviceRuntime {
+   public:
+    explicit Runtime(CudaBackend* backend) : backend_(backend) {}
+    CudaStream stream() const override { return backend_->stream_; }
+    void* AllocateBytes(size_t bytes) override { return backend_->Poisoned(bytes); }
+
+   private:
+    CudaBackend* backend_;
+  };
+
+  template <typename Launch>
+  void WithProducts(const char* what, Launch launch) {
+    Runtime runtime(this);
+    CublasLtProducts products(/*tf32=*/false);
+    const int error = launch(runtime, products);
+    if (error == CublasLtProducts::kFailed) throw std::runtime_error(products.error());
+    Done(error, what);
+  }
+
   void* Allocate(size_t bytes) {
     void* memory = nullptr;
     if (bytes == 0) return memory;
@@ -119,10 +159,11 @@ class CudaBackend {
   }
   void* Scratch(const LaunchPlan& plan) {
     Need(plan.error, "planning a launch");
-    void* const memory = Allocate(plan.scratch_bytes);
-    if (poison_ && memory) {
-      Need(cudaMemsetAsync(memory, 0xff, plan.scratch_bytes, stream_), "cudaMemset");
-    }
+    return Poisoned(plan.scratch_bytes);
+  }
+  void* Poisoned(size_t bytes) {
+    void* const memory = Allocate(bytes);
+    if (poison_ && memory) Need(cudaMemsetAsync(memory, 0xff, bytes, stream_), "cudaMemset");
     return memory;
   }
   void Done(int error, const char* what) {

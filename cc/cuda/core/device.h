@@ -10,8 +10,10 @@
 
 #ifdef __CUDACC__
 #define CANDSAMP_DEVICE __device__
+#define CANDSAMP_UNROLL _Pragma("unroll")
 #else
 #define CANDSAMP_DEVICE
+#define CANDSAMP_UNROLL
 #endif
 
 namespace candsamp {

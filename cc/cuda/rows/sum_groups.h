@@ -68,17 +68,17 @@ struct SumWindowsKernel {
     for (int64_t first = begin; first < end; first += kBatch) {
       Pack<Source, kPack> rows[kBatch];
       A weights[kBatch];
-#pragma unroll
+      CANDSAMP_UNROLL
       for (int j = 0; j < kBatch; ++j) {
         weights[j] = A(0);
         const Source* const row =
             first + j < end ? sums.entries.At(groups.order[first + j], &weights[j]) : nullptr;
         rows[j] = row == nullptr ? Pack<Source, kPack>{} : Pack<Source, kPack>::Load(row + d);
       }
-#pragma unroll
+      CANDSAMP_UNROLL
       for (int j = 0; j < kBatch; ++j) {
         if (first + j >= end) break;
-#pragma unroll
+        CANDSAMP_UNROLL
         for (int v = 0; v < kPack; ++v) {
           sum[v] = MulAdd(weights[j], Widen(rows[j].values[v]), sum[v]);
         }
@@ -86,7 +86,7 @@ struct SumWindowsKernel {
         Finish(window, begin, group, d, sum);
         ++group;
         if (first + j + 1 < end) group_end = groups.starts[group + 1];
-#pragma unroll
+        CANDSAMP_UNROLL
         for (int v = 0; v < kPack; ++v) sum[v] = A(0);
       }
     }
@@ -105,7 +105,7 @@ struct SumWindowsKernel {
   CANDSAMP_DEVICE void Keep(int64_t window, int64_t begin, int64_t group, int64_t d,
                             const A* sum) const {
     A* const out = sums.Partial(window, sums.groups.starts[group] >= begin) + d;
-#pragma unroll
+    CANDSAMP_UNROLL
     for (int v = 0; v < kPack; ++v) out[v] = sum[v];
   }
 };

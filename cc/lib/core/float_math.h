@@ -2,8 +2,8 @@
 // The exponentials, logarithms and sigmoids of the losses.
 //
 // They are branch-free, so that loops over them vectorise. They are not SLEEF's or Highway's, so
-// that each instruction set runs the same formula. The double overloads call libm: no loop over
-// them is hot.
+// that each instruction set runs the same formula. The double overloads call libm, but for
+// Expm1NonPositive, which double_math.h has: no loop over them is hot.
 #ifndef TF_CANDSAMP_CC_LIB_CORE_FLOAT_MATH_H_
 #define TF_CANDSAMP_CC_LIB_CORE_FLOAT_MATH_H_
 
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cc/lib/core/bit_cast.h"
+#include "cc/lib/core/double_math.h"
 #include "cc/lib/core/host_device.h"
 
 namespace candsamp {
@@ -54,8 +55,6 @@ CANDSAMP_FORMULA float Expm1NonPositive(float x) {
   const float value = e.p * e.scale + (e.scale - 1.0f);
   return x < -87.0f ? -1.0f : value;
 }
-
-CANDSAMP_FORMULA double Expm1NonPositive(double x) { return expm1(x); }
 
 // log(1 + t) for 0 <= t <= 1, within 1.4 ulp: 2 atanh(s) with s = t / (2 + t) <= 1/3, as a series
 // in s^2.

@@ -9,17 +9,6 @@
 #include "cc/lib/rows/row_loops.h"
 
 namespace candsamp {
-namespace {
-
-// log(exp(a) + exp(b)). Also right if both are minus infinity.
-template <typename A>
-A LogAddExp(A a, A b) {
-  if (a == b) return a + std::log(A(2));
-  return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)));
-}
-
-}  // namespace
-
 template <typename A>
 SampledLogits<A>::SampledLogits(Runtime& runtime, const SampledBatch& batch,
                                 const A* sample_offsets, const A* sample_biases)

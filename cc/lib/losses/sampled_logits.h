@@ -19,6 +19,7 @@
 
 #include "cc/lib/core/runtime.h"
 #include "cc/lib/logits/hit_columns.h"
+#include "cc/lib/logits/offsets.h"
 #include "cc/lib/logits/softcap.h"
 #include "cc/lib/losses/sampled_batch.h"
 #include "cc/lib/losses/tiling.h"
@@ -38,20 +39,6 @@ struct BlockStats {
   A largest;  // the largest logit of a single draw
   A exps;     // NCE: sum of exp(z - largest)
 };
-
-// The offset of a candidate: the part of its logits that is no dot product. The forward pass keeps
-// it for the backward pass, and kept values must be finite. So a bias of minus infinity, which
-// masks the class, becomes the lowest number.
-template <typename A>
-A OffsetOf(A bias, A log_q) {
-  return std::max(bias - log_q, std::numeric_limits<A>::lowest());
-}
-
-// The same with a softcap, which the bias is under and log q is not. A mask is a mask all the same.
-template <typename A>
-A OffsetOverSoftcap(A bias, A log_q) {
-  return OffsetOf(IsMask(bias) ? bias : A(0), log_q);
-}
 
 // The logits of the candidates. A candidate that was drawn several times is one column, with the
 // offset that stands for all its draws: for softmax the log of the sum of their exponentials. NCE

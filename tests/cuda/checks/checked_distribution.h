@@ -29,12 +29,14 @@ class SerialRuntime : public Runtime {
     if (total > 0) work(0, total);
   }
   void* AllocateBytes(size_t bytes) override {
-    memory_.emplace_back(bytes / 8 + 8);
-    return memory_.back().data();
+    memory_.emplace_back(bytes + kAlignment);
+    const uintptr_t at = reinterpret_cast<uintptr_t>(memory_.back().data());
+    return reinterpret_cast<void*>((at + kAlignment - 1) / kAlignment * kAlignment);
   }
 
  private:
-  std::deque<std::vector<uint64_t>> memory_;
+  static constexpr size_t kAlignment = 64;
+  std::deque<std::vector<char>> memory_;
 };
 
 // A distribution on the CPU, and the numbers that a device needs to have the same.

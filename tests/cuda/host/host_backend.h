@@ -12,8 +12,10 @@
 #include "cc/cuda/classes/all_candidates.h"
 #include "cc/cuda/samplers/draw_batch.h"
 #include "cc/cuda/samplers/draw_rows.h"
+#include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/samplers/learned_unigram_kernel.h"
 #include "tests/cuda/host/host_launcher.h"
+#include "tests/cuda/host/host_products.h"
 
 namespace candsamp {
 
@@ -67,8 +69,40 @@ class HostBackend {
     LaunchWriteHitsOn(launcher_, input, scratch, output);
   }
   void All(const AllCandidates& all) { LaunchAllCandidatesOn(launcher_, all); }
+  void NumberClasses(const ClassNumbersInput& input, const ClassNumbersOutput& output,
+                     int64_t* counts, int64_t* class_ids) {
+    Runtime runtime(this);
+    const ClassNumbers classes =
+        candsamp::NumberClasses(launcher_, runtime, input, output, counts);
+    WriteClassIds(launcher_, classes, class_ids);
+  }
+  template <typename T, typename W>
+  void SampledForward(const DeviceSampledForward<T, W>& forward) {
+    Runtime runtime(this);
+    HostProducts products;
+    SampledForwardOn(launcher_, runtime, products, forward);
+  }
+  template <typename T, typename W>
+  void SampledBackward(const DeviceSampledBackward<T, W>& backward) {
+    Runtime runtime(this);
+    HostProducts products;
+    SampledBackwardOn<T, W, HostLauncher>(launcher_, runtime, products, backward).Run();
+  }
 
  private:
+  // Memory whose bits are NaNs.
+  class Runtime : public DeviceRuntime {
+   public:
+    explicit Runtime(HostBackend* backend) : backend_(backend) {}
+    CudaStream stream() const override { return nullptr; }
+    void* AllocateBytes(size_t bytes) override {
+      return backend_->Upload(std::vector<char>(bytes, '\xff'));
+    }
+
+   private:
+    HostBackend* backend_;
+  };
+
   void* Allocate(size_t bytes) {
     memory_.emplace_back(std::aligned_alloc(64, (bytes + 64) / 64 * 64), std::free);
     return memory_.back().get();

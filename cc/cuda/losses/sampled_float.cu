@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dense losses of float and double inputs on a CUDA device.
+#include "cc/cuda/core/cub_launcher.cu.h"
+#include "cc/cuda/losses/define_sampled_launchers.h"
+
+namespace candsamp {
+
+CANDSAMP_DEFINE_CLASS_NUMBER_LAUNCHERS(CubLauncher)
+CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, float, float)
+CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, double, double)
+
+}  // namespace candsamp

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward pass of the dense losses on a device: the twin of cc/lib/losses/sampled_forward.h.
+//
+//  1. Gather the rows of all distinct classes.
+//  2. For each panel of columns, multiply the inputs with the candidates' rows, and reduce the
+//     logits while they are in the L2 cache (sampled_segments.h).
+//  3. Compute the labels' logits, and merge them with the row's segments (sampled_rows.h).
+#ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_FORWARD_H_
+#define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_FORWARD_H_
+
+#include "cc/cuda/losses/sampled_panels.h"
+#include "cc/cuda/losses/sampled_rows.h"
+#include "cc/cuda/rows/gather_rows.h"
+
+namespace candsamp {
+
+// Slopes are kept in the type of inputs, so that products can take them: [rows, slope_stride],
+// slope_stride = StrideOf(columns).
+template <typename T, typename W>
+struct DeviceSampledForward {
+  using A = Accumulator<W>;
+
+  SampledBatch batch;  // with arrays in the device's memory
+  int64_t depth;
+  const int64_t* class_ids;  // [classes]
+  const T* inputs;           // [rows, depth]
+  DeviceRowTable<W> weights, biases;
+  const A* label_log_q;     // [rows, num_true]
+  const A* sample_offsets;  // [num_sampled]
+  const A* sample_biases;   // with a softcap [num_sampled]
+
+  A* loss;              // [rows]
+  W* class_rows;        // [classes, depth]
+  A* label_logit_grad;  // [rows, num_true]
+  A* scales;            // [SegmentsOf(columns), rows]
+  T* slopes;            // or nullptr: not kept
+  A* log_sum_exp;       // with stats [rows]
+  bool* label_is_top;   // likewise
+
+  PanelBytes panels;
+};
+
+template <typename T, typename W, typename Launcher>
+int SampledForwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& products,
+                     const DeviceSampledForward<T, W>& f) {
+  using A = Accumulator<W>;
+  const SampledBatch& batch = f.batch;
+  const int64_t segments = SegmentsOf(batch.columns);
+  GatherRows(launcher, f.weights, f.class_ids, batch.classes, f.class_rows);
+  const SampledColumns<A> columns =
+      ColumnsOf(launcher, runtime, batch, f.sample_offsets, f.sample_biases);
+  const int64_t wide = PanelColumns(batch.rows, batch.columns, sizeof(A), f.panels.logits);
+  const ProductFactors<T, W> factors(launcher, runtime, batch.options.logit, f.inputs, batch.rows,
+                                     f.depth, wide);
+  const Panel<A> panel = AllocatePanel<A>(runtime, batch.rows, wide);
+  SegmentSum<A>* const sums = runtime.Allocate<SegmentSum<A>>(segments * batch.rows);
+  const bool with_stats = batch.options.stats || batch.options.corrected_log_q;
+  SegmentStats<A>* const stats =
+      with_stats ? runtime.Allocate<SegmentStats<A>>(segments * batch.rows) : nullptr;
+  A* const cap_slopes =
+      batch.options.logit.softcap != 0 ? runtime.Allocate<A>(batch.num_labels()) : nullptr;
+  if (runtime.error() != 0) return runtime.error();
+
+  for (int64_t first = 0; first < batch.columns; first += wide) {
+    const int64_t count = Least(wide, batch.columns - first);
+    const Factor rows = factors.Rows(launcher, f.class_rows + first * f.depth, count);
+    const int error = products.Multiply(
+        runtime, {kFactorType<T>, batch.rows, count, f.depth, factors.Inputs(), Transposed(rows),
+                  panel.values, panel.stride, 1 / batch.options.logit.temperature, false});
+    if (error != 0) return error;
+    WithSegmentLogits(batch, columns, [&](auto logits) {
+      const SegmentShares shares = SegmentShares::Of(batch.rows, count);
+      const Panel<const A> dots = {panel.values, panel.stride, first, count};
+      const Panel<T> slopes = {f.slopes, StrideOf(batch.columns), 0, batch.columns};
+      launcher.ForEachLaneGroup(
+          shares.count(), ReducePanel<T>(logits, dots, shares, sums, stats, slopes));
+    });
+  }
+  launcher.ForEachLaneGroup(
+      batch.num_labels(),
+      LabelLogitsKernel<T, W>{batch, f.depth, f.inputs, f.class_rows, f.class_ids, f.biases,
+                              f.label_log_q, f.label_logit_grad, cap_slopes});
+  launcher.ForEachLaneGroup(
+      batch.rows,
+      FinishRowsKernel<A>{batch, segments, sums, stats, f.label_log_q, cap_slopes,
+                          f.label_logit_grad, f.scales, f.loss, f.log_sum_exp, f.label_is_top});
+  return launcher.error();
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_FORWARD_H_

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entry points of the dense losses on a device. See launch.h for errors, device_runtime.h for memory.
+#ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_
+#define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_
+
+#include "cc/cuda/classes/class_numbers.h"
+#include "cc/cuda/losses/sampled_backward.h"
+#include "cc/cuda/losses/sampled_forward.h"
+
+namespace candsamp {
+
+// Numbers classes, and waits for their counts: see NumberClasses. LaunchWriteClassIds then writes
+// the ids of so many.
+int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,
+                        const ClassNumbersOutput& output, ClassNumbers* classes, int64_t* counts);
+int LaunchWriteClassIds(DeviceRuntime& runtime, const ClassNumbers& classes, int64_t* class_ids);
+
+// For the pairs of types that the CPU's kernels have. Neither waits.
+template <typename T, typename W>
+int LaunchSampledForward(DeviceRuntime& runtime, MatrixProducts& products,
+                         const DeviceSampledForward<T, W>& forward);
+template <typename T, typename W>
+int LaunchSampledBackward(DeviceRuntime& runtime, MatrixProducts& products,
+                          const DeviceSampledBackward<T, W>& backward);
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_

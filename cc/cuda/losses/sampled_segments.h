@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+// What happens to the logits of a dense loss once their product is made: the twin of
+// cc/lib/losses/sampled_logits.h.
+//
+// Each row is cut into segments of kSegment columns. A lane group holds a segment in registers, and
+// reduces it to its largest logit and a sum; what it keeps are slopes, the derivatives of logits up
+// to a factor for the row and the segment. So logits, which are read once, need no place in the
+// device's memory but the panel that is in the L2 cache.
+#ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_SEGMENTS_H_
+#define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_SEGMENTS_H_
+
+#include "cc/cuda/core/team.h"
+#include "cc/cuda/losses/sampled_columns.h"
+#include "cc/lib/core/float_math.h"
+#include "cc/lib/core/half.h"
+#include "cc/lib/logits/softcap.h"
+
+namespace candsamp {
+
+constexpr int kSegment = 512;
+constexpr int kSegmentPack = 4;  // columns that a lane loads at once
+
+CANDSAMP_FORMULA int64_t SegmentsOf(int64_t columns) {
+  return (columns + kSegment - 1) / kSegment;
+}
+
+template <typename A>
+CANDSAMP_FORMULA A MinusInfinity() {
+  return -A(__builtin_inf());
+}
+
+// A finite number to subtract from logits of which `largest` is the largest.
+template <typename A>
+CANDSAMP_FORMULA A ReferenceOf(A largest) {
+  return largest == MinusInfinity<A>() ? A(0) : largest;
+}
+
+// The part of one row in one segment.
+template <typename A>
+struct SegmentSum {
+  A max;  // softmax: the largest logit, minus infinity if all are dropped or masked
+  A sum;  // softmax: sum of exp(z - max); NCE: sum of softplus(z)
+};
+
+// What statistics and corrected_log_q need of it.
+template <typename A>
+struct SegmentStats {
+  A largest;  // the largest logit of a single draw
+  A exps;     // NCE: sum of exp(z - largest)
+  A dropped;  // how many draws are accidental hits
+};
+
+// The arithmetic of a segment. A lane has the columns Column(j) of it, and values of them in arrays
+// that it indexes by constants once loops are unrolled.
+template <typename A, LossKind kKind, bool kCapped>
+struct SegmentLogits {
+  SampledBatch batch;
+  SampledColumns<A> columns;
+  A softcap;
+
+  template <typename Block>
+  static constexpr int kMost = kSegment / Block::kLeastLanes;
+
+  template <typename Block>
+  struct OfColumns {
+    A offsets[kMost<Block>];
+    A biases[kCapped ? kMost<Block> : 1];
+  };
+
+  // How many columns a lane has.
+  template <typename Block>
+  static CANDSAMP_DEVICE int Count(const Block& block) {
+    return kSegment / block.lanes();
+  }
+  template <typename Block>
+  static CANDSAMP_DEVICE int Column(const Block& block, int j) {
+    return (j / kSegmentPack * block.lanes() + block.lane()) * kSegmentPack + j % kSegmentPack;
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE void Load(const Block& block, int64_t first, OfColumns<Block>* of) const {
+    CANDSAMP_UNROLL
+    for (int j = 0; j < Count(block); ++j) {
+      const int64_t column = first + Column(block, j);
+      const bool is_column = column < columns.count;
+      of->offsets[j] = is_column ? columns.offsets[column] : MinusInfinity<A>();
+      if (kCapped) of->biases[j] = is_column ? columns.biases[column] : A(0);
+    }
+  }
+
+  // Turns the dot products of the row's segment into slopes. The segment begins at column `first`.
+  template <typename Block>
+  CANDSAMP_DEVICE SegmentSum<A> Reduce(Block& block, int64_t row, int64_t first,
+                                       const OfColumns<Block>& of, A* z,
+                                       SegmentStats<A>* stats) const {
+    A cap_slopes[kCapped ? kMost<Block> : 1];
+    CANDSAMP_UNROLL
+    for (int j = 0; j < Count(block); ++j) {
+      const bool is_column = of.offsets[j] != MinusInfinity<A>();
+      if (kCapped) {
+        z[j] = Softcap(z[j] + of.biases[j], softcap, &cap_slopes[j]);
+        cap_slopes[j] = is_column ? cap_slopes[j] : A(0);
+      }
+      z[j] = is_column ? z[j] + of.offsets[j] : MinusInfinity<A>();
+    }
+    const A dropped = batch.remove_accidental_hits ? Drop(block, row, first, z) : A(0);
+    SegmentSum<A> sum;
+    if (kKind == LossKind::kSoftmax) {
+      sum.max = Largest(block, z);
+      if (stats != nullptr) *stats = {LargestDraw(block, first, z, sum.max), A(0), dropped};
+      const A reference = ReferenceOf(sum.max);
+      A part = A(0);
+      CANDSAMP_UNROLL
+      for (int j = 0; j < Count(block); ++j) {
+        z[j] = ExpNonPositive(z[j] - reference);
+        part += z[j];
+      }
+      sum.sum = block.SumOfLanes(part);
+    } else {
+      sum.max = MinusInfinity<A>();
+      if (stats != nullptr) *stats = NceStats(block, first, z, dropped);
+      A part = A(0);
+      CANDSAMP_UNROLL
+      for (int j = 0; j < Count(block); ++j) {
+        const A first_draw = z[j];
+        part += Softplus(first_draw);
+        z[j] = Sigmoid(first_draw);
+        if (!columns.has_repeats) continue;
+        ForRepeats(block, first, j, first_draw, [&](A repeat) {
+          part += Softplus(repeat);
+          z[j] += Sigmoid(repeat);
+        });
+      }
+      sum.sum = block.SumOfLanes(part);
+    }
+    if (kCapped) {
+      CANDSAMP_UNROLL
+      for (int j = 0; j < Count(block); ++j) z[j] *= cap_slopes[j];
+    }
+    return sum;
+  }
+
+  // Calls use(j, label) for each label of the row that is column j of the segment.
+  template <typename Block, typename Use>
+  CANDSAMP_DEVICE void ForLabels(const Block& block, int64_t row, int64_t first, Use use) const {
+    for (int64_t label = row * batch.num_true; label < (row + 1) * batch.num_true; ++label) {
+      const int64_t column = batch.label_classes[label];
+      if (column < first || column >= first + kSegment || column >= columns.count) continue;
+      CANDSAMP_UNROLL
+      for (int j = 0; j < Count(block); ++j) {
+        if (first + Column(block, j) == column) use(j, label);
+      }
+    }
+  }
+
+ private:
+  // Sets the logits of accidental hits to minus infinity; returns how many draws those are.
+  template <typename Block>
+  CANDSAMP_DEVICE A Drop(Block& block, int64_t row, int64_t first, A* z) const {
+    A dropped = A(0);
+    const auto drop = [&](int j) {
+      if (z[j] != MinusInfinity<A>()) {
+        dropped += static_cast<A>(columns.Draws(first + Column(block, j)));
+      }
+      z[j] = MinusInfinity<A>();
+    };
+    if (columns.hits == nullptr) {
+      ForLabels(block, row, first, [&](int j, int64_t) { drop(j); });
+    } else {
+      for (int64_t label = row * batch.num_true; label < (row + 1) * batch.num_true; ++label) {
+        const int64_t id = batch.label_hits[label];
+        CANDSAMP_UNROLL
+        for (int j = 0; j < Count(block); ++j) {
+          const int64_t column = first + Column(block, j);
+          if (column < columns.count && columns.hits[column] == id) drop(j);
+        }
+      }
+    }
+    return batch.options.corrected_log_q ? block.SumOfLanes(dropped) : A(0);
+  }
+
+  // NaN is not above any number; it reaches the loss through the sum.
+  template <typename Block>
+  CANDSAMP_DEVICE A Largest(Block& block, const A* z) const {
+    A largest = MinusInfinity<A>();
+    CANDSAMP_UNROLL
+    for (int j = 0; j < Count(block); ++j) largest = z[j] > largest ? z[j] : largest;
+    return block.LargestOfLanes(largest);
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE A LargestDraw(Block& block, int64_t first, const A* z, A max) const {
+    if (!columns.has_repeats) return max;
+    A largest = MinusInfinity<A>();
+    CANDSAMP_UNROLL
+    for (int j = 0; j < Count(block); ++j) {
+      const int64_t column = first + Column(block, j);
+      if (column >= columns.count) continue;
+      const A draw = z[j] - columns.Gain(column);
+      largest = draw > largest ? draw : largest;
+    }
+    return block.LargestOfLanes(largest);
+  }
+
+  // Calls use(logit) for each draw of a column behind its first.
+  template <typename Block, typename Use>
+  CANDSAMP_DEVICE void ForRepeats(const Block& block, int64_t first, int j, A first_draw,
+                                  Use use) const {
+    const int64_t column = first + Column(block, j);
+    if (column >= columns.count) return;
+    const int64_t draws = columns.Draws(column);
+    for (int64_t k = 1; k < draws; ++k) use(first_draw + columns.Shift(column, k));
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE SegmentStats<A> NceStats(Block& block, int64_t first, const A* z,
+                                           A dropped) const {
+    A largest = Largest(block, z);
+    if (columns.has_repeats) {
+      CANDSAMP_UNROLL
+      for (int j = 0; j < Count(block); ++j) {
+        ForRepeats(block, first, j, z[j],
+                   [&](A repeat) { largest = repeat > largest ? repeat : largest; });
+      }
+      largest = block.LargestOfLanes(largest);
+    }
+    const A reference = ReferenceOf(largest);
+    A exps = A(0);
+    CANDSAMP_UNROLL
+    for (int j = 0; j < Count(block); ++j) {
+      exps += ExpNonPositive(z[j] - reference);
+      if (!columns.has_repeats) continue;
+      ForRepeats(block, first, j, z[j],
+                 [&](A repeat) { exps += ExpNonPositive(repeat - reference); });
+    }
+    return {largest, block.SumOfLanes(exps), dropped};
+  }
+};
+
+// Some columns of all rows: dot products [rows, stride] of the columns from `first` on.
+// REQUIRES: `first` is a multiple of kSegment, `stride` of kSegmentPack.
+template <typename Z>
+struct Panel {
+  Z* values;
+  int64_t stride, first, count;
+
+  CANDSAMP_METHOD Z* At(int64_t row, int64_t column) const {
+    return values + row * stride + (column - first);
+  }
+};
+
+// A lane's columns of a row, where the panel has them; else 0.
+template <typename A, typename Z, typename Block>
+CANDSAMP_DEVICE void LoadSegment(const Block& block, const Panel<Z>& panel, int64_t row,
+                                 int64_t first, A* values) {
+  const int64_t end = panel.first + panel.stride;
+  CANDSAMP_UNROLL
+  for (int j = 0; j < kSegment / block.lanes(); j += kSegmentPack) {
+    const int64_t column = first + (j / kSegmentPack * block.lanes() + block.lane()) * kSegmentPack;
+    if (column < end) {
+      const auto pack = Pack<Z, kSegmentPack>::Load(panel.At(row, column));
+      CANDSAMP_UNROLL
+      for (int v = 0; v < kSegmentPack; ++v) values[j + v] = Widen(pack.values[v]);
+    } else {
+      CANDSAMP_UNROLL
+      for (int v = 0; v < kSegmentPack; ++v) values[j + v] = A(0);
+    }
+  }
+}
+
+template <typename A, typename Z, typename Block>
+CANDSAMP_DEVICE void StoreSegment(const Block& block, const A* values, const Panel<Z>& panel,
+                                  int64_t row, int64_t first) {
+  const int64_t end = panel.first + panel.stride;
+  CANDSAMP_UNROLL
+  for (int j = 0; j < kSegment / block.lanes(); j += kSegmentPack) {
+    const int64_t column = first + (j / kSegmentPack * block.lanes() + block.lane()) * kSegmentPack;
+    if (column >= end) continue;
+    Pack<Z, kSegmentPack> pack;
+    CANDSAMP_UNROLL
+    for (int v = 0; v < kSegmentPack; ++v) Narrow(values[j + v], &pack.values[v]);
+    pack.Store(panel.At(row, column));
+  }
+}
+
+// How the rows of a panel are dealt out: each lane group has `rows` rows of one segment.
+struct SegmentShares {
+  int64_t rows;      // of a share
+  int64_t of_rows;   // shares
+  int64_t segments;  // of the panel
+
+  static SegmentShares Of(int64_t rows, int64_t columns) {
+    constexpr int64_t kEnough = 8192;  // lane groups that keep a large device busy
+    const int64_t segments = SegmentsOf(columns);
+    const int64_t each = Most(1, Least(32, rows * segments / kEnough));
+    return {each, (rows + each - 1) / each, segments};
+  }
+  CANDSAMP_METHOD int64_t count() const { return of_rows * segments; }
+};
+
+// Reduces the segments of a panel. Logits past its last column, up to the stride, may be anything.
+template <typename A, typename Slope, LossKind kKind, bool kCapped>
+struct ReducePanelKernel {
+  SegmentLogits<A, kKind, kCapped> logits;
+  Panel<const A> panel;
+  SegmentShares shares;
+  SegmentSum<A>* sums;     // [segments of all columns, rows]
+  SegmentStats<A>* stats;  // likewise, or nullptr
+  Panel<Slope> slopes;     // of all columns; no values: not kept
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const int64_t rows = logits.batch.rows;
+    for (int64_t s = GridLaneGroup(block); s < shares.count(); s += GridLaneGroups(block)) {
+      const int64_t first = panel.first + s % shares.segments * kSegment;
+      const int64_t begin = s / shares.segments * shares.rows;
+      typename SegmentLogits<A, kKind, kCapped>::template OfColumns<Block> of;
+      logits.Load(block, first, &of);
+      for (int64_t row = begin; row < Least(begin + shares.rows, rows); ++row) {
+        A z[kSegment / Block::kLeastLanes];
+        LoadSegment(block, panel, row, first, z);
+        SegmentStats<A> of_row;
+        const SegmentSum<A> sum =
+            logits.Reduce(block, row, first, of, z, stats == nullptr ? nullptr : &of_row);
+        if (slopes.values != nullptr) StoreSegment(block, z, slopes, row, first);
+        if (block.lane() != 0) continue;
+        sums[first / kSegment * rows + row] = sum;
+        if (stats != nullptr) stats[first / kSegment * rows + row] = of_row;
+      }
+    }
+  }
+};
+
+// Writes the gradients of a panel's logits, and for each share of rows the sums over its columns.
+template <typename A, typename Slope, LossKind kKind, bool kCapped>
+struct PanelGradientsKernel {
+  SegmentLogits<A, kKind, kCapped> logits;
+  Panel<const Slope> slopes;  // of all columns; no values: they are computed again
+  Panel<const A> panel;       // dot products, read if they are
+  SegmentShares shares;
+  const A* grad;              // [rows]
+  const A* scales;            // [segments of all columns, rows]
+  const A* label_logit_grad;  // [rows, num_true]
+  Panel<Slope> gradients;     // of the panel
+  A* column_sums;             // [shares of rows, all columns], or nullptr
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    using Logits = SegmentLogits<A, kKind, kCapped>;
+    const int64_t rows = logits.batch.rows;
+    for (int64_t s = GridLaneGroup(block); s < shares.count(); s += GridLaneGroups(block)) {
+      const int64_t first = gradients.first + s % shares.segments * kSegment;
+      const int64_t share = s / shares.segments, begin = share * shares.rows;
+      typename Logits::template OfColumns<Block> of;
+      if (slopes.values == nullptr) logits.Load(block, first, &of);
+      A sums[kSegment / Block::kLeastLanes];
+      CANDSAMP_UNROLL
+      for (int j = 0; j < Logits::Count(block); ++j) sums[j] = A(0);
+      for (int64_t row = begin; row < Least(begin + shares.rows, rows); ++row) {
+        A g[kSegment / Block::kLeastLanes];
+        if (slopes.values == nullptr) {
+          LoadSegment(block, panel, row, first, g);
+          logits.Reduce(block, row, first, of, g, nullptr);
+        } else {
+          LoadSegment(block, slopes, row, first, g);
+        }
+        const A factor = grad[row] * scales[first / kSegment * rows + row];
+        CANDSAMP_UNROLL
+        for (int j = 0; j < Logits::Count(block); ++j) g[j] *= factor;
+        logits.ForLabels(block, row, first, [&](int j, int64_t label) {
+          g[j] += grad[row] * label_logit_grad[label];
+        });
+        CANDSAMP_UNROLL
+        for (int j = 0; j < Logits::Count(block); ++j) sums[j] += g[j];
+        StoreSegment(block, g, gradients, row, first);
+      }
+      if (column_sums == nullptr) continue;
+      CANDSAMP_UNROLL
+      for (int j = 0; j < Logits::Count(block); ++j) {
+        const int64_t column = first + Logits::Column(block, j);
+        if (column < logits.columns.count) {
+          column_sums[share * logits.columns.count + column] = sums[j];
+        }
+      }
+    }
+  }
+};
+
+// The two kernels, for the types of their arguments.
+template <typename Slope, typename A, LossKind kKind, bool kCapped>
+ReducePanelKernel<A, Slope, kKind, kCapped> ReducePanel(
+    const SegmentLogits<A, kKind, kCapped>& logits, const Panel<const A>& panel,
+    const SegmentShares& shares, SegmentSum<A>* sums, SegmentStats<A>* stats,
+    const Panel<Slope>& slopes) {
+  return {logits, panel, shares, sums, stats, slopes};
+}
+template <typename Slope, typename A, LossKind kKind, bool kCapped>
+PanelGradientsKernel<A, Slope, kKind, kCapped> PanelGradients(
+    const SegmentLogits<A, kKind, kCapped>& logits, const Panel<const Slope>& slopes,
+    const Panel<const A>& panel, const SegmentShares& shares, const A* grad, const A* scales,
+    const A* label_logit_grad, const Panel<Slope>& gradients, A* column_sums) {
+  return {logits, slopes, panel, shares, grad, scales, label_logit_grad, gradients, column_sums};
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_SEGMENTS_H_

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gathers the rows of classes.
+#ifndef TF_CANDSAMP_CC_CUDA_ROWS_GATHER_ROWS_H_
+#define TF_CANDSAMP_CC_CUDA_ROWS_GATHER_ROWS_H_
+
+#include "cc/cuda/core/team.h"
+#include "cc/cuda/rows/row_table.h"
+
+namespace candsamp {
+
+// REQUIRES: kPack divides the depth, and rows are aligned to it.
+template <typename W, int kPack>
+struct GatherRowsKernel {
+  DeviceRowTable<W> table;
+  const int64_t* ids;
+  int64_t count;
+  W* out;  // [count, depth]; zeros for ids without a row
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const int64_t depth = table.depth;
+    for (int64_t k = GridLaneGroup(block); k < count; k += GridLaneGroups(block)) {
+      const W* const row = table.Row(ids[k]);
+      for (int64_t d = block.lane() * kPack; d < depth; d += block.lanes() * kPack) {
+        const Pack<W, kPack> pack =
+            row == nullptr ? Pack<W, kPack>{} : Pack<W, kPack>::Load(row + d);
+        pack.Store(out + k * depth + d);
+      }
+    }
+  }
+};
+
+// Whether all rows of a table may be read in packs of 16 bytes. Shards of TensorFlow's are aligned
+// to more than that.
+template <typename W>
+bool RowsInPacks(const DeviceRowTable<W>& table) {
+  return table.num_shards == 1 ? InPacks<kPackOf<W>>(table.whole, table.depth)
+                               : table.depth % kPackOf<W> == 0;
+}
+
+template <typename W, typename Launcher>
+void GatherRows(Launcher& launcher, const DeviceRowTable<W>& table, const int64_t* ids,
+                int64_t count, W* out) {
+  if (RowsInPacks(table) && InPacks<kPackOf<W>>(out, table.depth)) {
+    launcher.ForEachLaneGroup(count, GatherRowsKernel<W, kPackOf<W>>{table, ids, count, out});
+  } else {
+    launcher.ForEachLaneGroup(count, GatherRowsKernel<W, 1>{table, ids, count, out});
+  }
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_ROWS_GATHER_ROWS_H_
