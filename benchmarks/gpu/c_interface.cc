@@ -5,55 +5,18 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
+#include "benchmarks/gpu/calls.h"
 #include "benchmarks/gpu/floors.h"
 #include "cc/cuda/classes/accidental_hits.h"
 #include "cc/cuda/core/errors.h"
 #include "cc/cuda/samplers/launchers.h"
 #include "cc/lib/samplers/fixed_unigram.h"
 
-#define CANDSAMP_EXPORT extern "C" __attribute__((visibility("default")))
-
 namespace candsamp {
 namespace {
-
-// Device memory. After an error it allocates nothing more.
-class Memory {
- public:
-  Memory() = default;
-  ~Memory() {
-    for (void* memory : memory_) cudaFree(memory);
-  }
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-
-  template <typename T>
-  T* Of(int64_t count) {
-    void* memory = nullptr;
-    if (error_ == cudaSuccess) {
-      Note(cudaMalloc(&memory, static_cast<size_t>(count > 0 ? count : 1) * sizeof(T)));
-    }
-    if (memory) memory_.push_back(memory);
-    return static_cast<T*>(memory);
-  }
-  void* Scratch(const LaunchPlan& plan) {
-    Note(plan.error);
-    return Of<char>(plan.scratch_bytes);
-  }
-  void Note(int error) {
-    if (error_ == cudaSuccess) error_ = error;
-  }
-  int error() const { return error_; }
-
- private:
-  int error_ = cudaSuccess;
-  std::vector<void*> memory_;
-};
 
 enum Kind { kUniform, kLogUniform, kFixedUnigram, kLearnedUnigram };
 
@@ -113,22 +76,9 @@ void MakeLearned(DeviceDistribution& made, const int64_t* counts) {
   memory.Note(cudaDeviceSynchronize());
 }
 
-// Launches that can be run again and again.
-struct Call {
-  Memory memory;
-  std::function<int(CudaStream)> run;
-};
-
 struct Graph {
   cudaGraphExec_t graph = nullptr;
 };
-
-// The object, or null after an error.
-template <typename T>
-T* Finished(std::unique_ptr<T> made, int* error) {
-  *error = made->memory.error();
-  return *error == cudaSuccess ? made.release() : nullptr;
-}
 
 }  // namespace
 
@@ -280,6 +230,11 @@ CANDSAMP_EXPORT void* candsamp_arithmetic_new(const void* distribution, int64_t 
 
 CANDSAMP_EXPORT int candsamp_run(void* call, void* cuda_stream) {
   return static_cast<Call*>(call)->run(cuda_stream);
+}
+// How much memory a call has used beside its inputs, where it says so; else 0.
+CANDSAMP_EXPORT int64_t candsamp_call_bytes(void* call) {
+  const auto& bytes = static_cast<Call*>(call)->bytes;
+  return bytes ? bytes() : 0;
 }
 CANDSAMP_EXPORT void candsamp_call_free(void* call) { delete static_cast<Call*>(call); }
 

@@ -17,12 +17,32 @@ def _pointer(array):
     return array.data_ptr() if hasattr(array, "data_ptr") else array.ctypes.data
 
 
+# Of inputs and tables, in the order of candsamp_sampled_new.
+TYPES = ("float32", "float64", "bfloat16", "float16", "bfloat16 of float32")
+
+
+class SampledCase(ctypes.Structure):
+    """CandsampSampledCase of sampled_interface.cc."""
+
+    _fields_ = (
+        [(name, _LONG) for name in ("rows", "depth", "num_sampled", "num_classes")]
+        + [(name, _POINTER) for name in ("inputs", "weights", "biases", "candidates", "labels")]
+        + [(name, _POINTER) for name in ("label_log_q", "sample_offsets", "grad")]
+        + [(name, _POINTER) for name in ("loss", "inputs_grad", "rows_grad", "biases_grad")]
+        + [("class_ids", _POINTER)]
+        + [(name, _LONG) for name in ("logit_panel", "gradient_panel", "scratch_bytes")]
+        + [(name, ctypes.c_int32) for name in ("nce", "recompute", "tf32", "slopes_are_scratch")]
+    )
+
+
 class Library:
     def __init__(self, path):
         self._c = ctypes.CDLL(str(path))
         self._c.candsamp_error_text.restype = ctypes.c_char_p
         self._c.candsamp_run.argtypes = [_POINTER, _POINTER]
         self._c.candsamp_graph_run.argtypes = [_POINTER, _POINTER]
+        self._c.candsamp_call_bytes.restype = _LONG
+        self._c.candsamp_call_bytes.argtypes = [_POINTER]
         for name in ("distribution", "call", "graph"):
             getattr(self._c, f"candsamp_{name}_free").argtypes = [_POINTER]
 
@@ -55,6 +75,15 @@ class Library:
         arguments += [_pointer(candidates), candidates.numel(), rows.numel()]
         arguments += [_pointer(rows), _pointer(positions), _pointer(weights)]
         return Call(self, "hits", types, *arguments)
+
+    def sampled_step(self, type, **fields):
+        """A dense loss, forward and backward. `fields`: those of SampledCase, tensors or numbers."""
+        case = SampledCase(
+            **{k: _pointer(v) if hasattr(v, "data_ptr") else v for k, v in fields.items()}
+        )
+        types = [_INT, ctypes.POINTER(SampledCase)]
+        call = Call(self, "sampled", types, TYPES.index(type), ctypes.byref(case))
+        return call.keep(fields)
 
     def empty(self, together):
         return Call(self, "empty", [_INT], int(together))
@@ -126,6 +155,11 @@ class Call:
         error = self._run(self.handle, stream)
         if error:
             self._library.need(error)
+
+    @property
+    def bytes(self):
+        """Of memory that runs have used beside their inputs, where the call counts them; else 0."""
+        return self._library._c.candsamp_call_bytes(self.handle)
 
     def graph(self, runs):
         return Graph(self, runs)

@@ -83,6 +83,10 @@ class Run:
             seconds["graph"] = {k: value / GRAPH_RUNS for k, value in seconds["graph"].items()}
         return {name: seconds.get(name) for name in ("ours", "torch", "graph")}
 
+    def times(self, steps):
+        """Seconds of each of `steps`, taking turns."""
+        return measure.time_steps(self.clock, steps, self.rounds)
+
     def gpu_seconds(self, call):
         times = measure.time_steps(self.clock, {"call": self.called(call)}, self.rounds)
         return times["call"]["median"]

@@ -12,6 +12,7 @@
 namespace candsamp {
 
 constexpr int kBlockThreads = 256;
+static_assert(kBlockThreads / 32 <= kMostLaneGroups);
 
 class CudaBlock {
  public:

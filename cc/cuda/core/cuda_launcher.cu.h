@@ -40,6 +40,7 @@ class CudaLauncher {
       : cuda_stream_(static_cast<cudaStream_t>(cuda_stream)) {}
 
   static constexpr int threads() { return kBlockThreads; }
+  static constexpr int lane_groups() { return CudaBlock::kLaneGroups; }
   cudaError_t error() const { return error_; }
   cudaStream_t cuda_stream() const { return cuda_stream_; }
 

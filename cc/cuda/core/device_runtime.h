@@ -17,8 +17,8 @@ class DeviceRuntime {
  public:
   virtual CudaStream stream() const = 0;
 
-  // Device memory of any content, aligned to 256 bytes, that lives until all is launched; nullptr
-  // if there is none. TensorFlow and the tests reuse it in the order of the stream.
+  // At least one byte of device memory, of any content, aligned to 256 bytes, that lives until all is
+  // launched; nullptr if there is none. TensorFlow and the tests reuse it in the order of the stream.
   virtual void* AllocateBytes(size_t bytes) = 0;
 
   // The first error of an allocation, or 0.
@@ -27,7 +27,7 @@ class DeviceRuntime {
   template <typename T>
   T* Allocate(int64_t count) {
     if (error_ != 0) return nullptr;
-    void* memory = AllocateBytes(static_cast<size_t>(count) * sizeof(T));
+    void* memory = AllocateBytes(static_cast<size_t>(count > 0 ? count : 1) * sizeof(T));
     if (memory == nullptr) error_ = kOutOfDeviceMemory;
     return static_cast<T*>(memory);
   }

@@ -8,7 +8,8 @@
 // - Lanes are a block's smallest groups: lanes() consecutive threads, of which lane() is this one in
 //   lane group lane_group() of lane_groups(). All lanes of a group make the same calls of
 //   SumOfLanes(value) and LargestOfLanes(value), which give all of them the same bits. On a device
-//   they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers.
+//   they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers. A
+//   block has at most kMostLaneGroups.
 // - The grid is the blocks() blocks of one launch. SyncGrid() waits for all threads of the grid.
 //   Only kernels that Together launched may call it: the device then runs all blocks at once. The
 //   blocks of ForEach may run one after another, so none of them may wait for another.
@@ -28,8 +29,8 @@
 //   by the lowest bits of the keys, and ExclusiveSum(memory, bytes, values, count) works in place.
 //   Where `memory` is null they only write to *bytes how much they need.
 // - CopyToHostAndWait(to, from, bytes).
-// - threads() is the number of threads of a block, Clear(memory, bytes) writes zeros, and error()
-//   is the first error, or 0.
+// - threads() and lane_groups() are the numbers of those of a block, Clear(memory, bytes) writes
+//   zeros, and error() is the first error, or 0.
 //
 // There are two kinds of block and of launcher: CudaBlock and CudaLauncher for a device, and the
 // tests' HostBlock and HostLauncher for real threads of the host. So kernels and their launches are
@@ -42,6 +43,7 @@
 namespace candsamp {
 
 constexpr int kSharedWords = 1024;
+constexpr int kMostLaneGroups = 8;
 
 // How many words the blocks of a kernel share.
 template <typename Kernel, typename = void>

@@ -30,6 +30,7 @@ struct DeviceSampledBackward {
   const A* label_logit_grad;    // [rows, num_true]
   const A* scales;              // [SegmentsOf(columns), rows]
   const T* slopes;              // [rows, StrideOf(columns)]; nullptr: not kept
+  bool slopes_are_scratch;      // whether they may be overwritten, which saves memory and time
 
   T* inputs_grad;        // [rows, depth]
   W* class_rows_grad;    // [classes, depth]; may be class_rows
@@ -39,8 +40,8 @@ struct DeviceSampledBackward {
 };
 
 // Starts the gradients of inputs, as products take those, with what labels that are no candidates
-// add.
-template <typename W>
+// add. REQUIRES: kSize divides the depth, and rows are aligned to so many values.
+template <typename W, int kSize>
 struct StartInputsGradKernel {
   using A = Accumulator<W>;
 
@@ -54,8 +55,11 @@ struct StartInputsGradKernel {
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     for (int64_t row = GridLaneGroup(block); row < batch.rows; row += GridLaneGroups(block)) {
-      A* const sum = sums + row * depth;
-      for (int64_t d = block.lane(); d < depth; d += block.lanes()) sum[d] = A(0);
+      // Of many columns, so many at a time.
+      for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+        Pack<A, kSize> sum = {};
+        sum.Store(sums + row * depth + d);
+      }
       for (int64_t label = row * batch.num_true; label < (row + 1) * batch.num_true; ++label) {
         const int64_t number = batch.label_classes[label];
         if (number < batch.columns) continue;
@@ -64,27 +68,53 @@ struct StartInputsGradKernel {
         if (batch.options.logit.normalize) {
           factor *= InverseNormOfLanes(block, class_row, depth);
         }
-        for (int64_t d = block.lane(); d < depth; d += block.lanes()) {
-          sum[d] = MulAdd(factor, static_cast<A>(Widen(class_row[d])), sum[d]);
+        for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+          const auto values = Pack<W, kSize>::Load(class_row + d);
+          auto sum = Pack<A, kSize>::Load(sums + row * depth + d);
+          CANDSAMP_UNROLL
+          for (int v = 0; v < kSize; ++v) {
+            sum.values[v] = MulAdd(factor, static_cast<A>(Widen(values.values[v])), sum.values[v]);
+          }
+          sum.Store(sums + row * depth + d);
         }
       }
     }
   }
 };
 
-// Adds up a panel's columns over the shares of rows, for the biases.
+// Adds up columns over the blocks that shared their rows, for the biases. A block has as many columns
+// as lanes; its lane groups share the sums.
 template <typename W>
 struct SumColumnsKernel {
-  const Accumulator<W>* sums;  // [shares, columns]
-  int64_t shares, columns, first, count;
+  using A = Accumulator<W>;
+
+  const A* sums;  // [shares, columns]
+  int64_t shares, columns;
   W* out;  // [columns]
+
+  static constexpr int kSharedWords = kMostLaneGroups * 32 * 2;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    for (int64_t k = GridRank(block); k < count; k += GridSize(block)) {
+    double* const of_groups = reinterpret_cast<double*>(block.words());
+    const int64_t items = (columns + block.lanes() - 1) / block.lanes();
+    for (int64_t item = block.block(); item < items; item += block.blocks()) {
+      const int64_t column = item * block.lanes() + block.lane();
       double sum = 0;
-      for (int64_t s = 0; s < shares; ++s) sum += sums[s * columns + first + k];
-      Narrow(static_cast<Accumulator<W>>(sum), &out[first + k]);
+      if (column < columns) {
+        for (int64_t s = block.lane_group(); s < shares; s += block.lane_groups()) {
+          sum += sums[s * columns + column];
+        }
+      }
+      of_groups[block.thread()] = sum;
+      block.Sync();
+      if (block.lane_group() == 0 && column < columns) {
+        for (int g = 1; g < block.lane_groups(); ++g) {
+          sum += of_groups[g * block.lanes() + block.lane()];
+        }
+        Narrow(static_cast<A>(sum), &out[column]);
+      }
+      block.Sync();
     }
   }
 };
@@ -146,26 +176,21 @@ class SampledBackwardOn {
 
   int Run() {
     const int64_t depth = b_.depth, rows = batch_.rows;
-    const int64_t wide = PanelColumns(rows, batch_.columns,
-                                      recompute_ ? sizeof(A) + sizeof(T) : sizeof(T),
-                                      recompute_ ? b_.panels.logits : b_.panels.gradients);
+    const int64_t wide = PanelWidth();
     const ProductFactors<T, W> factors(launcher_, runtime_, options_, b_.inputs, rows, depth, wide);
     A* const inputs_grad = kSameType && !options_are_set_
                                ? reinterpret_cast<A*>(b_.inputs_grad)
                                : runtime_.Allocate<A>(rows * depth);
     if (runtime_.error() != 0) return runtime_.error();
-    // What other labels add is the gradient of unit rows times their factor alone.
-    launcher_.ForEachLaneGroup(
-        rows, StartInputsGradKernel<W>{batch_, depth, b_.grad, b_.class_rows, b_.label_logit_grad,
-                                       inputs_grad});
+    const bool is_started = batch_.classes > batch_.columns || batch_.columns == 0;
+    if (is_started) StartInputsGrad(inputs_grad);
     // Before the panels, which may overwrite the rows of labels.
     AddOtherLabels(factors);
-    const int error = RunPanels(factors, wide, inputs_grad);
+    const int error = RunPanels(factors, wide, is_started, inputs_grad);
     if (error != 0) return error;
     if (inputs_grad != reinterpret_cast<A*>(b_.inputs_grad)) {
-      launcher_.ForEachLaneGroup(
-          rows, GradientsOfRowsKernel<T, A>{b_.inputs, inputs_grad, rows, depth, options_.normalize,
-                                            temperature_factor_, b_.inputs_grad});
+      GradientsOfRows(launcher_, b_.inputs, inputs_grad, rows, depth, options_.normalize,
+                      temperature_factor_, b_.inputs_grad);
     }
     return launcher_.error();
   }
@@ -173,8 +198,30 @@ class SampledBackwardOn {
  private:
   static constexpr bool kSameType = std::is_same_v<T, Accumulator<W>>;
   static constexpr bool kRowsAreSums = std::is_same_v<W, Accumulator<W>>;
+  static constexpr int64_t kSumBytes = int64_t{32} << 20;
 
-  int RunPanels(const ProductFactors<T, W>& factors, int64_t wide, A* inputs_grad) {
+  int64_t PanelWidth() const {
+    if (in_place_) return Most(1, SegmentsOf(batch_.columns)) * kSegment;
+    if (recompute_) {
+      return PanelColumns(batch_.rows, batch_.columns, sizeof(A), b_.panels.logits);
+    }
+    return PanelColumns(batch_.rows, batch_.columns, sizeof(T), b_.panels.gradients);
+  }
+
+  void StartInputsGrad(A* inputs_grad) {
+    constexpr int kSize = 4;
+    const auto start = [&](auto kernel) { launcher_.ForEachLaneGroup(batch_.rows, kernel); };
+    if (InPacks<kSize>(b_.class_rows, b_.depth) && InPacks<kSize>(inputs_grad, b_.depth)) {
+      start(StartInputsGradKernel<W, kSize>{batch_, b_.depth, b_.grad, b_.class_rows,
+                                            b_.label_logit_grad, inputs_grad});
+    } else {
+      start(StartInputsGradKernel<W, 1>{batch_, b_.depth, b_.grad, b_.class_rows,
+                                        b_.label_logit_grad, inputs_grad});
+    }
+  }
+
+  int RunPanels(const ProductFactors<T, W>& factors, int64_t wide, bool is_started,
+                A* inputs_grad) {
     const int64_t depth = b_.depth, rows = batch_.rows;
     SampledColumns<A> columns = {};
     columns.count = batch_.columns;
@@ -183,15 +230,15 @@ class SampledBackwardOn {
     }
     const Panel<A> dots =
         recompute_ ? AllocatePanel<A>(runtime_, rows, wide) : Panel<A>{nullptr, 0, 0, 0};
-    const Panel<T> gradients = AllocatePanel<T>(runtime_, rows, wide);
-    const bool sums_in_place = kRowsAreSums && !options_.normalize;
-    A* const sums = sums_in_place ? nullptr : runtime_.Allocate<A>(wide * depth);
-    // The last panel, the shortest, has the shortest shares.
-    const int64_t last = batch_.columns - (batch_.columns - 1) / wide * wide;
-    const int64_t most_shares = SegmentShares::Of(rows, last).of_rows;
-    A* const column_sums = b_.class_biases_grad == nullptr || batch_.columns == 0
+    const Panel<T> slopes = {const_cast<T*>(b_.slopes), StrideOf(batch_.columns), 0,
+                             batch_.columns};
+    const Panel<T> gradients = in_place_ ? slopes : AllocatePanel<T>(runtime_, rows, wide);
+    const SegmentShares shares = SegmentShares::Of(rows, wide);
+    const int64_t row_shares = shares.Blocks(rows, launcher_.lane_groups());
+    A* const column_sums = b_.class_biases_grad == nullptr
                                ? nullptr
-                               : runtime_.Allocate<A>(most_shares * batch_.columns);
+                               : runtime_.Allocate<A>(row_shares * batch_.columns);
+    A* const sums = SumsAreRows() ? nullptr : runtime_.Allocate<A>(SummedRows() * depth);
     if (runtime_.error() != 0) return runtime_.error();
 
     for (int64_t first = 0; first < batch_.columns; first += wide) {
@@ -203,38 +250,58 @@ class SampledBackwardOn {
                        dots.values, dots.stride, 1 / options_.temperature, false});
         if (error != 0) return error;
       }
-      const SegmentShares shares = SegmentShares::Of(rows, count);
+      SegmentShares of_panel = shares;
+      of_panel.segments = SegmentsOf(count);
+      const Panel<T> panel = {gradients.values, gradients.stride, first, count};
       WithSegmentLogits(batch_, columns, [&](auto logits) {
-        const Panel<const T> slopes = {b_.slopes, StrideOf(batch_.columns), 0, batch_.columns};
-        launcher_.ForEachLaneGroup(
-            shares.count(),
-            PanelGradients<T>(logits, slopes, {dots.values, dots.stride, first, count}, shares,
-                              b_.grad, b_.scales, b_.label_logit_grad,
-                              {gradients.values, gradients.stride, first, count}, column_sums));
+        launcher_.ForEachBlock(
+            row_shares * of_panel.segments,
+            PanelGradients<T>(logits, {slopes.values, slopes.stride, 0, slopes.count},
+                              {dots.values, dots.stride, first, count}, of_panel, b_.grad,
+                              b_.scales, b_.label_logit_grad, panel, column_sums));
       });
-      const Factor of_logits = {gradients.values, gradients.stride, false};
+      const Factor of_logits = {panel.values, panel.stride, false};
       int error = products_.Multiply(
           runtime_, {kFactorType<T>, rows, depth, count, of_logits, class_rows, inputs_grad, depth,
-                     1, true});
+                     1, is_started || first > 0});
+      if (error == 0) error = SumRows(factors, panel, sums);
       if (error != 0) return error;
-      W* const out = b_.class_rows_grad + first * depth;
-      A* const product = sums_in_place ? reinterpret_cast<A*>(out) : sums;
-      error = products_.Multiply(
-          runtime_, {kFactorType<T>, count, depth, rows, Transposed(of_logits), factors.Inputs(),
-                     product, depth, 1 / options_.temperature, false});
-      if (error != 0) return error;
-      if (!sums_in_place) {
-        launcher_.ForEachLaneGroup(
-            count, GradientsOfRowsKernel<W, A>{b_.class_rows + first * depth, sums, count, depth,
-                                               options_.normalize, A(1), out});
-      }
-      if (column_sums != nullptr) {
-        launcher_.ForEach(count,
-                          SumColumnsKernel<W>{column_sums, shares.of_rows, batch_.columns, first,
-                                              count, b_.class_biases_grad});
-      }
+    }
+    if (column_sums != nullptr) {
+      launcher_.ForEachBlock(
+          (batch_.columns + 31) / 32,
+          SumColumnsKernel<W>{column_sums, row_shares, batch_.columns, b_.class_biases_grad});
     }
     return launcher_.error();
+  }
+
+  // Whether products may be written where the gradients of rows go.
+  bool SumsAreRows() const { return kRowsAreSums && !options_.normalize; }
+  // Else, of how many rows at a time: so that their sums stay in the L2 cache.
+  int64_t SummedRows() const {
+    const int64_t bytes = Most(1, b_.depth) * static_cast<int64_t>(sizeof(A));
+    return Least(Most(1, batch_.columns), Most(kSegment, kSumBytes / bytes));
+  }
+
+  // The gradients of the rows of a panel's candidates.
+  int SumRows(const ProductFactors<T, W>& factors, const Panel<T>& panel, A* sums) {
+    const int64_t depth = b_.depth;
+    const int64_t at_a_time = SumsAreRows() ? panel.count : SummedRows();
+    for (int64_t begin = 0; begin < panel.count; begin += at_a_time) {
+      const int64_t count = Least(at_a_time, panel.count - begin);
+      const int64_t at = (panel.first + begin) * depth;
+      W* const out = b_.class_rows_grad + at;
+      const Factor of_logits = {panel.values + begin, panel.stride, true};
+      A* const product = SumsAreRows() ? reinterpret_cast<A*>(out) : sums;
+      const int error = products_.Multiply(
+          runtime_, {kFactorType<T>, count, depth, batch_.rows, of_logits, factors.Inputs(),
+                     product, depth, 1 / options_.temperature, false});
+      if (error != 0) return error;
+      if (SumsAreRows()) continue;
+      GradientsOfRows(launcher_, b_.class_rows + at, sums, count, depth, options_.normalize, A(1),
+                      out);
+    }
+    return 0;
   }
 
   // The gradients of rows and biases of labels that are no candidates.
@@ -258,9 +325,8 @@ class SampledBackwardOn {
       A* const sums = runtime_.Allocate<A>(others * depth);
       if (runtime_.error() != 0) return;
       sum_into(sums);
-      launcher_.ForEachLaneGroup(
-          others, GradientsOfRowsKernel<W, A>{b_.class_rows + batch_.columns * depth, sums, others,
-                                              depth, true, A(1), out});
+      GradientsOfRows(launcher_, b_.class_rows + batch_.columns * depth, sums, others, depth, true,
+                      A(1), out);
     } else {
       sum_into(out);
     }
@@ -280,6 +346,7 @@ class SampledBackwardOn {
   const bool options_are_set_ = options_.normalize || options_.temperature != 1;
   const A temperature_factor_ = static_cast<A>(1 / options_.temperature);
   const bool recompute_ = b_.slopes == nullptr;
+  const bool in_place_ = !recompute_ && b_.slopes_are_scratch;
 };
 
 }  // namespace candsamp

@@ -72,14 +72,22 @@ int SampledForwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& 
       const SegmentShares shares = SegmentShares::Of(batch.rows, count);
       const Panel<const A> dots = {panel.values, panel.stride, first, count};
       const Panel<T> slopes = {f.slopes, StrideOf(batch.columns), 0, batch.columns};
-      launcher.ForEachLaneGroup(
-          shares.count(), ReducePanel<T>(logits, dots, shares, sums, stats, slopes));
+      launcher.ForEachBlock(shares.Blocks(batch.rows, launcher.lane_groups()) * shares.segments,
+                            ReducePanel<T>(logits, dots, shares, sums, stats, slopes));
     });
   }
-  launcher.ForEachLaneGroup(
-      batch.num_labels(),
-      LabelLogitsKernel<T, W>{batch, f.depth, f.inputs, f.class_rows, f.class_ids, f.biases,
-                              f.label_log_q, f.label_logit_grad, cap_slopes});
+  const auto write_label_logits = [&](auto kernel) {
+    launcher.ForEachLaneGroup(batch.num_labels(), kernel);
+  };
+  if (InPacks<4>(f.inputs, f.depth) && InPacks<4>(f.class_rows, f.depth)) {
+    write_label_logits(LabelLogitsKernel<T, W, 4>{batch, f.depth, f.inputs, f.class_rows,
+                                                  f.class_ids, f.biases, f.label_log_q,
+                                                  f.label_logit_grad, cap_slopes});
+  } else {
+    write_label_logits(LabelLogitsKernel<T, W, 1>{batch, f.depth, f.inputs, f.class_rows,
+                                                  f.class_ids, f.biases, f.label_log_q,
+                                                  f.label_logit_grad, cap_slopes});
+  }
   launcher.ForEachLaneGroup(
       batch.rows,
       FinishRowsKernel<A>{batch, segments, sums, stats, f.label_log_q, cap_slopes,

@@ -15,8 +15,8 @@ namespace candsamp {
 // The bytes of a panel. Logits should be in the L2 cache when they are reduced. Gradients of logits
 // take part in two products, which longer panels make faster.
 struct PanelBytes {
-  int64_t logits = int64_t{32} << 20;
-  int64_t gradients = int64_t{64} << 20;
+  int64_t logits = int64_t{64} << 20;
+  int64_t gradients = int64_t{128} << 20;
 };
 
 // The columns of a panel: as many whole segments as have `bytes`, at least one.
@@ -48,7 +48,7 @@ class ProductFactors {
       T* const unit = runtime.Allocate<T>(rows * depth);
       inputs_ = unit;
       if (runtime.error() != 0) return;
-      launcher.ForEachLaneGroup(rows, ScaleRowsKernel<T, T>{inputs, rows, depth, true, unit});
+      ScaleRows(launcher, inputs, rows, depth, true, unit);
     }
     if (!in_place()) panel_rows_ = runtime.Allocate<T>(panel_columns * depth);
   }
@@ -60,8 +60,7 @@ class ProductFactors {
   template <typename Launcher>
   Factor Rows(Launcher& launcher, const W* rows, int64_t count) const {
     if (in_place()) return {rows, depth_, false};
-    launcher.ForEachLaneGroup(count,
-                              ScaleRowsKernel<W, T>{rows, count, depth_, normalize_, panel_rows_});
+    ScaleRows(launcher, rows, count, depth_, normalize_, panel_rows_);
     return {panel_rows_, depth_, false};
   }
 

@@ -14,7 +14,8 @@
 namespace candsamp {
 
 // Writes the logits of labels, and with a softcap its derivatives.
-template <typename T, typename W>
+// REQUIRES: kSize divides the depth, and rows are aligned to so many values.
+template <typename T, typename W, int kSize>
 struct LabelLogitsKernel {
   using A = Accumulator<W>;
 
@@ -36,8 +37,14 @@ struct LabelLogitsKernel {
       const T* const input = inputs + k / batch.num_true * depth;
       const W* const row = class_rows + number * depth;
       A dot = A(0);
-      for (int64_t d = block.lane(); d < depth; d += block.lanes()) {
-        dot = MulAdd(static_cast<A>(Widen(input[d])), static_cast<A>(Widen(row[d])), dot);
+      for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+        const auto of_input = Pack<T, kSize>::Load(input + d);
+        const auto of_row = Pack<W, kSize>::Load(row + d);
+        CANDSAMP_UNROLL
+        for (int v = 0; v < kSize; ++v) {
+          dot = MulAdd(static_cast<A>(Widen(of_input.values[v])),
+                       static_cast<A>(Widen(of_row.values[v])), dot);
+        }
       }
       dot = block.SumOfLanes(dot) * static_cast<A>(1 / batch.options.logit.temperature);
       if (batch.options.logit.normalize) {

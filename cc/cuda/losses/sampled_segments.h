@@ -283,19 +283,21 @@ CANDSAMP_DEVICE void StoreSegment(const Block& block, const A* values, const Pan
   }
 }
 
-// How the rows of a panel are dealt out: each lane group has `rows` rows of one segment.
+// How the rows of a panel are dealt out: a block has some rows of one segment, and each of its lane
+// groups `rows` of those.
 struct SegmentShares {
-  int64_t rows;      // of a share
-  int64_t of_rows;   // shares
+  int64_t rows;
   int64_t segments;  // of the panel
 
   static SegmentShares Of(int64_t rows, int64_t columns) {
-    constexpr int64_t kEnough = 8192;  // lane groups that keep a large device busy
+    constexpr int64_t kEnough = 16384;  // lane groups that keep a large device busy
     const int64_t segments = SegmentsOf(columns);
-    const int64_t each = Most(1, Least(32, rows * segments / kEnough));
-    return {each, (rows + each - 1) / each, segments};
+    return {Most(1, Least(16, rows * segments / kEnough)), segments};
   }
-  CANDSAMP_METHOD int64_t count() const { return of_rows * segments; }
+  // How many blocks share the rows of a segment.
+  CANDSAMP_METHOD int64_t Blocks(int64_t all_rows, int64_t lane_groups) const {
+    return (all_rows + rows * lane_groups - 1) / (rows * lane_groups);
+  }
 };
 
 // Reduces the segments of a panel. Logits past its last column, up to the stride, may be anything.
@@ -311,9 +313,11 @@ struct ReducePanelKernel {
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     const int64_t rows = logits.batch.rows;
-    for (int64_t s = GridLaneGroup(block); s < shares.count(); s += GridLaneGroups(block)) {
+    const int64_t items = shares.Blocks(rows, block.lane_groups()) * shares.segments;
+    for (int64_t s = block.block(); s < items; s += block.blocks()) {
       const int64_t first = panel.first + s % shares.segments * kSegment;
-      const int64_t begin = s / shares.segments * shares.rows;
+      const int64_t begin =
+          (s / shares.segments * block.lane_groups() + block.lane_group()) * shares.rows;
       typename SegmentLogits<A, kKind, kCapped>::template OfColumns<Block> of;
       logits.Load(block, first, &of);
       for (int64_t row = begin; row < Least(begin + shares.rows, rows); ++row) {
@@ -331,7 +335,7 @@ struct ReducePanelKernel {
   }
 };
 
-// Writes the gradients of a panel's logits, and for each share of rows the sums over its columns.
+// Writes the gradients of a panel's logits, and for each block the sums over its columns.
 template <typename A, typename Slope, LossKind kKind, bool kCapped>
 struct PanelGradientsKernel {
   SegmentLogits<A, kKind, kCapped> logits;
@@ -341,16 +345,21 @@ struct PanelGradientsKernel {
   const A* grad;              // [rows]
   const A* scales;            // [segments of all columns, rows]
   const A* label_logit_grad;  // [rows, num_true]
-  Panel<Slope> gradients;     // of the panel
-  A* column_sums;             // [shares of rows, all columns], or nullptr
+  Panel<Slope> gradients;     // of the panel; may be the slopes
+  A* column_sums;             // [blocks that share rows, all columns], or nullptr
+
+  static constexpr int kSharedWords = kMostLaneGroups * kSegment * sizeof(A) / sizeof(uint32_t);
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     using Logits = SegmentLogits<A, kKind, kCapped>;
     const int64_t rows = logits.batch.rows;
-    for (int64_t s = GridLaneGroup(block); s < shares.count(); s += GridLaneGroups(block)) {
+    A* const shared = reinterpret_cast<A*>(block.words());
+    const int64_t items = shares.Blocks(rows, block.lane_groups()) * shares.segments;
+    for (int64_t s = block.block(); s < items; s += block.blocks()) {
       const int64_t first = gradients.first + s % shares.segments * kSegment;
-      const int64_t share = s / shares.segments, begin = share * shares.rows;
+      const int64_t begin =
+          (s / shares.segments * block.lane_groups() + block.lane_group()) * shares.rows;
       typename Logits::template OfColumns<Block> of;
       if (slopes.values == nullptr) logits.Load(block, first, &of);
       A sums[kSegment / Block::kLeastLanes];
@@ -377,11 +386,16 @@ struct PanelGradientsKernel {
       if (column_sums == nullptr) continue;
       CANDSAMP_UNROLL
       for (int j = 0; j < Logits::Count(block); ++j) {
-        const int64_t column = first + Logits::Column(block, j);
-        if (column < logits.columns.count) {
-          column_sums[share * logits.columns.count + column] = sums[j];
-        }
+        shared[block.lane_group() * kSegment + Logits::Column(block, j)] = sums[j];
       }
+      block.Sync();
+      const int64_t end = Least(kSegment, logits.columns.count - first);
+      for (int64_t c = block.thread(); c < end; c += block.threads()) {
+        A sum = A(0);
+        for (int g = 0; g < block.lane_groups(); ++g) sum += shared[g * kSegment + c];
+        column_sums[s / shares.segments * logits.columns.count + first + c] = sum;
+      }
+      block.Sync();
     }
   }
 };

@@ -11,6 +11,8 @@ namespace candsamp {
 // REQUIRES: kPack divides the depth, and rows are aligned to it.
 template <typename W, int kPack>
 struct GatherRowsKernel {
+  static constexpr int kBatch = 4;  // packs on their way at a time
+
   DeviceRowTable<W> table;
   const int64_t* ids;
   int64_t count;
@@ -21,10 +23,19 @@ struct GatherRowsKernel {
     const int64_t depth = table.depth;
     for (int64_t k = GridLaneGroup(block); k < count; k += GridLaneGroups(block)) {
       const W* const row = table.Row(ids[k]);
-      for (int64_t d = block.lane() * kPack; d < depth; d += block.lanes() * kPack) {
-        const Pack<W, kPack> pack =
-            row == nullptr ? Pack<W, kPack>{} : Pack<W, kPack>::Load(row + d);
-        pack.Store(out + k * depth + d);
+      const int64_t apart = block.lanes() * kPack;
+      for (int64_t first = block.lane() * kPack; first < depth; first += kBatch * apart) {
+        Pack<W, kPack> packs[kBatch];
+        CANDSAMP_UNROLL
+        for (int j = 0; j < kBatch; ++j) {
+          const int64_t d = first + j * apart;
+          packs[j] = row == nullptr || d >= depth ? Pack<W, kPack>{} : Pack<W, kPack>::Load(row + d);
+        }
+        CANDSAMP_UNROLL
+        for (int j = 0; j < kBatch; ++j) {
+          const int64_t d = first + j * apart;
+          if (d < depth) packs[j].Store(out + k * depth + d);
+        }
       }
     }
   }

@@ -45,7 +45,8 @@ CANDSAMP_DEVICE Accumulator<W> InverseNormOfLanes(Block& block, const W* row, in
 }
 
 // Writes rows in another type, divided by their norms where `normalize` says so.
-template <typename W, typename T>
+// REQUIRES, here and below: kSize divides the depth, and rows are aligned to so many values.
+template <typename W, typename T, int kSize>
 struct ScaleRowsKernel {
   const W* rows;
   int64_t count, depth;
@@ -58,8 +59,12 @@ struct ScaleRowsKernel {
     for (int64_t r = GridLaneGroup(block); r < count; r += GridLaneGroups(block)) {
       const W* const row = rows + r * depth;
       const A factor = normalize ? InverseNormOfLanes(block, row, depth) : A(1);
-      for (int64_t d = block.lane(); d < depth; d += block.lanes()) {
-        Narrow(Widen(row[d]) * factor, &out[r * depth + d]);
+      for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+        const auto in = Pack<W, kSize>::Load(row + d);
+        Pack<T, kSize> scaled;
+        CANDSAMP_UNROLL
+        for (int v = 0; v < kSize; ++v) Narrow(Widen(in.values[v]) * factor, &scaled.values[v]);
+        scaled.Store(out + r * depth + d);
       }
     }
   }
@@ -67,7 +72,7 @@ struct ScaleRowsKernel {
 
 // Writes the gradients of rows, given those of `factor` times the rows or, where `normalize` says
 // so, of `factor` times the rows divided by their norms.
-template <typename W, typename A>
+template <typename W, typename A, int kSize>
 struct GradientsOfRowsKernel {
   const W* rows;
   const A* gradients;
@@ -81,23 +86,56 @@ struct GradientsOfRowsKernel {
     for (int64_t r = GridLaneGroup(block); r < count; r += GridLaneGroups(block)) {
       const W* const row = rows + r * depth;
       const A* const gradient = gradients + r * depth;
-      const A inverse = normalize ? InverseNormOfLanes(block, row, depth) : A(1);
-      A along = A(0);
+      A inverse = A(1), along = A(0);
       if (normalize) {
+        inverse = InverseNormOfLanes(block, row, depth);
         for (int64_t d = block.lane(); d < depth; d += block.lanes()) {
           along = MulAdd(static_cast<A>(Widen(row[d])), gradient[d], along);
         }
         // Factor by factor: the square of an inverse norm may overflow.
         along = block.SumOfLanes(along) * inverse * inverse;
       }
-      for (int64_t d = block.lane(); d < depth; d += block.lanes()) {
-        A g = gradient[d];
-        if (normalize) g -= along * static_cast<A>(Widen(row[d]));
-        Narrow(g * (factor * inverse), &out[r * depth + d]);
+      for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+        auto g = Pack<A, kSize>::Load(gradient + d);
+        if (normalize) {
+          const auto in = Pack<W, kSize>::Load(row + d);
+          CANDSAMP_UNROLL
+          for (int v = 0; v < kSize; ++v) {
+            g.values[v] -= along * static_cast<A>(Widen(in.values[v]));
+          }
+        }
+        Pack<W, kSize> narrow;
+        CANDSAMP_UNROLL
+        for (int v = 0; v < kSize; ++v) Narrow(g.values[v] * (factor * inverse), &narrow.values[v]);
+        narrow.Store(out + r * depth + d);
       }
     }
   }
 };
+
+template <typename W, typename T, typename Launcher>
+void ScaleRows(Launcher& launcher, const W* rows, int64_t count, int64_t depth, bool normalize,
+               T* out) {
+  if (InPacks<4>(rows, depth) && InPacks<4>(out, depth)) {
+    launcher.ForEachLaneGroup(count, ScaleRowsKernel<W, T, 4>{rows, count, depth, normalize, out});
+  } else {
+    launcher.ForEachLaneGroup(count, ScaleRowsKernel<W, T, 1>{rows, count, depth, normalize, out});
+  }
+}
+
+template <typename W, typename A, typename Launcher>
+void GradientsOfRows(Launcher& launcher, const W* rows, const A* gradients, int64_t count,
+                     int64_t depth, bool normalize, A factor, W* out) {
+  const bool packs = InPacks<4>(rows, depth) && InPacks<4>(gradients, depth) &&
+                     InPacks<4>(out, depth);
+  if (packs) {
+    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, 4>{rows, gradients, count, depth,
+                                                                    normalize, factor, out});
+  } else {
+    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, 1>{rows, gradients, count, depth,
+                                                                    normalize, factor, out});
+  }
+}
 
 }  // namespace candsamp
 

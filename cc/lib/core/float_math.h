@@ -39,12 +39,23 @@ CANDSAMP_FORMULA ReducedExp ReduceExp(float x) {
   return {p, scale};
 }
 
-// exp(x) for x <= 0, within 1.1 ulp; 0 below -87 (and for minus infinity); NaN for NaN.
+// exp(x) for x <= 0, within 1.1 ulp; 0 below -87 (and for minus infinity); NaN for NaN. A GPU has an
+// instruction for powers of two, with which it is within 3 ulp in a quarter of the time: x / ln 2 is
+// rounded to t, and what that lost comes back as a factor.
 CANDSAMP_FORMULA float ExpNonPositive(float x) {
+#ifdef __CUDA_ARCH__
+  const float t = x * 1.44269502f;
+  const float lost = __builtin_fmaf(x, 1.92596299e-8f, __builtin_fmaf(x, 1.44269502f, -t));
+  float power;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(t));
+  const float value = __builtin_fmaf(power, lost * 0.693147182f, power);
+  return x < -87.0f ? 0.0f : value;
+#else
   const ReducedExp e = ReduceExp(x);
   // One product: p * scale alone could be subnormal, and TensorFlow's threads flush those to zero.
   const float value = (e.p + 1.0f) * e.scale;
   return x < -87.0f ? 0.0f : value;
+#endif
 }
 
 CANDSAMP_FORMULA double ExpNonPositive(double x) { return exp(x); }

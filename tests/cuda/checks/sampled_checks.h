@@ -21,7 +21,7 @@ namespace candsamp {
 // A case in numbers that the narrowest type has exactly.
 struct SampledCase {
   SampledBatch batch;  // without arrays and counts of classes
-  bool recompute, has_biases;
+  bool recompute, slopes_are_scratch, has_biases;
   int64_t depth, num_classes;
   std::vector<int64_t> labels, candidates, label_hits, sample_hits;
   std::vector<double> inputs, weights, biases, label_log_q, sample_log_q, grad;
@@ -195,6 +195,7 @@ std::string CheckSampledLossOf(Backend& backend, const SampledCase& c) {
   b.label_logit_grad = f.label_logit_grad;
   b.scales = f.scales;
   b.slopes = f.slopes;
+  b.slopes_are_scratch = c.slopes_are_scratch;
   b.inputs_grad = filled(rows * c.depth, T{});
   b.class_rows_grad = f.class_rows;  // in place
   b.class_biases_grad = c.has_biases ? filled(batch.classes, W{}) : nullptr;
@@ -237,6 +238,7 @@ inline SampledCase RandomSampledCase(RandomCases& cases, int64_t most_rows, int6
     batch.num_true = 1;
   }
   c.recompute = cases.Coin();
+  c.slopes_are_scratch = cases.Coin();
   c.has_biases = cases.Below(4) != 0;
   c.depth = cases.Coin() ? 8 * (1 + cases.Below(8)) : 1 + cases.Below(40);
   c.panels = {1 + cases.Below(1 << 16), 1 + cases.Below(1 << 16)};

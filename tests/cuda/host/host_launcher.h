@@ -23,6 +23,7 @@ class HostLauncher {
   explicit HostLauncher(CudaStream) : HostLauncher(GridShape{3, 5}) {}
 
   int threads() const { return shape_.threads; }
+  int lane_groups() const { return shape_.threads / HostBlockMemory::LanesOf(shape_.threads); }
   int error() const { return 0; }
 
   template <typename Kernel, typename ScratchWords>
