@@ -19,6 +19,22 @@
     return SampledBackwardOn<T, W, Launcher>(launcher, runtime, products, backward).Run(); \
   }
 
+#define CANDSAMP_DEFINE_LOG_COUNTS(Launcher, A)                                               \
+  template <>                                                                                 \
+  int LaunchLogCounts(DeviceRuntime& runtime, const DeviceCounts<A>& counts, A* logs) {       \
+    Launcher launcher(runtime.stream());                                                      \
+    launcher.ForEach(counts.size, LogCountsKernel<A>{counts, logs});                          \
+    return launcher.error();                                                                  \
+  }
+
+#define CANDSAMP_DEFINE_OFFSETS(Launcher, W)                                         \
+  template <>                                                                        \
+  int LaunchOffsets(DeviceRuntime& runtime, const DeviceOffsets<W>& offsets) {       \
+    Launcher launcher(runtime.stream());                                             \
+    launcher.ForEach(offsets.counts.size, OffsetsKernel<W>{offsets});                \
+    return launcher.error();                                                         \
+  }
+
 #define CANDSAMP_DEFINE_CLASS_NUMBER_LAUNCHERS(Launcher)                                    \
   int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,           \
                           const ClassNumbersOutput& output, ClassNumbers* classes,          \

@@ -62,7 +62,7 @@ struct StartInputsGradKernel {
       }
       for (int64_t label = row * batch.num_true; label < (row + 1) * batch.num_true; ++label) {
         const int64_t number = batch.label_classes[label];
-        if (number < batch.columns) continue;
+        if (number < batch.columns || number >= batch.classes) continue;
         const W* const class_row = class_rows + number * depth;
         A factor = grad[row] * label_logit_grad[label];
         if (batch.options.logit.normalize) {

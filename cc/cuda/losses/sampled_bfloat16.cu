@@ -7,5 +7,6 @@ namespace candsamp {
 
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, Bfloat16, Bfloat16)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, Bfloat16, float)
+CANDSAMP_DEFINE_OFFSETS(CubLauncher, Bfloat16)
 
 }  // namespace candsamp

@@ -24,23 +24,27 @@ struct SampledColumns {
   IdGroups draws;
   const A* draw_offsets;  // [num_sampled]
 
+  // A column that no draw has, which only a caller's mistake makes, has none here.
+  CANDSAMP_METHOD int64_t Start(int64_t column) const {
+    return column < draws.count() ? draws.starts[column] : draws.size;
+  }
   CANDSAMP_METHOD int64_t Draws(int64_t column) const {
-    return has_repeats ? draws.starts[column + 1] - draws.starts[column] : 1;
+    return has_repeats ? Start(column + 1) - Start(column) : 1;
   }
   CANDSAMP_METHOD int64_t FirstDraw(int64_t column) const {
-    return has_repeats ? draws.order[draws.starts[column]] : column;
+    return has_repeats ? draws.order[Least(Start(column), draws.size - 1)] : column;
   }
   // Of the k-th draw of a column, how far its logit is above that of the first.
   CANDSAMP_METHOD A Shift(int64_t column, int64_t k) const {
-    const int64_t* const order = draws.order + draws.starts[column];
+    const int64_t* const order = draws.order + Start(column);
     const A offset = draw_offsets[order[k]], first = draw_offsets[order[0]];
     return offset == first ? A(0) : offset - first;  // equal infinities have no difference
   }
   // How far a softmax column's logit is above that of its largest draw.
   CANDSAMP_METHOD A Gain(int64_t column) const {
     if (!has_repeats) return A(0);
-    A largest = draw_offsets[draws.order[draws.starts[column]]];
-    for (int64_t k = draws.starts[column] + 1; k < draws.starts[column + 1]; ++k) {
+    A largest = draw_offsets[FirstDraw(column)];
+    for (int64_t k = Start(column) + 1; k < Start(column + 1); ++k) {
       const A offset = draw_offsets[draws.order[k]];
       largest = offset > largest ? offset : largest;
     }
@@ -65,7 +69,7 @@ struct JoinDrawsKernel {
       const int64_t first = columns.FirstDraw(c);
       A offset = columns.draw_offsets[first];
       for (int64_t k = 1; kind == LossKind::kSoftmax && k < columns.Draws(c); ++k) {
-        const int64_t draw = columns.draws.order[columns.draws.starts[c] + k];
+        const int64_t draw = columns.draws.order[columns.Start(c) + k];
         offset = LogAddExp(offset, columns.draw_offsets[draw]);
       }
       offsets[c] = offset;

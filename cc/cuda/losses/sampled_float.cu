@@ -8,5 +8,9 @@ namespace candsamp {
 CANDSAMP_DEFINE_CLASS_NUMBER_LAUNCHERS(CubLauncher)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, float, float)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, double, double)
+CANDSAMP_DEFINE_LOG_COUNTS(CubLauncher, float)
+CANDSAMP_DEFINE_LOG_COUNTS(CubLauncher, double)
+CANDSAMP_DEFINE_OFFSETS(CubLauncher, float)
+CANDSAMP_DEFINE_OFFSETS(CubLauncher, double)
 
 }  // namespace candsamp

@@ -7,5 +7,6 @@ namespace candsamp {
 
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, Half, Half)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, Half, float)
+CANDSAMP_DEFINE_OFFSETS(CubLauncher, Half)
 
 }  // namespace candsamp

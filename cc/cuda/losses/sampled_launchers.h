@@ -4,6 +4,7 @@
 #define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_
 
 #include "cc/cuda/classes/class_numbers.h"
+#include "cc/cuda/losses/expected_counts.h"
 #include "cc/cuda/losses/sampled_backward.h"
 #include "cc/cuda/losses/sampled_forward.h"
 
@@ -14,6 +15,12 @@ namespace candsamp {
 int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,
                         const ClassNumbersOutput& output, ClassNumbers* classes, int64_t* counts);
 int LaunchWriteClassIds(DeviceRuntime& runtime, const ClassNumbers& classes, int64_t* class_ids);
+
+// Write the logs of counts, for float and double, and the offsets of candidates, for all types.
+template <typename A>
+int LaunchLogCounts(DeviceRuntime& runtime, const DeviceCounts<A>& counts, A* logs);
+template <typename W>
+int LaunchOffsets(DeviceRuntime& runtime, const DeviceOffsets<W>& offsets);
 
 // For the pairs of types that the CPU's kernels have. Neither waits.
 template <typename T, typename W>

@@ -46,27 +46,40 @@ absl::Status ClassTableSlices::Open(OpKernelContext* context, const std::string&
 }
 
 absl::Status ClassTableSlices::SetClasses(const int64_t* classes, int64_t size) {
-  size_ = size;
-  if (shards() > 1) {
-    members_.assign(shards(), {});
-    for (int64_t k = 0; k < size; ++k) {
-      const ShardRow at = ShardRowOf(first_row_, partition_, classes[k]);
-      members_[at.shard].push_back({k, at.row});
-    }
-  }
+  Deal(classes, size);
   for (int64_t shard = 0; shard < shards(); ++shard) {
-    Tensor* indices;
-    TF_RETURN_IF_ERROR(
-        indices_.allocate(static_cast<int>(shard), TensorShape({this->size(shard)}), &indices));
-    int64_t* const rows = MutableData<int64_t>(indices);
+    int64_t* rows;
+    TF_RETURN_IF_ERROR(AllocateIndices(shard, &rows));
     if (shards() == 1) {
       std::copy_n(classes, size, rows);
     } else {
       std::transform(members_[shard].begin(), members_[shard].end(), rows,
                      [](const Member& member) { return member.row; });
     }
-    TF_RETURN_IF_ERROR(OutputShape(shard));
   }
+  return OutputShapes();
+}
+
+void ClassTableSlices::Deal(const int64_t* classes, int64_t size) {
+  size_ = size;
+  if (shards() <= 1) return;
+  members_.assign(shards(), {});
+  for (int64_t k = 0; k < size; ++k) {
+    const ShardRow at = ShardRowOf(first_row_, partition_, classes[k]);
+    members_[at.shard].push_back({k, at.row});
+  }
+}
+
+absl::Status ClassTableSlices::AllocateIndices(int64_t shard, int64_t** indices) {
+  Tensor* output;
+  TF_RETURN_IF_ERROR(
+      indices_.allocate(static_cast<int>(shard), TensorShape({size(shard)}), &output));
+  *indices = MutableData<int64_t>(output);
+  return absl::OkStatus();
+}
+
+absl::Status ClassTableSlices::OutputShapes() {
+  for (int64_t shard = 0; shard < shards(); ++shard) TF_RETURN_IF_ERROR(OutputShape(shard));
   return absl::OkStatus();
 }
 

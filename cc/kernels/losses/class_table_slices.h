@@ -38,6 +38,19 @@ class ClassTableSlices {
   // REQUIRES: 0 <= classes[k] < num_classes(), if there is any shard.
   absl::Status SetClasses(const int64_t* classes, int64_t size);
 
+  // The parts of SetClasses, for a device whose memory the host cannot write: which classes are in
+  // which shard, a shard's indices, and all shapes.
+  void Deal(const int64_t* classes, int64_t size);
+  absl::Status AllocateIndices(int64_t shard, int64_t** indices);
+  absl::Status OutputShapes();
+
+  struct Member {
+    int64_t position;  // among the classes
+    int64_t row;       // in the shard
+  };
+  // Those of a shard, if there are several.
+  const std::vector<Member>& members(int64_t shard) const { return members_[shard]; }
+
   // How many of the classes are in a shard.
   int64_t size(int64_t shard) const {
     return shards() > 1 ? static_cast<int64_t>(members_[shard].size()) : size_;
@@ -72,11 +85,6 @@ class ClassTableSlices {
   }
 
  private:
-  struct Member {
-    int64_t position;  // among the classes
-    int64_t row;       // in the shard
-  };
-
   absl::Status OutputShape(int64_t shard);
 
   std::string prefix_;

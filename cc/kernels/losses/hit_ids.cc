@@ -5,7 +5,7 @@
 
 namespace candsamp {
 
-absl::Status ReadHitIds(OpKernelContext* context, OpRuntime& runtime, SampledBatch* batch) {
+absl::Status ReadHitShapes(OpKernelContext* context, SampledBatch* batch) {
   OpInputList labels, candidates;
   TF_RETURN_IF_ERROR(context->input_list("hit_labels", &labels));
   TF_RETURN_IF_ERROR(context->input_list("hit_candidates", &candidates));
@@ -29,6 +29,12 @@ absl::Status ReadHitIds(OpKernelContext* context, OpRuntime& runtime, SampledBat
   }
   batch->label_hits = Data<int64_t>(labels[0]);
   batch->sample_hits = Data<int64_t>(candidates[0]);
+  return absl::OkStatus();
+}
+
+absl::Status ReadHitIds(OpKernelContext* context, OpRuntime& runtime, SampledBatch* batch) {
+  TF_RETURN_IF_ERROR(ReadHitShapes(context, batch));
+  if (batch->sample_hits == nullptr) return absl::OkStatus();
   int64_t* column_hits = runtime.Allocate<int64_t>(batch->columns);
   int64_t seen = 0;
   for (int64_t k = 0; k < batch->num_sampled; ++k) {

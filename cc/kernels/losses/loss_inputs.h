@@ -136,13 +136,19 @@ class NarrowedOutput {
 }  // namespace candsamp
 
 // A kernel builder for inputs of type T_ and tables of type W_.
-#define CANDSAMP_BUILDER(name, T_, W_)       \
-  Name(name)                                 \
-      .Device(tensorflow::DEVICE_CPU)        \
-      .TypeConstraint<TfType<T_>::type>("T") \
+#define CANDSAMP_DEVICE_BUILDER(name, device, T_, W_) \
+  Name(name)                                          \
+      .Device(device)                                 \
+      .TypeConstraint<TfType<T_>::type>("T")          \
       .TypeConstraint<TfType<W_>::type>("W")
+#define CANDSAMP_BUILDER(name, T_, W_) CANDSAMP_DEVICE_BUILDER(name, tensorflow::DEVICE_CPU, T_, W_)
 
-// The same for losses, whose arithmetic is in the type A.
+// The same for losses, whose arithmetic is in the type A, on a GPU.
+#define CANDSAMP_GPU_BUILDER(name, T_, W_)                          \
+  CANDSAMP_DEVICE_BUILDER(name, tensorflow::DEVICE_GPU, T_, W_)     \
+      .TypeConstraint<::candsamp::Accumulator<W_>>("A")
+
+// The same on a CPU.
 #define CANDSAMP_LOSS_BUILDER(name, T_, W_) \
   CANDSAMP_BUILDER(name, T_, W_).TypeConstraint<::candsamp::Accumulator<W_>>("A")
 

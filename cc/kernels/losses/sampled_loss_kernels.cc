@@ -11,6 +11,7 @@
 #include "cc/kernels/losses/hit_ids.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/matrix_loops_for.h"
+#include "cc/kernels/losses/sampled_loss_inputs.h"
 #include "cc/lib/classes/distinct_classes.h"
 #include "cc/lib/classes/log_q.h"
 #include "cc/lib/losses/sampled_forward.h"
@@ -18,30 +19,13 @@
 namespace candsamp {
 namespace {
 
-// Says which classes labels and candidates may name.
-ClassLimit LimitOf(int64_t num_classes, int64_t rows) {
-  if (num_classes != kUnknownSize) return {num_classes, "num_classes = "};
-  return {rows, "", ", the rows that weights and biases have"};
-}
-
 // Writes the logs of the expected counts of `classes`, and checks that they are finite. The counts
 // have the shape of the classes or broadcast to it. An error about a count of 0 ends in `if_zero`.
 template <typename A>
 absl::Status ReadLogs(const char* name, const Tensor& counts, const char* of, const Tensor& classes,
                       const char* if_zero, A* logs) {
-  // The strides by which the count of a class is found; 0 along a broadcast dimension.
-  int64_t strides[2] = {0, 0}, step = 1;
-  const int missing = classes.dims() - counts.dims();
-  bool fits = missing >= 0;
-  for (int d = counts.dims() - 1; fits && d >= 0; step *= counts.dim_size(d--)) {
-    fits = counts.dim_size(d) == classes.dim_size(d + missing) || counts.dim_size(d) == 1;
-    if (counts.dim_size(d) != 1) strides[d + missing] = step;
-  }
-  if (!fits) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, " must have the shape of ", of, ", ", classes.shape().DebugString(),
-                     ", or broadcast to it, got shape ", counts.shape().DebugString()));
-  }
+  int64_t strides[2];
+  TF_RETURN_IF_ERROR(CountStrides(name, counts, of, classes, strides));
   const int64_t columns = classes.dims() == 2 ? classes.dim_size(1) : 1;
   const auto count_of = [&](int64_t k) {
     return Data<A>(counts)[k / columns * strides[0] + k % columns * strides[1]];
@@ -64,41 +48,13 @@ class SampledLossOp : public StatusKernel {
   using A = Accumulator<W>;
 
   explicit SampledLossOp(OpKernelConstruction* context) : StatusKernel(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("num_classes", &num_classes_));
-    OP_REQUIRES_OK(context, context->GetAttr("num_sampled", &num_sampled_));
-    OP_REQUIRES_OK(context, context->GetAttr("num_true", &num_true_));
-    OP_REQUIRES_OK(context, context->GetAttr("remove_accidental_hits", &remove_accidental_hits_));
-    OP_REQUIRES_OK(context, context->GetAttr("recompute", &recompute_));
-    OP_REQUIRES_OK(context, ReadPartition(context, &partition_));
-    OP_REQUIRES_OK(context, ReadLogitOptions(context, &options_.logit));
-    OP_REQUIRES_OK(context, context->GetAttr("stats", &options_.stats));
-    OP_REQUIRES_OK(context, ReadOptionsOfKind(context));
+    OP_REQUIRES_OK(context, attributes_.Read(context, kKind));
   }
 
  private:
-  absl::Status ReadOptionsOfKind(OpKernelConstruction* context) {
-    if (kKind == LossKind::kNce) {
-      float weight;
-      TF_RETURN_IF_ERROR(context->GetAttr("positive_weight", &weight));
-      if (!(std::isfinite(weight) && weight > 0)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("positive_weight must be positive and finite, got ", weight));
-      }
-      options_.positive_weight = weight;
-      return absl::OkStatus();
-    }
-    TF_RETURN_IF_ERROR(context->GetAttr("corrected_log_q", &options_.corrected_log_q));
-    if (options_.corrected_log_q && (num_true_ != 1 || !remove_accidental_hits_)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "corrected_log_q needs num_true = 1 and remove_accidental_hits, got num_true = ",
-          num_true_, remove_accidental_hits_ ? "" : " and no removal"));
-    }
-    return absl::OkStatus();
-  }
-
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     LossArguments<W> arguments;
-    TF_RETURN_IF_ERROR(arguments.OpenPadded(context, partition_, num_classes_));
+    TF_RETURN_IF_ERROR(arguments.OpenPadded(context, attributes_.partition, attributes_.num_classes));
     const RowTable<W>& weights = arguments.weights;
     const RowTable<W>& biases = arguments.biases;
     const Tensor& inputs = *arguments.inputs;
@@ -107,8 +63,8 @@ class SampledLossOp : public StatusKernel {
                                             {"sampled_candidates", &candidates},
                                             {"true_expected_count", &true_expected_count},
                                             {"sampled_expected_count", &sampled_expected_count}}));
-    TF_RETURN_IF_ERROR(CheckShapes(inputs.dim_size(0), *labels, *candidates));
-    const ClassLimit limit = LimitOf(num_classes_, arguments.classes());
+    TF_RETURN_IF_ERROR(attributes_.CheckShapes(inputs.dim_size(0), *labels, *candidates));
+    const ClassLimit limit = attributes_.LimitOf(arguments.classes());
     TF_RETURN_IF_ERROR(CheckClassIds("labels", *labels, limit));
     TF_RETURN_IF_ERROR(CheckClassIds("sampled_candidates", *candidates, limit));
     A* label_log_q = runtime.Allocate<A>(labels->NumElements());
@@ -119,20 +75,14 @@ class SampledLossOp : public StatusKernel {
     TF_RETURN_IF_ERROR(OutputOffsets(context, *candidates, *sampled_expected_count, biases,
                                      &offsets, &sample_biases));
 
-    SampledBatch batch = {};
-    batch.kind = kKind;
-    batch.remove_accidental_hits = remove_accidental_hits_;
-    batch.options = options_;
-    batch.rows = inputs.dim_size(0);
-    batch.num_true = num_true_;
-    batch.num_sampled = candidates->NumElements();
+    SampledBatch batch = attributes_.BatchOf(kKind, inputs.dim_size(0), candidates->NumElements());
     const int64_t* class_ids;
     TF_RETURN_IF_ERROR(NumberClasses(context, runtime, *labels, *candidates, &batch, &class_ids));
     TF_RETURN_IF_ERROR(ReadHitIds(context, runtime, &batch));
     const SampledLogits<A> logits(runtime, batch, offsets, sample_biases);
     Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes, *log_sum_exp, *label_is_top;
-    const TensorShape of_stats({options_.stats ? batch.rows : 0});
-    const TensorShape of_slopes({recompute_ ? 0 : batch.rows, recompute_ ? 0 : batch.columns});
+    const TensorShape of_stats({attributes_.options.stats ? batch.rows : 0});
+    const TensorShape of_slopes({attributes_.recompute ? 0 : batch.rows, attributes_.recompute ? 0 : batch.columns});
     TF_RETURN_IF_ERROR(AllocateOutputs(
         context, {{"loss", TensorShape({batch.rows}), &loss},
                   {"class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows},
@@ -149,32 +99,14 @@ class SampledLossOp : public StatusKernel {
         Widened<T>(runtime, inputs), weights, biases,
         SampledLossOutput<W>{MutableData<A>(loss), MutableData<W>(class_rows),
                              MutableData<A>(label_logit_grad), MutableData<A>(scales),
-                             recompute_ ? nullptr : MutableData<A>(slopes),
+                             attributes_.recompute ? nullptr : MutableData<A>(slopes),
                              MutableData<A>(log_sum_exp), MutableData<bool>(label_is_top)});
-    return absl::OkStatus();
-  }
-
-  absl::Status CheckShapes(int64_t rows, const Tensor& labels, const Tensor& candidates) const {
-    if (labels.dims() != 2 || labels.dim_size(0) != rows || labels.dim_size(1) != num_true_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("labels must have a row for each of inputs and num_true columns, [", rows,
-                       ", ", num_true_, "], got shape ", labels.shape().DebugString()));
-    }
-    if (candidates.dims() != 1) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "sampled_candidates must be a vector, got shape ", candidates.shape().DebugString()));
-    }
-    if (num_sampled_ >= 0 && candidates.NumElements() != num_sampled_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("sampled_candidates must hold num_sampled = ", num_sampled_,
-                       " classes, got ", candidates.NumElements()));
-    }
     return absl::OkStatus();
   }
 
   // With corrected_log_q, checks that no label is expected more often than candidates were drawn.
   absl::Status CheckLabelCounts(const Tensor& labels, const A* label_log_q, int64_t drawn) const {
-    if (!options_.corrected_log_q || drawn == 0) return absl::OkStatus();
+    if (!attributes_.options.corrected_log_q || drawn == 0) return absl::OkStatus();
     const A most = std::log(static_cast<A>(drawn)) + A(1e-3);  // room for rounding
     for (int64_t k = 0; k < labels.NumElements(); ++k) {
       if (label_log_q[k] <= most) continue;
@@ -190,7 +122,7 @@ class SampledLossOp : public StatusKernel {
   absl::Status OutputOffsets(OpKernelContext* context, const Tensor& candidates,
                              const Tensor& expected_count, const RowTable<W>& biases,
                              const A** offsets, const A** sample_biases) const {
-    const bool capped = options_.logit.softcap != 0;
+    const bool capped = attributes_.options.logit.softcap != 0;
     Tensor *output, *output_biases;
     TF_RETURN_IF_ERROR(AllocateOutputs(
         context,
@@ -237,10 +169,7 @@ class SampledLossOp : public StatusKernel {
     return absl::OkStatus();
   }
 
-  int64_t num_classes_, num_sampled_, num_true_;
-  bool remove_accidental_hits_, recompute_;
-  Partition partition_;
-  LossOptions options_;
+  SampledLossAttributes attributes_;
 };
 
 }  // namespace

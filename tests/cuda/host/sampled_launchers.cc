@@ -12,6 +12,12 @@ int CublasLtProducts::Multiply(DeviceRuntime& runtime, const MatrixProduct& prod
 }
 
 CANDSAMP_DEFINE_CLASS_NUMBER_LAUNCHERS(HostLauncher)
+CANDSAMP_DEFINE_LOG_COUNTS(HostLauncher, float)
+CANDSAMP_DEFINE_LOG_COUNTS(HostLauncher, double)
+CANDSAMP_DEFINE_OFFSETS(HostLauncher, float)
+CANDSAMP_DEFINE_OFFSETS(HostLauncher, double)
+CANDSAMP_DEFINE_OFFSETS(HostLauncher, Bfloat16)
+CANDSAMP_DEFINE_OFFSETS(HostLauncher, Half)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(HostLauncher, float, float)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(HostLauncher, double, double)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(HostLauncher, Bfloat16, Bfloat16)
