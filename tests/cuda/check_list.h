@@ -17,6 +17,7 @@
 #include "tests/cuda/checks/batch_checks.h"
 #include "tests/cuda/checks/classes_checks.h"
 #include "tests/cuda/checks/learned_unigram_checks.h"
+#include "tests/cuda/checks/optimizer_checks.h"
 #include "tests/cuda/checks/random_cases.h"
 #include "tests/cuda/checks/rows_checks.h"
 #include "tests/cuda/checks/sampled_checks.h"
@@ -224,6 +225,29 @@ std::string SampledLoss(Backend& backend, RandomCases& cases, const CheckSizes& 
   return CheckSampledLoss(backend, c, k);
 }
 
+// Every optimizer and type of table in turn.
+template <typename Backend>
+std::string RowUpdate(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
+  const RowUpdateCase c = RandomRowUpdate(cases, std::min<int64_t>(sizes.candidates, 20000));
+  const int64_t formula = cases.Below(10);
+  switch (k % 4) {
+    case 0:
+      return CheckRowUpdateOfType<float>(backend, c, formula);
+    case 1:
+      return CheckRowUpdateOfType<Bfloat16>(backend, c, formula);
+    case 2:
+      return CheckRowUpdateOfType<double>(backend, c, formula);
+    default:
+      return CheckRowUpdateOfType<Half>(backend, c, formula);
+  }
+}
+
+template <typename Backend>
+std::string RowSums(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
+  const RowUpdateCase c = RandomRowUpdate(cases, std::min<int64_t>(sizes.candidates, 20000));
+  return k % 2 ? CheckSumOfRows<Bfloat16>(backend, c) : CheckSumOfRows<float>(backend, c);
+}
+
 template <typename Backend>
 std::vector<Check<Backend>> AllChecks() {
   return {
@@ -244,6 +268,8 @@ std::vector<Check<Backend>> AllChecks() {
       {"hits", RandomHits<Backend>},
       {"all_classes", AllClasses<Backend>},
       {"sampled_losses", SampledLoss<Backend>},
+      {"row_updates", RowUpdate<Backend>},
+      {"row_sums", RowSums<Backend>},
   };
 }
 

@@ -16,6 +16,7 @@
 #include "cc/cuda/core/errors.h"
 #include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/matrix/cublaslt_products.h"
+#include "cc/cuda/optimizers/launchers.h"
 #include "cc/cuda/samplers/launchers.h"
 
 namespace candsamp {
@@ -119,6 +120,21 @@ class CudaBackend {
     WithProducts("LaunchSampledBackward", [&](DeviceRuntime& runtime, MatrixProducts& products) {
       return LaunchSampledBackward(runtime, products, backward);
     });
+  }
+  template <typename W, typename Formula>
+  void UpdateTable(const Formula& formula, const DeviceRowUpdate<W>& rows) {
+    Runtime runtime(this);
+    Done(LaunchUpdateRows(runtime, formula, rows), "LaunchUpdateRows");
+  }
+  template <typename T>
+  int64_t SumRows(const int64_t* ids, int64_t count, int64_t limit, const T* slices, int64_t depth,
+                  int64_t* rows, T* sums) {
+    Runtime runtime(this);
+    IdGroups groups;
+    int64_t distinct = -1;
+    Done(LaunchGroupRows(runtime, ids, count, limit, &groups, &distinct), "LaunchGroupRows");
+    Done(LaunchSumRows(runtime, groups, slices, depth, rows, sums), "LaunchSumRows");
+    return distinct;
   }
 
  private:

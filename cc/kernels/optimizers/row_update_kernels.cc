@@ -1,276 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels that update the rows of a variable and of its slots in place.
-#include <cmath>
-#include <string>
-#include <vector>
+// The kernels of the row optimizers on a CPU.
+#include <algorithm>
+#include <cstring>
 
 #include "cc/kernels/framework/class_id_checks.h"
-#include "cc/kernels/framework/status_kernel.h"
-#include "cc/kernels/optimizers/row_variables.h"
-#include "cc/kernels/optimizers/slices.h"
-#include "cc/lib/classes/class_groups.h"
-#include "cc/lib/optimizers/update_rows.h"
+#include "cc/kernels/framework/devices.h"
+#include "cc/kernels/optimizers/row_update_ops.h"
 
 namespace candsamp {
-namespace {
 
-// The value of a scalar input. Numbers come as doubles, so that 1 - beta is exact.
-template <typename T>
-absl::Status ReadScalar(OpKernelContext* context, const char* name, T* value) {
-  const Tensor* tensor;
-  TF_RETURN_IF_ERROR(context->input(name, &tensor));
-  if (tensor->dims() != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(name, " must be a scalar, got shape ", tensor->shape().DebugString()));
-  }
-  *value = *Data<T>(*tensor);
-  return absl::OkStatus();
-}
-
-absl::Status ReadNumbers(OpKernelContext* context,
-                         std::initializer_list<std::pair<const char*, double*>> numbers) {
-  for (const auto& [name, value] : numbers) {
-    TF_RETURN_IF_ERROR(ReadScalar(context, name, value));
-  }
-  return absl::OkStatus();
-}
-
-// The base of the kernels. Everything is checked before anything is written, so an error leaves
-// the variables as they were.
-template <typename W>
-class RowUpdateOp : public StatusKernel {
- public:
-  using A = Accumulator<W>;
-  using StatusKernel::StatusKernel;
-
- protected:
-  // Updates the variables in the inputs `names`, the first of which is the table.
-  template <typename Formula>
-  absl::Status Update(OpKernelContext* context, OpRuntime& runtime,
-                      const std::vector<std::string>& names, const Formula& formula) {
-    Slices slices;
-    TF_RETURN_IF_ERROR(ReadSlices(context, &slices));
-    const A* gradients = nullptr;
-    TF_RETURN_IF_ERROR(InTypeOfArithmetic(runtime, "gradient", *slices.gradient, &gradients));
-    RowVariables variables;
-    TF_RETURN_IF_ERROR(variables.Open(context, names));
-    if (variables.slots() != Formula::kSlots) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("there must be ", Formula::kSlots, " slots, got ", variables.slots()));
-    }
-    TF_RETURN_IF_ERROR(variables.Check(DataTypeOf<W>(), DataTypeOf<A>()));
-    TF_RETURN_IF_ERROR(CheckSlices(slices, variables.shape()));
-    if (slices.size() == 0) return absl::OkStatus();
-    TF_RETURN_IF_ERROR(variables.MakeWritable(context, runtime));
-    UpdateRows(runtime, formula, variables.template Table<W>(), Data<int64_t>(*slices.indices),
-               slices.size(), gradients);
+template <>
+struct RowUpdates<CpuDevice> {
+  // On all threads.
+  static absl::Status Copy(OpKernelContext*, OpRuntime& runtime, void* to, const void* from,
+                           size_t bytes) {
+    constexpr int64_t kPiece = int64_t{1} << 16, kCyclesOfPiece = kPiece / 4;
+    const int64_t size = static_cast<int64_t>(bytes);
+    runtime.ParallelFor(
+        (size + kPiece - 1) / kPiece, kCyclesOfPiece, [&](int64_t begin, int64_t end) {
+          const int64_t first = begin * kPiece;
+          std::memcpy(static_cast<char*>(to) + first, static_cast<const char*>(from) + first,
+                      std::min(end * kPiece, size) - first);
+        });
     return absl::OkStatus();
   }
 
- private:
-  static absl::Status CheckSlices(const Slices& slices, const TensorShape& table) {
-    TensorShape expected = table;
-    expected.set_dim(0, slices.size());
-    if (slices.gradient->shape() != expected) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "gradient must have shape ", expected.DebugString(), " for a table of shape ",
-          table.DebugString(), ", got ", slices.gradient->shape().DebugString()));
-    }
-    if (table.dim_size(0) > kMostClasses) {
-      return absl::InvalidArgumentError(absl::StrCat("table must have at most ", kMostClasses,
-                                                     " rows, got shape ", table.DebugString()));
-    }
-    return CheckClassIds("indices", *slices.indices, {table.dim_size(0), "", ", the table's rows"});
+  template <typename A>
+  static absl::Status Gradients(OpKernelContext*, OpRuntime& runtime, const Slices& slices,
+                                const A** gradients) {
+    return InTypeOfArithmetic(runtime, "gradient", *slices.gradient, gradients);
+  }
+
+  static absl::Status CheckIndices(const Slices& slices, int64_t rows) {
+    return CheckClassIds("indices", *slices.indices, {rows, "", ", the table's rows"});
+  }
+
+  template <typename W, typename Formula>
+  static absl::Status Update(OpKernelContext*, OpRuntime& runtime, const Formula& formula,
+                             const OptimizedTable<W>& table, const Slices& slices,
+                             const Accumulator<W>* gradients) {
+    UpdateRows(runtime, formula, table, Data<int64_t>(*slices.indices), slices.size(), gradients);
+    return absl::OkStatus();
   }
 };
-
-template <typename W>
-class RowSgdOp : public RowUpdateOp<W> {
-  using typename RowUpdateOp<W>::A;
-  using RowUpdateOp<W>::RowUpdateOp;
-
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
-    double learning_rate, decay;
-    TF_RETURN_IF_ERROR(
-        ReadNumbers(context, {{"learning_rate", &learning_rate}, {"weight_decay", &decay}}));
-    const SgdFormula<A> formula = {static_cast<A>(learning_rate),
-                                   static_cast<A>(learning_rate * decay)};
-    return this->Update(context, runtime, {"table"}, formula);
-  }
-};
-
-template <typename W>
-class RowMomentumOp : public RowUpdateOp<W> {
-  using typename RowUpdateOp<W>::A;
-
- public:
-  explicit RowMomentumOp(OpKernelConstruction* context) : RowUpdateOp<W>(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("nesterov", &nesterov_));
-  }
-
- private:
-  template <bool kNesterov>
-  absl::Status RunAs(OpKernelContext* context, OpRuntime& runtime) {
-    double learning_rate, factor, decay;
-    TF_RETURN_IF_ERROR(ReadNumbers(
-        context,
-        {{"learning_rate", &learning_rate}, {"factor", &factor}, {"weight_decay", &decay}}));
-    const MomentumFormula<A, kNesterov> formula = {static_cast<A>(learning_rate),
-                                                   static_cast<A>(factor),
-                                                   static_cast<A>(learning_rate * decay)};
-    return this->Update(context, runtime, {"table", "momentum"}, formula);
-  }
-
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
-    return nesterov_ ? RunAs<true>(context, runtime) : RunAs<false>(context, runtime);
-  }
-
-  bool nesterov_ = false;
-};
-
-template <typename W>
-class RowAdagradOp : public RowUpdateOp<W> {
-  using typename RowUpdateOp<W>::A;
-  using RowUpdateOp<W>::RowUpdateOp;
-
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
-    double learning_rate, epsilon, decay;
-    TF_RETURN_IF_ERROR(ReadNumbers(
-        context,
-        {{"learning_rate", &learning_rate}, {"epsilon", &epsilon}, {"weight_decay", &decay}}));
-    const AdagradFormula<A> formula = {static_cast<A>(learning_rate), static_cast<A>(epsilon),
-                                       static_cast<A>(learning_rate * decay)};
-    return this->Update(context, runtime, {"table", "accumulator"}, formula);
-  }
-};
-
-template <typename W>
-class RowRmspropOp : public RowUpdateOp<W> {
-  using typename RowUpdateOp<W>::A;
-
- public:
-  explicit RowRmspropOp(OpKernelConstruction* context) : RowUpdateOp<W>(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("num_momentums", &momentums_));
-    OP_REQUIRES_OK(context, context->GetAttr("num_averages", &averages_));
-  }
-
- private:
-  template <bool kMomentum, bool kCentered>
-  absl::Status RunAs(OpKernelContext* context, OpRuntime& runtime) {
-    double learning_rate, rho, factor, epsilon, decay;
-    TF_RETURN_IF_ERROR(ReadNumbers(context, {{"learning_rate", &learning_rate},
-                                             {"rho", &rho},
-                                             {"factor", &factor},
-                                             {"epsilon", &epsilon},
-                                             {"weight_decay", &decay}}));
-    const RmspropFormula<A, kMomentum, kCentered> formula = {
-        static_cast<A>(learning_rate), static_cast<A>(rho),
-        static_cast<A>(1 - rho),       static_cast<A>(factor),
-        static_cast<A>(epsilon),       static_cast<A>(learning_rate * decay)};
-    return this->Update(context, runtime, {"table", "velocity", "momentum", "average_gradient"},
-                        formula);
-  }
-
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
-    if (momentums_ > 0) {
-      return averages_ > 0 ? RunAs<true, true>(context, runtime)
-                           : RunAs<true, false>(context, runtime);
-    }
-    return averages_ > 0 ? RunAs<false, true>(context, runtime)
-                         : RunAs<false, false>(context, runtime);
-  }
-
-  int momentums_ = 0, averages_ = 0;
-};
-
-template <typename W>
-class RowAdamOp : public RowUpdateOp<W> {
-  using typename RowUpdateOp<W>::A;
-
- public:
-  explicit RowAdamOp(OpKernelConstruction* context) : RowUpdateOp<W>(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("num_velocity_hats", &velocity_hats_));
-  }
-
- private:
-  template <bool kAmsgrad>
-  absl::Status RunAs(OpKernelContext* context, OpRuntime& runtime) {
-    double learning_rate, beta_1, beta_2, epsilon, decay;
-    int64_t step;
-    TF_RETURN_IF_ERROR(ReadNumbers(context, {{"learning_rate", &learning_rate},
-                                             {"beta_1", &beta_1},
-                                             {"beta_2", &beta_2},
-                                             {"epsilon", &epsilon},
-                                             {"weight_decay", &decay}}));
-    TF_RETURN_IF_ERROR(ReadScalar(context, "step", &step));
-    if (step < 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("step must be 1 at the first step, and count from there, got ", step));
-    }
-    const double t = static_cast<double>(step);
-    const double step_size =
-        learning_rate * std::sqrt(1 - std::pow(beta_2, t)) / (1 - std::pow(beta_1, t));
-    const AdamFormula<A, kAmsgrad> formula = {static_cast<A>(step_size), static_cast<A>(1 - beta_1),
-                                              static_cast<A>(1 - beta_2), static_cast<A>(epsilon),
-                                              static_cast<A>(learning_rate * decay)};
-    return this->Update(context, runtime, {"table", "momentum", "velocity", "velocity_hat"},
-                        formula);
-  }
-
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
-    return velocity_hats_ > 0 ? RunAs<true>(context, runtime) : RunAs<false>(context, runtime);
-  }
-
-  int velocity_hats_ = 0;
-};
-
-template <typename W>
-class RowFtrlOp : public RowUpdateOp<W> {
-  using typename RowUpdateOp<W>::A;
-  using RowUpdateOp<W>::RowUpdateOp;
-
-  template <bool kSquareRoot>
-  absl::Status RunAs(OpKernelContext* context, OpRuntime& runtime, double learning_rate,
-                     double power) {
-    double l1, l2, shrinkage, beta, decay;
-    TF_RETURN_IF_ERROR(ReadNumbers(context, {{"l1", &l1},
-                                             {"l2", &l2},
-                                             {"l2_shrinkage", &shrinkage},
-                                             {"beta", &beta},
-                                             {"weight_decay", &decay}}));
-    const FtrlFormula<A, kSquareRoot> formula = {static_cast<A>(1 / learning_rate),
-                                                 static_cast<A>(-power),
-                                                 static_cast<A>(l1),
-                                                 static_cast<A>(2 * l2 + beta / learning_rate),
-                                                 static_cast<A>(2 * shrinkage),
-                                                 static_cast<A>(learning_rate * decay)};
-    return this->Update(context, runtime, {"table", "accumulator", "linear"}, formula);
-  }
-
-  absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
-    double learning_rate, power;
-    TF_RETURN_IF_ERROR(
-        ReadNumbers(context, {{"learning_rate", &learning_rate}, {"learning_rate_power", &power}}));
-    return power == -0.5 ? RunAs<true>(context, runtime, learning_rate, power)
-                         : RunAs<false>(context, runtime, learning_rate, power);
-  }
-};
-
-}  // namespace
 
 #define CANDSAMP_REGISTER_UPDATE(op, Kernel, W)                               \
   REGISTER_KERNEL_BUILDER(Name("Candsamp>" op)                                \
                               .Device(tensorflow::DEVICE_CPU)                 \
                               .TypeConstraint<typename TfType<W>::type>("W"), \
-                          Kernel<W>);
-#define CANDSAMP_REGISTER(W)                                \
-  CANDSAMP_REGISTER_UPDATE("RowSgd", RowSgdOp, W)           \
-  CANDSAMP_REGISTER_UPDATE("RowMomentum", RowMomentumOp, W) \
-  CANDSAMP_REGISTER_UPDATE("RowAdagrad", RowAdagradOp, W)   \
-  CANDSAMP_REGISTER_UPDATE("RowRmsprop", RowRmspropOp, W)   \
-  CANDSAMP_REGISTER_UPDATE("RowAdam", RowAdamOp, W)         \
-  CANDSAMP_REGISTER_UPDATE("RowFtrl", RowFtrlOp, W)
+                          Kernel<CpuDevice, W>);
+#define CANDSAMP_REGISTER_FLOAT(op, Kernel) CANDSAMP_REGISTER_UPDATE(op, Kernel, float)
+#define CANDSAMP_REGISTER_DOUBLE(op, Kernel) CANDSAMP_REGISTER_UPDATE(op, Kernel, double)
+#define CANDSAMP_REGISTER_BFLOAT16(op, Kernel) CANDSAMP_REGISTER_UPDATE(op, Kernel, Bfloat16)
+#define CANDSAMP_REGISTER_HALF(op, Kernel) CANDSAMP_REGISTER_UPDATE(op, Kernel, Half)
 
-CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_REGISTER)
+CANDSAMP_FOR_EACH_ROW_UPDATE(CANDSAMP_REGISTER_FLOAT)
+CANDSAMP_FOR_EACH_ROW_UPDATE(CANDSAMP_REGISTER_DOUBLE)
+CANDSAMP_FOR_EACH_ROW_UPDATE(CANDSAMP_REGISTER_BFLOAT16)
+CANDSAMP_FOR_EACH_ROW_UPDATE(CANDSAMP_REGISTER_HALF)
 
 }  // namespace candsamp

@@ -2,7 +2,6 @@
 #include "cc/kernels/optimizers/row_variables.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "cc/kernels/framework/lookup_variable.h"
@@ -22,22 +21,6 @@ absl::Status CheckVariable(const std::string& name, const Var& variable, const T
     return absl::InvalidArgumentError(absl::StrCat(name, " must be of type ", DataTypeString(type),
                                                    ", got ", DataTypeString(tensor.dtype())));
   }
-  return absl::OkStatus();
-}
-
-// A copy of a tensor, made on all threads.
-absl::Status Copy(OpKernelContext* context, OpRuntime& runtime, const Tensor& tensor,
-                  Tensor* copy) {
-  constexpr int64_t kPiece = int64_t{1} << 16, kCyclesOfPiece = kPiece / 4;
-  TF_RETURN_IF_ERROR(context->allocate_temp(tensor.dtype(), tensor.shape(), copy));
-  const int64_t bytes = static_cast<int64_t>(tensor.TotalBytes());
-  const char* const from = static_cast<const char*>(tensor.data());
-  char* const to = static_cast<char*>(copy->data());
-  runtime.ParallelFor(
-      (bytes + kPiece - 1) / kPiece, kCyclesOfPiece, [&](int64_t begin, int64_t end) {
-        const int64_t first = begin * kPiece;
-        std::memcpy(to + first, from + first, std::min(end * kPiece, bytes) - first);
-      });
   return absl::OkStatus();
 }
 
@@ -89,13 +72,14 @@ absl::Status RowVariables::Check(tensorflow::DataType table_type,
   return absl::OkStatus();
 }
 
-absl::Status RowVariables::MakeWritable(OpKernelContext* context, OpRuntime& runtime) {
+absl::Status RowVariables::MakeWritable(OpKernelContext* context, const Copy& copy) {
   for (const Named& named : variables_) {
     Tensor* const tensor = named.variable->tensor();
     if (tensor->RefCountIsOne() || tensor->NumElements() == 0) continue;
-    Tensor copy;
-    TF_RETURN_IF_ERROR(Copy(context, runtime, *tensor, &copy));
-    *tensor = copy;
+    Tensor own;
+    TF_RETURN_IF_ERROR(context->allocate_temp(tensor->dtype(), tensor->shape(), &own));
+    TF_RETURN_IF_ERROR(copy(own.data(), tensor->data(), tensor->TotalBytes()));
+    *tensor = own;
   }
   return absl::OkStatus();
 }

@@ -3,11 +3,11 @@
 #ifndef TF_CANDSAMP_CC_KERNELS_OPTIMIZERS_ROW_VARIABLES_H_
 #define TF_CANDSAMP_CC_KERNELS_OPTIMIZERS_ROW_VARIABLES_H_
 
+#include <functional>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include "cc/kernels/framework/op_runtime.h"
 #include "cc/kernels/framework/tensor_data.h"
 #include "cc/kernels/framework/tf_names.h"
 #include "cc/lib/optimizers/update_rows.h"
@@ -34,9 +34,10 @@ class RowVariables {
   int64_t slots() const { return static_cast<int64_t>(variables_.size()) - 1; }
   const TensorShape& shape() const { return variables_[0].variable->tensor()->shape(); }
 
-  // Gives each variable a tensor of its own. If that fails, the values are as before.
-  // REQUIRES: Check succeeded.
-  absl::Status MakeWritable(OpKernelContext* context, OpRuntime& runtime);
+  // Gives each variable a tensor of its own, by copies where it must. If that fails, the values are
+  // as before. REQUIRES: Check succeeded.
+  using Copy = std::function<absl::Status(void* to, const void* from, size_t bytes)>;
+  absl::Status MakeWritable(OpKernelContext* context, const Copy& copy);
 
   // REQUIRES: MakeWritable succeeded; slots() <= kMostSlots.
   template <typename W>

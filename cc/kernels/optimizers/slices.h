@@ -20,6 +20,15 @@ struct Slices {
 // Reads the inputs, and checks that there is a gradient for each index.
 absl::Status ReadSlices(OpKernelContext* context, Slices* slices);
 
+// An error for a tensor that is not of the type of the arithmetic, A, or a half under float.
+template <typename A>
+absl::Status WrongType(const char* name, const Tensor& tensor) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " must be of type ", tensorflow::DataTypeString(DataTypeOf<A>()),
+                   DataTypeOf<A>() == tensorflow::DT_FLOAT ? ", bfloat16 or half" : "", ", got ",
+                   tensorflow::DataTypeString(tensor.dtype())));
+}
+
 // The values of a tensor in the type of the arithmetic: in place if they have it, and halves as a
 // copy in scratch memory. Fails for other types.
 template <typename A>
@@ -48,10 +57,7 @@ absl::Status InTypeOfArithmetic(OpRuntime& runtime, const char* name, const Tens
       return absl::OkStatus();
     }
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat(name, " must be of type ", tensorflow::DataTypeString(DataTypeOf<A>()),
-                   DataTypeOf<A>() == tensorflow::DT_FLOAT ? ", bfloat16 or half" : "", ", got ",
-                   tensorflow::DataTypeString(tensor.dtype())));
+  return WrongType<A>(name, tensor);
 }
 
 }  // namespace candsamp

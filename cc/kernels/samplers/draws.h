@@ -6,14 +6,13 @@
 #ifndef TF_CANDSAMP_CC_KERNELS_SAMPLERS_DRAWS_H_
 #define TF_CANDSAMP_CC_KERNELS_SAMPLERS_DRAWS_H_
 
+#include "cc/kernels/framework/devices.h"
 #include "cc/kernels/framework/op_runtime.h"
 #include "cc/kernels/framework/tf_names.h"
 #include "cc/lib/core/philox.h"
 
 namespace candsamp {
 
-struct CpuDevice;
-struct GpuDevice;
 
 // A specialisation has these members. A distribution is one of those that its states and the
 // origins of distribution_origin.h hand out.

@@ -10,9 +10,10 @@
 
 #include "cc/cuda/classes/accidental_hits.h"
 #include "cc/cuda/classes/all_candidates.h"
+#include "cc/cuda/losses/sampled_launchers.h"
+#include "cc/cuda/optimizers/launchers.h"
 #include "cc/cuda/samplers/draw_batch.h"
 #include "cc/cuda/samplers/draw_rows.h"
-#include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/samplers/learned_unigram_kernel.h"
 #include "tests/cuda/host/host_launcher.h"
 #include "tests/cuda/host/host_products.h"
@@ -87,6 +88,21 @@ class HostBackend {
     Runtime runtime(this);
     HostProducts products;
     SampledBackwardOn<T, W, HostLauncher>(launcher_, runtime, products, backward).Run();
+  }
+  template <typename W, typename Formula>
+  void UpdateTable(const Formula& formula, const DeviceRowUpdate<W>& rows) {
+    Runtime runtime(this);
+    UpdateRowsOn(launcher_, runtime, formula, rows);
+  }
+  template <typename T>
+  int64_t SumRows(const int64_t* ids, int64_t count, int64_t limit, const T* slices, int64_t depth,
+                  int64_t* rows, T* sums) {
+    Runtime runtime(this);
+    IdGroups groups;
+    int64_t distinct = -1;
+    GroupRowsOn(launcher_, runtime, ids, count, limit, &groups, &distinct);
+    SumRowsOn(launcher_, runtime, groups, slices, depth, rows, sums);
+    return distinct;
   }
 
  private:
