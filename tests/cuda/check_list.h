@@ -18,6 +18,7 @@
 #include "tests/cuda/checks/classes_checks.h"
 #include "tests/cuda/checks/learned_unigram_checks.h"
 #include "tests/cuda/checks/optimizer_checks.h"
+#include "tests/cuda/checks/ragged_checks.h"
 #include "tests/cuda/checks/random_cases.h"
 #include "tests/cuda/checks/rows_checks.h"
 #include "tests/cuda/checks/sampled_checks.h"
@@ -225,6 +226,14 @@ std::string SampledLoss(Backend& backend, RandomCases& cases, const CheckSizes& 
   return CheckSampledLoss(backend, c, k);
 }
 
+// The ragged losses and scores, forward and backward.
+template <typename Backend>
+std::string RaggedLoss(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
+  const RaggedCase c = RandomRaggedCase(cases, std::min<int64_t>(sizes.rows, 200),
+                                        std::min<int64_t>(sizes.candidates, 3000));
+  return CheckRagged(backend, c, k);
+}
+
 // Every optimizer and type of table in turn.
 template <typename Backend>
 std::string RowUpdate(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
@@ -268,6 +277,7 @@ std::vector<Check<Backend>> AllChecks() {
       {"hits", RandomHits<Backend>},
       {"all_classes", AllClasses<Backend>},
       {"sampled_losses", SampledLoss<Backend>},
+      {"ragged_losses", RaggedLoss<Backend>},
       {"row_updates", RowUpdate<Backend>},
       {"row_sums", RowSums<Backend>},
   };

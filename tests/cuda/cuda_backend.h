@@ -14,6 +14,7 @@
 #include "cc/cuda/classes/all_candidates.h"
 #include "cc/cuda/core/copies.h"
 #include "cc/cuda/core/errors.h"
+#include "cc/cuda/losses/ragged_launchers.h"
 #include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/matrix/cublaslt_products.h"
 #include "cc/cuda/optimizers/launchers.h"
@@ -120,6 +121,36 @@ class CudaBackend {
     WithProducts("LaunchSampledBackward", [&](DeviceRuntime& runtime, MatrixProducts& products) {
       return LaunchSampledBackward(runtime, products, backward);
     });
+  }
+  template <typename T, typename W>
+  void RaggedForward(const DeviceRaggedForward<T, W>& forward) {
+    Runtime runtime(this);
+    Done(LaunchRaggedForward(runtime, forward), "LaunchRaggedForward");
+  }
+  template <typename T, typename W>
+  void RaggedLogits(const DeviceRaggedLogits<T, W>& logits) {
+    Runtime runtime(this);
+    Done(LaunchRaggedLogits(runtime, logits), "LaunchRaggedLogits");
+  }
+  template <typename T, typename W>
+  void RaggedScoresBackward(const DeviceRaggedScoresBackward<T, W>& backward) {
+    Runtime runtime(this);
+    Done(LaunchRaggedScoresBackward(runtime, backward), "LaunchRaggedScoresBackward");
+  }
+  template <typename T, typename A>
+  void ScaleByRow(const A* unscaled, const A* row_factor, int64_t rows, int64_t depth, T* out) {
+    Runtime runtime(this);
+    Done(LaunchScaleByRow(runtime, unscaled, row_factor, rows, depth, out), "LaunchScaleByRow");
+  }
+  template <typename T, typename W>
+  int64_t SumRaggedClasses(const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
+                           int64_t num_classes, RaggedClassGradients<W>* out) {
+    Runtime runtime(this);
+    IdGroups groups;
+    Done(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &out->distinct),
+         "LaunchGroupRaggedClasses");
+    Done(LaunchSumRaggedClasses<T, W>(runtime, gradient, groups, *out), "LaunchSumRaggedClasses");
+    return out->distinct;
   }
   template <typename W, typename Formula>
   void UpdateTable(const Formula& formula, const DeviceRowUpdate<W>& rows) {

@@ -106,6 +106,33 @@ IdGroups GroupIds(Launcher& launcher, DeviceRuntime& runtime, const int64_t* fir
   return groups;
 }
 
+struct WriteGroupIdsKernel {
+  IdGroups groups;
+  int64_t* ids;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const int64_t count = groups.count();
+    for (int64_t g = GridRank(block); g < count; g += GridSize(block)) ids[g] = groups.IdOf(g);
+  }
+};
+
+// Writes the ids of all groups, in ascending order.
+template <typename Launcher>
+void WriteGroupIds(Launcher& launcher, const IdGroups& groups, int64_t* ids) {
+  launcher.ForEach(groups.size, WriteGroupIdsKernel{groups, ids});
+}
+
+// Groups ids, and waits for the number of distinct ones.
+template <typename Launcher>
+int GroupRowsOn(Launcher launcher, DeviceRuntime& runtime, const int64_t* ids, int64_t count,
+                int64_t limit, IdGroups* groups, int64_t* distinct) {
+  *groups = GroupIds(launcher, runtime, ids, count, nullptr, 0, limit);
+  if (runtime.error() != 0) return runtime.error();
+  launcher.CopyToHostAndWait(distinct, groups->before + count, sizeof *distinct);
+  return launcher.error();
+}
+
 }  // namespace candsamp
 
 #endif  // TF_CANDSAMP_CC_CUDA_CLASSES_ID_GROUPS_H_

@@ -119,32 +119,11 @@ struct SliceRows {
   }
 };
 
-struct WriteGroupIdsKernel {
-  IdGroups groups;
-  int64_t* ids;
-
-  template <typename Block>
-  CANDSAMP_DEVICE void operator()(Block& block) const {
-    const int64_t count = groups.count();
-    for (int64_t g = GridRank(block); g < count; g += GridSize(block)) ids[g] = groups.IdOf(g);
-  }
-};
-
-// Groups ids, and waits for the number of distinct ones.
-template <typename Launcher>
-int GroupRowsOn(Launcher launcher, DeviceRuntime& runtime, const int64_t* ids, int64_t count,
-                int64_t limit, IdGroups* groups, int64_t* distinct) {
-  *groups = GroupIds(launcher, runtime, ids, count, nullptr, 0, limit);
-  if (runtime.error() != 0) return runtime.error();
-  launcher.CopyToHostAndWait(distinct, groups->before + count, sizeof *distinct);
-  return launcher.error();
-}
-
 // Writes the distinct ids, and the sums of their slices.
 template <typename T, typename Launcher>
 int SumRowsOn(Launcher launcher, DeviceRuntime& runtime, const IdGroups& groups, const T* slices,
               int64_t depth, int64_t* ids, T* sums) {
-  launcher.ForEach(groups.size, WriteGroupIdsKernel{groups, ids});
+  WriteGroupIds(launcher, groups, ids);
   SumGroups<T>(launcher, runtime, groups, SliceRows<T>{slices, depth}, depth,
                InPacks<kPackOf<T>>(slices, depth), SumsSink<T>{depth, sums});
   return runtime.error() != 0 ? runtime.error() : static_cast<int>(launcher.error());

@@ -72,14 +72,14 @@ struct ScaleRowsKernel {
 
 // Writes the gradients of rows, given those of `factor` times the rows or, where `normalize` says
 // so, of `factor` times the rows divided by their norms.
-template <typename W, typename A, int kSize>
+template <typename W, typename A, typename Out, int kSize>
 struct GradientsOfRowsKernel {
   const W* rows;
   const A* gradients;
   int64_t count, depth;
   bool normalize;
   A factor;
-  W* out;  // may be `rows`, or `gradients` where they have its type
+  Out* out;  // may be `rows` or `gradients`, where they have its type
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
@@ -104,7 +104,7 @@ struct GradientsOfRowsKernel {
             g.values[v] -= along * static_cast<A>(Widen(in.values[v]));
           }
         }
-        Pack<W, kSize> narrow;
+        Pack<Out, kSize> narrow;
         CANDSAMP_UNROLL
         for (int v = 0; v < kSize; ++v) Narrow(g.values[v] * (factor * inverse), &narrow.values[v]);
         narrow.Store(out + r * depth + d);
@@ -123,16 +123,16 @@ void ScaleRows(Launcher& launcher, const W* rows, int64_t count, int64_t depth, 
   }
 }
 
-template <typename W, typename A, typename Launcher>
+template <typename W, typename A, typename Out, typename Launcher>
 void GradientsOfRows(Launcher& launcher, const W* rows, const A* gradients, int64_t count,
-                     int64_t depth, bool normalize, A factor, W* out) {
+                     int64_t depth, bool normalize, A factor, Out* out) {
   const bool packs = InPacks<4>(rows, depth) && InPacks<4>(gradients, depth) &&
                      InPacks<4>(out, depth);
   if (packs) {
-    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, 4>{rows, gradients, count, depth,
+    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, Out, 4>{rows, gradients, count, depth,
                                                                     normalize, factor, out});
   } else {
-    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, 1>{rows, gradients, count, depth,
+    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, Out, 1>{rows, gradients, count, depth,
                                                                     normalize, factor, out});
   }
 }

@@ -10,6 +10,7 @@
 
 #include "cc/cuda/classes/accidental_hits.h"
 #include "cc/cuda/classes/all_candidates.h"
+#include "cc/cuda/losses/ragged_launchers.h"
 #include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/optimizers/launchers.h"
 #include "cc/cuda/samplers/draw_batch.h"
@@ -88,6 +89,35 @@ class HostBackend {
     Runtime runtime(this);
     HostProducts products;
     SampledBackwardOn<T, W, HostLauncher>(launcher_, runtime, products, backward).Run();
+  }
+  template <typename T, typename W>
+  void RaggedForward(const DeviceRaggedForward<T, W>& forward) {
+    Runtime runtime(this);
+    RaggedForwardOn(launcher_, runtime, forward);
+  }
+  template <typename T, typename W>
+  void RaggedLogits(const DeviceRaggedLogits<T, W>& logits) {
+    RaggedLogitsOn(launcher_, logits);
+  }
+  template <typename T, typename W>
+  void RaggedScoresBackward(const DeviceRaggedScoresBackward<T, W>& backward) {
+    Runtime runtime(this);
+    RaggedScoresBackwardOn(launcher_, runtime, backward);
+  }
+  template <typename T, typename A>
+  void ScaleByRow(const A* unscaled, const A* row_factor, int64_t rows, int64_t depth, T* out) {
+    launcher_.ForEachLaneGroup(rows,
+                               ScaleByRowKernel<T, A>{unscaled, row_factor, rows, depth, out});
+  }
+  // Returns the number of classes; sums them if there is room for so many.
+  template <typename T, typename W>
+  int64_t SumRaggedClasses(const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
+                           int64_t num_classes, RaggedClassGradients<W>* out) {
+    Runtime runtime(this);
+    IdGroups groups;
+    GroupRaggedClassesOn(launcher_, runtime, gradient, num_classes, &groups, &out->distinct);
+    SumRaggedClassesOn<T, W>(launcher_, runtime, gradient, groups, *out);
+    return out->distinct;
   }
   template <typename W, typename Formula>
   void UpdateTable(const Formula& formula, const DeviceRowUpdate<W>& rows) {

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward pass of the ragged losses on a device, and the scores of candidates: the twin of
+// cc/lib/losses/ragged_forward.h.
+//
+//  1. A block takes a chunk of a row: its lane groups compute logits, then its exponentials relative
+//     to the chunk's largest logit (or sigmoids), and the weighted sum of the class rows, which are
+//     in the L1 or L2 cache by now. Each row comes from the device's memory once.
+//  2. A block merges the chunks of a row, in order, into the loss and the gradient of the input.
+//  3. Logits become their gradients.
+#ifndef TF_CANDSAMP_CC_CUDA_LOSSES_RAGGED_FORWARD_H_
+#define TF_CANDSAMP_CC_CUDA_LOSSES_RAGGED_FORWARD_H_
+
+#include "cc/cuda/losses/ragged_rows.h"
+#include "cc/cuda/losses/sampled_segments.h"
+#include "cc/cuda/rows/gather_rows.h"
+#include "cc/cuda/rows/row_table.h"
+#include "cc/cuda/rows/unit_rows.h"
+#include "cc/lib/losses/loss_kind.h"
+
+namespace candsamp {
+
+template <typename T, typename W>
+struct DeviceRaggedForward {
+  using A = Accumulator<W>;
+
+  DeviceRaggedBatch batch;
+  LossKind kind;
+  bool remove_accidental_hits;
+  LossOptions options;
+  int64_t depth;
+  const T* inputs;  // [rows, depth]
+  DeviceRowTable<W> weights, biases;
+  const float* label_log_q;      // [num_labels], or nullptr
+  const float* candidate_log_q;  // [num_candidates], or nullptr
+
+  A* loss;                  // [rows]
+  A* label_logit_grad;      // [num_labels]
+  A* candidate_logit_grad;  // [num_candidates]
+  A* unscaled_inputs_grad;  // [rows, depth]
+  A* log_sum_exp;           // with stats [rows]
+  bool* label_is_top;       // likewise
+};
+
+// Scores alone: logits[k] of each candidate, and with a softcap their slopes.
+template <typename T, typename W>
+struct DeviceRaggedLogits {
+  using A = Accumulator<W>;
+
+  DeviceRaggedBatch batch;  // without labels
+  LogitOptions options;
+  int64_t depth;
+  const T* inputs;
+  DeviceRowTable<W> weights, biases;
+  T* logits;  // [num_candidates]
+  A* slopes;  // with a softcap [num_candidates], else nullptr
+};
+
+// The results of a chunk beside its weighted sum.
+template <typename A>
+struct RaggedPart {
+  A max;            // softmax: the largest logit
+  A sum;            // softmax: of exp(z - max); NCE: of the cross-entropies
+  A label_logits;   // softmax: their sum
+  A largest_label;  // for statistics
+  A largest, exps;  // for statistics of NCE
+};
+
+// The logits of a row's classes.
+template <typename T, typename W>
+struct RaggedLogitsOfRow {
+  using A = Accumulator<W>;
+  static constexpr int kPack = kPackOf<W>;
+
+  LogitOptions options;
+  int64_t depth;
+  const T* inputs;
+  DeviceRowTable<W> weights, biases;
+  bool in_packs;
+
+  // What a logit is made of, to all lanes.
+  struct Logit {
+    A z;
+    A slope;         // of the softcap
+    A inverse_norm;  // of the class row, if rows are divided by their norms
+  };
+
+  // `of_input`: the inverse norm of the input, or 1, over the temperature.
+  template <typename Block>
+  CANDSAMP_DEVICE Logit Of(Block& block, int64_t row, int64_t id, A log_q, A of_input) const {
+    const W* const class_row = weights.Row(id);
+    Logit logit = {A(0), A(1), A(1)};
+    A dot = A(0);
+    if (class_row != nullptr) {
+      const T* const input = inputs + row * depth;
+      dot = in_packs ? Dot<kPack>(block, input, class_row) : Dot<1>(block, input, class_row);
+    }
+    dot = block.SumOfLanes(dot) * of_input;
+    if (options.normalize) {
+      logit.inverse_norm = InverseNormOfLanes(block, class_row, depth);
+      dot *= logit.inverse_norm;
+    }
+    const A bias = BiasOf(biases, id);
+    if (options.softcap == 0) {
+      logit.z = dot - log_q + bias;
+    } else {
+      const A cap = static_cast<A>(options.softcap);
+      const A capped = Softcap(dot + BiasUnderSoftcap(bias), cap, &logit.slope);
+      logit.z = IsMask(bias) ? bias : capped - log_q;
+    }
+    return logit;
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE A OfInput(Block& block, int64_t row) const {
+    const A factor = static_cast<A>(1 / options.temperature);
+    if (!options.normalize) return factor;
+    return factor * static_cast<A>(InverseNormOfLanes(block, inputs + row * depth, depth));
+  }
+
+ private:
+  template <int kSize, typename Block>
+  CANDSAMP_DEVICE A Dot(const Block& block, const T* input, const W* class_row) const {
+    A dot = A(0);
+    for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+      const auto x = Pack<T, kSize>::Load(input + d);
+      const auto w = Pack<W, kSize>::Load(class_row + d);
+      CANDSAMP_UNROLL
+      for (int v = 0; v < kSize; ++v) {
+        dot = MulAdd(static_cast<A>(Widen(x.values[v])), static_cast<A>(Widen(w.values[v])), dot);
+      }
+    }
+    return dot;
+  }
+};
+
+// Step 1. Logits (softmax) or their gradients (NCE) go where gradients of logits go.
+template <typename T, typename W>
+struct RaggedChunksKernel {
+  using A = Accumulator<W>;
+  static constexpr int kPack = kPackOf<W>;
+  static constexpr int kWidth = 32 * kPack;  // the most columns of all lanes at a time
+  // The chunk's ids, logits and coefficients; and the sums of lane groups.
+  static constexpr int kSharedWords =
+      kChunk * (8 + 2 * sizeof(A)) / 4 + kMostLaneGroups * kWidth * sizeof(A) / 4;
+
+  DeviceRaggedForward<T, W> f;
+  RaggedLogitsOfRow<T, W> logits;
+  RaggedPart<A>* parts;  // [chunks]
+  A* sums;               // [chunks, depth]
+  A* cap_slopes;         // with a softcap [labels, then candidates]
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    Shared shared;
+    shared.ids = reinterpret_cast<int64_t*>(block.words());
+    shared.z = reinterpret_cast<A*>(shared.ids + kChunk);
+    shared.coefficients = shared.z + kChunk;
+    shared.sums = shared.coefficients + kChunk;
+    const DeviceRaggedBatch& batch = f.batch;
+    for (int64_t c = block.block(); c < batch.num_chunks; c += block.blocks()) {
+      const int64_t row = RowAt(batch.first_chunks, batch.rows, c);
+      const int64_t begin = (c - batch.first_chunks[row]) * kChunk;
+      const int64_t count = Least(kChunk, batch.Classes(row) - begin);
+      WriteLogits(block, row, begin, count, shared);
+      block.Sync();
+      const int64_t labels = Most(0, Least(count, batch.Labels(row) - begin));
+      if (block.lane_group() == 0) Reduce(block, c, row, begin, count, labels, shared);
+      block.Sync();
+      if (logits.in_packs) {
+        SumRows<kPack>(block, c, count, shared);
+      } else {
+        SumRows<1>(block, c, count, shared);
+      }
+      block.Sync();
+    }
+  }
+
+ private:
+  struct Shared {
+    int64_t* ids;
+    A* z;
+    A* coefficients;  // until Reduce what the softcap and norms make of them
+    A* sums;
+  };
+
+  template <typename Block>
+  CANDSAMP_DEVICE void WriteLogits(Block& block, int64_t row, int64_t begin, int64_t count,
+                                   const Shared& shared) const {
+    const DeviceRaggedBatch& batch = f.batch;
+    const int64_t first_label = batch.label_splits[row], labels = batch.Labels(row);
+    const int64_t first_candidate = batch.candidate_splits[row] - labels;
+    const A of_input = logits.OfInput(block, row);
+    for (int64_t k = block.lane_group(); k < count; k += block.lane_groups()) {
+      const bool is_label = begin + k < labels;
+      const int64_t at = is_label ? first_label + begin + k : first_candidate + begin + k;
+      const int64_t id = is_label ? batch.labels[at] : batch.candidates[at];
+      const float* const log_q = is_label ? f.label_log_q : f.candidate_log_q;
+      if (!is_label && f.remove_accidental_hits && IsLabel(block, first_label, labels, id)) {
+        if (block.lane() == 0) {
+          shared.ids[k] = -1;  // no row
+          shared.z[k] = MinusInfinity<A>();
+          shared.coefficients[k] = A(0);
+          f.candidate_logit_grad[at] = f.kind == LossKind::kSoftmax ? MinusInfinity<A>() : A(0);
+          if (cap_slopes != nullptr) cap_slopes[batch.num_labels + at] = A(1);
+        }
+        continue;
+      }
+      const auto logit =
+          logits.Of(block, row, id, log_q == nullptr ? A(0) : static_cast<A>(log_q[at]), of_input);
+      if (block.lane() != 0) continue;
+      shared.ids[k] = id;
+      shared.z[k] = logit.z;
+      shared.coefficients[k] = logit.slope * logit.inverse_norm;
+      (is_label ? f.label_logit_grad : f.candidate_logit_grad)[at] =
+          f.kind == LossKind::kSoftmax ? logit.z : Sigmoid(logit.z);
+      if (cap_slopes != nullptr) cap_slopes[is_label ? at : batch.num_labels + at] = logit.slope;
+    }
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE bool IsLabel(Block& block, int64_t first, int64_t labels, int64_t id) const {
+    if (labels == 1) return f.batch.labels[first] == id;
+    int found = 0;
+    for (int64_t k = block.lane(); k < labels; k += block.lanes()) {
+      found |= f.batch.labels[first + k] == id;
+    }
+    return block.LargestOfLanes(found) != 0;
+  }
+
+  // From logits to coefficients of class rows, by one lane group.
+  template <typename Block>
+  CANDSAMP_DEVICE void Reduce(Block& block, int64_t chunk, int64_t row, int64_t begin,
+                              int64_t count, int64_t labels, const Shared& shared) const {
+    const bool softmax = f.kind == LossKind::kSoftmax;
+    A max = MinusInfinity<A>(), largest_label = max, label_logits = A(0);
+    for (int64_t k = block.lane(); k < count; k += block.lanes()) {
+      const A z = shared.z[k];
+      max = z > max ? z : max;
+      if (k >= labels) continue;
+      label_logits += z;
+      largest_label = z > largest_label ? z : largest_label;
+    }
+    max = block.LargestOfLanes(max);
+    const A reference = ReferenceOf(max);
+    const A target = A(1) / static_cast<A>(Most(1, f.batch.Labels(row)));
+    A sum = A(0), exps = A(0);
+    for (int64_t k = block.lane(); k < count; k += block.lanes()) {
+      const A z = shared.z[k];
+      const A e = ExpNonPositive(z - reference);
+      exps += e;
+      if (softmax) {
+        shared.coefficients[k] *= e;
+      } else {
+        // The logit of a dropped candidate is minus infinity, which adds nothing.
+        sum += k < labels ? SigmoidCrossEntropy(z, target) : Softplus(z);
+        shared.coefficients[k] *= Sigmoid(z);
+      }
+    }
+    exps = block.SumOfLanes(exps);
+    sum = softmax ? exps : block.SumOfLanes(sum);
+    label_logits = block.SumOfLanes(label_logits);
+    largest_label = block.LargestOfLanes(largest_label);
+    if (block.lane() == 0) parts[chunk] = {max, sum, label_logits, largest_label, max, exps};
+  }
+
+  template <int kSize, typename Block>
+  CANDSAMP_DEVICE void SumRows(Block& block, int64_t chunk, int64_t count,
+                               const Shared& shared) const {
+    const int64_t width = block.lanes() * kSize;
+    for (int64_t first = 0; first < f.depth; first += width) {
+      const int64_t d = first + block.lane() * kSize;
+      A sum[kSize] = {};
+      if (d < f.depth) {
+        for (int64_t k = block.lane_group(); k < count; k += block.lane_groups()) {
+          const W* const row = f.weights.Row(shared.ids[k]);
+          if (row == nullptr) continue;
+          const auto values = Pack<W, kSize>::Load(row + d);
+          const A coefficient = shared.coefficients[k];
+          CANDSAMP_UNROLL
+          for (int v = 0; v < kSize; ++v) {
+            sum[v] = MulAdd(coefficient, static_cast<A>(Widen(values.values[v])), sum[v]);
+          }
+        }
+      }
+      CANDSAMP_UNROLL
+      for (int v = 0; v < kSize; ++v) {
+        shared.sums[block.lane_group() * width + block.lane() * kSize + v] = sum[v];
+      }
+      block.Sync();
+      for (int64_t k = block.thread(); k < Least(width, f.depth - first); k += block.threads()) {
+        A total = A(0);
+        for (int g = 0; g < block.lane_groups(); ++g) total += shared.sums[g * width + k];
+        sums[chunk * f.depth + first + k] = total;
+      }
+      block.Sync();
+    }
+  }
+};
+
+// Step 2.
+template <typename T, typename W>
+struct RaggedMergeKernel {
+  using A = Accumulator<W>;
+  static constexpr int kSharedWords = kMostLaneGroups * 32 * sizeof(A) / 4;
+
+  DeviceRaggedForward<T, W> f;
+  const RaggedPart<A>* parts;
+  const A* sums;
+  const A* cap_slopes;
+  A* maxima;    // [rows], what step 3 subtracts from logits
+  A* divisors;  // [rows], and divides by
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t row = block.block(); row < f.batch.rows; row += block.blocks()) {
+      const RaggedPart<A> part = Merged(block, row);
+      const bool softmax = f.kind == LossKind::kSoftmax;
+      // It is at least 1 unless all classes are masked. Then the loss is infinite, but gradients
+      // are finite.
+      const A divisor = softmax && part.sum != A(0) ? part.sum : A(1);
+      SumChunks(block, row, ReferenceOf(part.max), divisor);
+      if (block.thread() == 0) Write(row, part, divisor);
+    }
+  }
+
+ private:
+  // The chunks of a row in one part, to all threads.
+  template <typename Block>
+  CANDSAMP_DEVICE RaggedPart<A> Merged(Block& block, int64_t row) const {
+    const int64_t first = f.batch.first_chunks[row], end = f.batch.first_chunks[row + 1];
+    const auto larger = [](A a, A b) { return b > a ? b : a; };
+    RaggedPart<A> merged = {MinusInfinity<A>(), A(0), A(0), MinusInfinity<A>(),
+                            MinusInfinity<A>(), A(0)};
+    for (int64_t c = first + block.lane(); c < end; c += block.lanes()) {
+      merged.max = larger(merged.max, parts[c].max);
+      merged.largest_label = larger(merged.largest_label, parts[c].largest_label);
+    }
+    merged.max = block.LargestOfLanes(merged.max);
+    merged.largest = merged.max;
+    merged.largest_label = block.LargestOfLanes(merged.largest_label);
+    const A reference = ReferenceOf(merged.max);
+    for (int64_t c = first + block.lane(); c < end; c += block.lanes()) {
+      const A factor = exp(parts[c].max - reference);
+      merged.exps += factor * parts[c].exps;
+      merged.sum += f.kind == LossKind::kSoftmax ? factor * parts[c].sum : parts[c].sum;
+      merged.label_logits += parts[c].label_logits;
+    }
+    merged.exps = block.SumOfLanes(merged.exps);
+    merged.sum = block.SumOfLanes(merged.sum);
+    merged.label_logits = block.SumOfLanes(merged.label_logits);
+    return merged;
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE void SumChunks(Block& block, int64_t row, A reference, A divisor) const {
+    A* const shared = reinterpret_cast<A*>(block.words());
+    const int64_t begin = f.batch.first_chunks[row];
+    const int64_t chunks = f.batch.first_chunks[row + 1] - begin;
+    const int64_t each = (chunks + block.lane_groups() - 1) / block.lane_groups();
+    const int64_t from = block.lane_group() * each;
+    for (int64_t first = 0; first < f.depth; first += block.lanes()) {
+      const int64_t d = first + block.lane();
+      A sum = A(0);
+      for (int64_t c = begin + from; c < begin + Least(from + each, chunks); ++c) {
+        if (d >= f.depth) break;
+        const A factor =
+            f.kind == LossKind::kSoftmax ? exp(parts[c].max - reference) / divisor : A(1);
+        sum = MulAdd(factor, sums[c * f.depth + d], sum);
+      }
+      shared[block.thread()] = sum;
+      block.Sync();
+      if (block.lane_group() == 0 && d < f.depth) {
+        for (int g = 1; g < block.lane_groups(); ++g) {
+          sum += shared[g * block.lanes() + block.lane()];
+        }
+        f.unscaled_inputs_grad[row * f.depth + d] = sum;
+      }
+      block.Sync();
+    }
+  }
+
+  CANDSAMP_DEVICE void Write(int64_t row, const RaggedPart<A>& part, A divisor) const {
+    const bool softmax = f.kind == LossKind::kSoftmax;
+    const A labels = static_cast<A>(f.batch.Labels(row));
+    const A loss =
+        softmax ? log(divisor) - (part.label_logits / labels - ReferenceOf(part.max)) : part.sum;
+    f.loss[row] = loss;
+    maxima[row] = ReferenceOf(part.max);
+    divisors[row] = divisor;
+    if (!f.options.stats) return;
+    f.log_sum_exp[row] = ReferenceOf(part.largest) + log(part.exps);
+    f.label_is_top[row] = part.largest_label > MinusInfinity<A>() &&
+                          part.largest_label >= part.largest && loss == loss;
+  }
+};
+
+// Takes the targets of labels off the gradients of inputs.
+template <typename T, typename W>
+struct RaggedTargetsKernel {
+  using A = Accumulator<W>;
+
+  DeviceRaggedForward<T, W> f;
+  const A* cap_slopes;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t row = GridLaneGroup(block); row < f.batch.rows; row += GridLaneGroups(block)) {
+      const A target = A(1) / static_cast<A>(Most(1, f.batch.Labels(row)));
+      A* const grad = f.unscaled_inputs_grad + row * f.depth;
+      for (int64_t k = f.batch.label_splits[row]; k < f.batch.label_splits[row + 1]; ++k) {
+        const W* const class_row = f.weights.Row(f.batch.labels[k]);
+        if (class_row == nullptr) continue;
+        A coefficient = -target;
+        if (cap_slopes != nullptr) coefficient *= cap_slopes[k];
+        if (f.options.logit.normalize) {
+          coefficient *= InverseNormOfLanes(block, class_row, f.depth);
+        }
+        for (int64_t d = block.lane(); d < f.depth; d += block.lanes()) {
+          grad[d] = MulAdd(coefficient, static_cast<A>(Widen(class_row[d])), grad[d]);
+        }
+      }
+    }
+  }
+};
+
+// Step 3.
+template <typename T, typename W>
+struct RaggedLogitGradsKernel {
+  using A = Accumulator<W>;
+
+  DeviceRaggedForward<T, W> f;
+  const A *maxima, *divisors, *cap_slopes;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const DeviceRaggedBatch& batch = f.batch;
+    for (int64_t c = GridLaneGroup(block); c < batch.num_chunks; c += GridLaneGroups(block)) {
+      const int64_t row = RowAt(batch.first_chunks, batch.rows, c);
+      const int64_t begin = (c - batch.first_chunks[row]) * kChunk;
+      const int64_t end = Least(begin + kChunk, batch.Classes(row)), labels = batch.Labels(row);
+      const A target = A(1) / static_cast<A>(Most(1, labels));
+      for (int64_t k = begin + block.lane(); k < end; k += block.lanes()) {
+        const bool is_label = k < labels;
+        const int64_t at = is_label ? batch.label_splits[row] + k
+                                    : batch.candidate_splits[row] + k - labels;
+        A* const grad = (is_label ? f.label_logit_grad : f.candidate_logit_grad) + at;
+        A g = *grad;
+        if (f.kind == LossKind::kSoftmax) g = ExpNonPositive(g - maxima[row]) / divisors[row];
+        if (is_label) g -= target;
+        if (cap_slopes != nullptr) g *= cap_slopes[is_label ? at : batch.num_labels + at];
+        *grad = g;
+      }
+    }
+  }
+};
+
+template <typename T, typename W>
+bool RaggedInPacks(const T* inputs, const DeviceRowTable<W>& weights) {
+  return RowsInPacks(weights) && InPacks<kPackOf<W>>(inputs, weights.depth);
+}
+
+template <typename T, typename W, typename Launcher>
+int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime,
+                    const DeviceRaggedForward<T, W>& f) {
+  using A = Accumulator<W>;
+  const DeviceRaggedBatch& batch = f.batch;
+  if (batch.rows == 0) return 0;
+  RaggedPart<A>* const parts = runtime.Allocate<RaggedPart<A>>(batch.num_chunks);
+  A* const sums = runtime.Allocate<A>(batch.num_chunks * f.depth);
+  A* const maxima = runtime.Allocate<A>(batch.rows);
+  A* const divisors = runtime.Allocate<A>(batch.rows);
+  A* const cap_slopes = f.options.logit.softcap == 0
+                            ? nullptr
+                            : runtime.Allocate<A>(batch.num_labels + batch.num_candidates);
+  if (runtime.error() != 0) return runtime.error();
+  const RaggedLogitsOfRow<T, W> logits = {f.options.logit, f.depth, f.inputs, f.weights, f.biases,
+                                          RaggedInPacks(f.inputs, f.weights)};
+  launcher.ForEachBlock(batch.num_chunks,
+                        RaggedChunksKernel<T, W>{f, logits, parts, sums, cap_slopes});
+  launcher.ForEachBlock(
+      batch.rows, RaggedMergeKernel<T, W>{f, parts, sums, cap_slopes, maxima, divisors});
+  launcher.ForEachLaneGroup(batch.rows, RaggedTargetsKernel<T, W>{f, cap_slopes});
+  launcher.ForEachLaneGroup(batch.num_chunks,
+                            RaggedLogitGradsKernel<T, W>{f, maxima, divisors, cap_slopes});
+  if (f.options.logit.normalize || f.options.logit.temperature != 1) {
+    GradientsOfRows(launcher, f.inputs, f.unscaled_inputs_grad, batch.rows, f.depth,
+                    f.options.logit.normalize, static_cast<A>(1 / f.options.logit.temperature),
+                    f.unscaled_inputs_grad);
+  }
+  return launcher.error();
+}
+
+template <typename T, typename W>
+struct RaggedScoresKernel {
+  using A = Accumulator<W>;
+
+  DeviceRaggedLogits<T, W> r;
+  RaggedLogitsOfRow<T, W> logits;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const DeviceRaggedBatch& batch = r.batch;
+    for (int64_t k = GridLaneGroup(block); k < batch.num_candidates; k += GridLaneGroups(block)) {
+      const int64_t row = RowAt(batch.candidate_splits, batch.rows, k);
+      const auto logit =
+          logits.Of(block, row, batch.candidates[k], A(0), logits.OfInput(block, row));
+      if (block.lane() != 0) continue;
+      Narrow(logit.z, &r.logits[k]);
+      if (r.slopes != nullptr) r.slopes[k] = logit.slope;
+    }
+  }
+};
+
+template <typename T, typename W, typename Launcher>
+int RaggedLogitsOn(Launcher launcher, const DeviceRaggedLogits<T, W>& r) {
+  const RaggedLogitsOfRow<T, W> logits = {r.options, r.depth,  r.inputs,
+                                          r.weights, r.biases, RaggedInPacks(r.inputs, r.weights)};
+  launcher.ForEachLaneGroup(r.batch.num_candidates, RaggedScoresKernel<T, W>{r, logits});
+  return launcher.error();
+}
+
+}  // namespace candsamp
+
+#endif  // TF_CANDSAMP_CC_CUDA_LOSSES_RAGGED_FORWARD_H_
