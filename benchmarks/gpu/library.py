@@ -35,6 +35,22 @@ class SampledCase(ctypes.Structure):
     )
 
 
+class RaggedCase(ctypes.Structure):
+    """CandsampRaggedCase of ragged_interface.cc."""
+
+    _fields_ = (
+        [(name, _LONG) for name in ("rows", "depth", "num_candidates", "num_classes", "num_chunks")]
+        + [(name, _POINTER) for name in ("inputs", "weights", "biases", "labels", "label_splits")]
+        + [(name, _POINTER) for name in ("candidates", "candidate_splits", "first_chunks", "grad")]
+        + [(name, _POINTER) for name in ("loss", "inputs_grad", "rows_grad", "biases_grad")]
+        + [("class_ids", _POINTER), ("most_classes", _LONG), ("scratch_bytes", _LONG)]
+        + [("nce", ctypes.c_int32)]
+    )
+
+
+CHUNK = 64  # kChunk of cc/cuda/losses/ragged_rows.h
+
+
 class Library:
     def __init__(self, path):
         self._c = ctypes.CDLL(str(path))
@@ -78,12 +94,27 @@ class Library:
 
     def sampled_step(self, type, **fields):
         """A dense loss, forward and backward. `fields`: those of SampledCase, tensors or numbers."""
-        case = SampledCase(
+        return self._step("sampled", SampledCase, type, fields)
+
+    def ragged_step(self, type, **fields):
+        """The same for a ragged loss and RaggedCase."""
+        return self._step("ragged", RaggedCase, type, fields)
+
+    def _step(self, name, structure, type, fields):
+        case = structure(
             **{k: _pointer(v) if hasattr(v, "data_ptr") else v for k, v in fields.items()}
         )
-        types = [_INT, ctypes.POINTER(SampledCase)]
-        call = Call(self, "sampled", types, TYPES.index(type), ctypes.byref(case))
+        types = [_INT, ctypes.POINTER(structure)]
+        call = Call(self, name, types, TYPES.index(type), ctypes.byref(case))
         return call.keep(fields)
+
+    def update(self, table, momentum, velocity, ids, gradients, scratch_bytes):
+        """A step of Adam on some rows of a table or, where velocity is None, of Adagrad."""
+        types = [_POINTER] * 3 + [_LONG] * 2 + [_POINTER, _LONG, _POINTER, _LONG]
+        arguments = [_pointer(table), _pointer(momentum), _pointer(velocity), *table.shape]
+        arguments += [_pointer(ids), ids.numel(), _pointer(gradients), scratch_bytes]
+        call = Call(self, "update", types, *arguments)
+        return call.keep(table, momentum, velocity, ids, gradients)
 
     def empty(self, together):
         return Call(self, "empty", [_INT], int(together))

@@ -53,7 +53,7 @@ class SampledStep {
     f_.class_rows = static_cast<W*>(c.rows_grad);  // gradients come in their place
     f_.label_logit_grad = Of<A>(c.rows);
     f_.scales = Of<A>(SegmentsOf(c.num_sampled) * c.rows);
-    f_.slopes = c.recompute ? nullptr : Of<T>(c.rows * StrideOf(c.num_sampled));
+    f_.slopes = c.recompute ? nullptr : Of<Operand<T>>(c.rows * StrideOf(c.num_sampled));
     if (c.logit_panel > 0) f_.panels.logits = c.logit_panel;
     if (c.gradient_panel > 0) f_.panels.gradients = c.gradient_panel;
   }

@@ -16,6 +16,7 @@
 
 #include "tests/cuda/checks/batch_checks.h"
 #include "tests/cuda/checks/classes_checks.h"
+#include "tests/cuda/checks/exact_checks.h"
 #include "tests/cuda/checks/learned_unigram_checks.h"
 #include "tests/cuda/checks/optimizer_checks.h"
 #include "tests/cuda/checks/ragged_checks.h"
@@ -234,6 +235,15 @@ std::string RaggedLoss(Backend& backend, RandomCases& cases, const CheckSizes& s
   return CheckRagged(backend, c, k);
 }
 
+// The full softmax, ranks and the best classes.
+template <typename Backend>
+std::string Exact(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
+  return CheckExact(backend,
+                    RandomExactCase(cases, std::min<int64_t>(sizes.rows, 40),
+                                    std::min<int64_t>(3 * sizes.candidates, 9000)),
+                    k);
+}
+
 // Every optimizer and type of table in turn.
 template <typename Backend>
 std::string RowUpdate(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
@@ -278,6 +288,7 @@ std::vector<Check<Backend>> AllChecks() {
       {"all_classes", AllClasses<Backend>},
       {"sampled_losses", SampledLoss<Backend>},
       {"ragged_losses", RaggedLoss<Backend>},
+      {"exact", Exact<Backend>},
       {"row_updates", RowUpdate<Backend>},
       {"row_sums", RowSums<Backend>},
   };

@@ -14,6 +14,7 @@
 #include "cc/cuda/classes/all_candidates.h"
 #include "cc/cuda/core/copies.h"
 #include "cc/cuda/core/errors.h"
+#include "cc/cuda/exact/launchers.h"
 #include "cc/cuda/losses/ragged_launchers.h"
 #include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/matrix/cublaslt_products.h"
@@ -151,6 +152,31 @@ class CudaBackend {
          "LaunchGroupRaggedClasses");
     Done(LaunchSumRaggedClasses<T, W>(runtime, gradient, groups, *out), "LaunchSumRaggedClasses");
     return out->distinct;
+  }
+  template <typename T, typename W>
+  void FullSoftmax(const DeviceFullSoftmax<T, W>& forward) {
+    WithProducts("LaunchFullSoftmax", [&](DeviceRuntime& runtime, MatrixProducts& products) {
+      return LaunchFullSoftmax(runtime, products, forward);
+    });
+  }
+  template <typename T, typename W>
+  void FullSoftmaxBackward(const DeviceFullSoftmaxBackward<T, W>& backward) {
+    WithProducts("LaunchFullSoftmaxBackward",
+                 [&](DeviceRuntime& runtime, MatrixProducts& products) {
+                   return LaunchFullSoftmaxBackward(runtime, products, backward);
+                 });
+  }
+  template <typename T, typename W>
+  void LabelRanks(const DeviceRanking<T, W>& ranking) {
+    WithProducts("LaunchLabelRanks", [&](DeviceRuntime& runtime, MatrixProducts& products) {
+      return LaunchLabelRanks(runtime, products, ranking);
+    });
+  }
+  template <typename T, typename W>
+  void TopClasses(const DeviceTopClasses<T, W>& top) {
+    WithProducts("LaunchTopClasses", [&](DeviceRuntime& runtime, MatrixProducts& products) {
+      return LaunchTopClasses(runtime, products, top);
+    });
   }
   template <typename W, typename Formula>
   void UpdateTable(const Formula& formula, const DeviceRowUpdate<W>& rows) {

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_candsamp._arguments.tables import variable_of_keras
 from tf_candsamp._arguments.tensors import int64_tensor, to_tensor
+from tf_candsamp._devices import check_device
 from tf_candsamp._types import TensorLike
 from tf_candsamp._variables import let_functions_keep
 
@@ -37,13 +38,7 @@ def open_variable(name: str, value: Any, dtype: tf.DType | None = None) -> tf.Va
         types = ", ".join(kind.name for kind in allowed)
         why = "" if dtype is None else ", in which the table is computed"
         raise TypeError(f"{name} must be of type {types}{why}, got {variable.dtype.name}.")
-    if variable.device and "GPU:" in variable.device:
-        raise tf.errors.UnimplementedError(
-            None,
-            None,
-            f"{name} is a variable on {variable.device}, and tf_candsamp updates rows on CPUs "
-            "alone: create it within tf.device('/CPU:0').",
-        )
+    check_device(name, variable)
     let_functions_keep(variable)
     return variable
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tf_candsamp._arguments.tensors import check_dense, to_tensor
+from tf_candsamp._devices import check_device
 from tf_candsamp._library import ops
 from tf_candsamp._types import ClassTableLike
 from tf_candsamp._variables import let_tapes_see, part_on_replica
@@ -58,7 +59,7 @@ def open_table(
         shard = part_on_replica(variable_of_keras(shard))
         if _is_resource_variable(shard):
             has_variable = True
-            _check_device(shard_name, shard)
+            check_device(shard_name, shard)
             entry = shard.handle
             let_tapes_see(shard)
         else:
@@ -96,7 +97,7 @@ def _variable_as_tensor(name: str, value: Any) -> Any:
     variable = part_on_replica(variable_of_keras(value))
     if not _is_resource_variable(variable):
         return value
-    _check_device(name, variable)
+    check_device(name, variable)
     with tf.control_dependencies([ops.candsamp_share_variable(variable.handle)]):
         return variable.read_value()
 
@@ -121,17 +122,6 @@ def variable_of_keras(value: Any) -> Any:
     if inner is None:
         inner = value._value
     return value.value if inner is None else inner
-
-
-def _check_device(name: str, variable: tf.Variable) -> None:
-    device = variable.device
-    if device and "GPU:" in device:
-        raise tf.errors.UnimplementedError(
-            None,
-            None,
-            f"{name} is a variable on {device}, and tf_candsamp's losses have no GPU kernels yet: "
-            "create it within tf.device('/CPU:0').",
-        )
 
 
 def _is_resource_variable(value: Any) -> bool:

@@ -123,6 +123,18 @@ void WriteGroupIds(Launcher& launcher, const IdGroups& groups, int64_t* ids) {
   launcher.ForEach(groups.size, WriteGroupIdsKernel{groups, ids});
 }
 
+struct WriteRanksKernel {
+  IdGroups groups;
+  int64_t* ranks;  // [size] of each position, the number of its group
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t k = GridRank(block); k < groups.size; k += GridSize(block)) {
+      ranks[groups.order[k]] = groups.GroupOf(k);
+    }
+  }
+};
+
 // Groups ids, and waits for the number of distinct ones.
 template <typename Launcher>
 int GroupRowsOn(Launcher launcher, DeviceRuntime& runtime, const int64_t* ids, int64_t count,

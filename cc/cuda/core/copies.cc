@@ -24,6 +24,10 @@ int CopyOnDevice(CudaStream cuda_stream, void* to, const void* from, size_t byte
   return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, StreamOf(cuda_stream));
 }
 
+int ClearOnDevice(CudaStream cuda_stream, void* memory, size_t bytes) {
+  return cudaMemsetAsync(memory, 0, bytes, StreamOf(cuda_stream));
+}
+
 int CopyToDeviceAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes) {
   return CopyAndWait(cuda_stream, to, from, bytes, cudaMemcpyHostToDevice);
 }

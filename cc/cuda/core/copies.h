@@ -15,6 +15,9 @@ int CopyToDevice(CudaStream cuda_stream, void* to, const void* page_locked, size
 // Copies within the device. Does not wait.
 int CopyOnDevice(CudaStream cuda_stream, void* to, const void* from, size_t bytes);
 
+// Writes zeros. Does not wait.
+int ClearOnDevice(CudaStream cuda_stream, void* memory, size_t bytes);
+
 // These wait until the copy is made.
 int CopyToDeviceAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes);
 int CopyToHostAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes);

@@ -84,19 +84,33 @@ struct RaggedLogitsOfRow {
     A inverse_norm;  // of the class row, if rows are divided by their norms
   };
 
+  static constexpr int kTogether = 4;  // classes whose rows are on their way at a time
+
+  // The dot products of an input with the rows of classes, all lanes' together; 0 for no row.
+  template <typename Block>
+  CANDSAMP_DEVICE void Dots(Block& block, int64_t row, const int64_t* ids, A* dots) const {
+    const W* rows[kTogether];
+    CANDSAMP_UNROLL
+    for (int j = 0; j < kTogether; ++j) {
+      rows[j] = weights.Row(ids[j]);
+      dots[j] = A(0);
+    }
+    if (in_packs) {
+      LaneDots<kPack>(block, inputs + row * depth, rows, dots);
+    } else {
+      LaneDots<1>(block, inputs + row * depth, rows, dots);
+    }
+    CANDSAMP_UNROLL
+    for (int j = 0; j < kTogether; ++j) dots[j] = block.SumOfLanes(dots[j]);
+  }
+
   // `of_input`: the inverse norm of the input, or 1, over the temperature.
   template <typename Block>
-  CANDSAMP_DEVICE Logit Of(Block& block, int64_t row, int64_t id, A log_q, A of_input) const {
-    const W* const class_row = weights.Row(id);
+  CANDSAMP_DEVICE Logit Of(Block& block, int64_t id, A dot, A log_q, A of_input) const {
     Logit logit = {A(0), A(1), A(1)};
-    A dot = A(0);
-    if (class_row != nullptr) {
-      const T* const input = inputs + row * depth;
-      dot = in_packs ? Dot<kPack>(block, input, class_row) : Dot<1>(block, input, class_row);
-    }
-    dot = block.SumOfLanes(dot) * of_input;
+    dot *= of_input;
     if (options.normalize) {
-      logit.inverse_norm = InverseNormOfLanes(block, class_row, depth);
+      logit.inverse_norm = InverseNormOfLanes(block, weights.Row(id), depth);
       dot *= logit.inverse_norm;
     }
     const A bias = BiasOf(biases, id);
@@ -119,17 +133,24 @@ struct RaggedLogitsOfRow {
 
  private:
   template <int kSize, typename Block>
-  CANDSAMP_DEVICE A Dot(const Block& block, const T* input, const W* class_row) const {
-    A dot = A(0);
+  CANDSAMP_DEVICE void LaneDots(const Block& block, const T* input, const W* const* rows,
+                                A* dots) const {
     for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
       const auto x = Pack<T, kSize>::Load(input + d);
-      const auto w = Pack<W, kSize>::Load(class_row + d);
+      Pack<W, kSize> w[kTogether];
+      CANDSAMP_UNROLL
+      for (int j = 0; j < kTogether; ++j) {
+        w[j] = rows[j] == nullptr ? Pack<W, kSize>{} : Pack<W, kSize>::Load(rows[j] + d);
+      }
       CANDSAMP_UNROLL
       for (int v = 0; v < kSize; ++v) {
-        dot = MulAdd(static_cast<A>(Widen(x.values[v])), static_cast<A>(Widen(w.values[v])), dot);
+        const A of_input = static_cast<A>(Widen(x.values[v]));
+        CANDSAMP_UNROLL
+        for (int j = 0; j < kTogether; ++j) {
+          dots[j] = MulAdd(of_input, static_cast<A>(Widen(w[j].values[v])), dots[j]);
+        }
       }
     }
-    return dot;
   }
 };
 
@@ -139,6 +160,7 @@ struct RaggedChunksKernel {
   using A = Accumulator<W>;
   static constexpr int kPack = kPackOf<W>;
   static constexpr int kWidth = 32 * kPack;  // the most columns of all lanes at a time
+  static constexpr int kBatch = 4;           // rows on their way at a time
   // The chunk's ids, logits and coefficients; and the sums of lane groups.
   static constexpr int kSharedWords =
       kChunk * (8 + 2 * sizeof(A)) / 4 + kMostLaneGroups * kWidth * sizeof(A) / 4;
@@ -164,7 +186,7 @@ struct RaggedChunksKernel {
       WriteLogits(block, row, begin, count, shared);
       block.Sync();
       const int64_t labels = Most(0, Least(count, batch.Labels(row) - begin));
-      if (block.lane_group() == 0) Reduce(block, c, row, begin, count, labels, shared);
+      if (block.lane_group() == 0) Reduce(block, c, row, count, labels, shared);
       block.Sync();
       if (logits.in_packs) {
         SumRows<kPack>(block, c, count, shared);
@@ -190,31 +212,58 @@ struct RaggedChunksKernel {
     const int64_t first_label = batch.label_splits[row], labels = batch.Labels(row);
     const int64_t first_candidate = batch.candidate_splits[row] - labels;
     const A of_input = logits.OfInput(block, row);
-    for (int64_t k = block.lane_group(); k < count; k += block.lane_groups()) {
-      const bool is_label = begin + k < labels;
-      const int64_t at = is_label ? first_label + begin + k : first_candidate + begin + k;
-      const int64_t id = is_label ? batch.labels[at] : batch.candidates[at];
-      const float* const log_q = is_label ? f.label_log_q : f.candidate_log_q;
-      if (!is_label && f.remove_accidental_hits && IsLabel(block, first_label, labels, id)) {
-        if (block.lane() == 0) {
-          shared.ids[k] = -1;  // no row
-          shared.z[k] = MinusInfinity<A>();
-          shared.coefficients[k] = A(0);
-          f.candidate_logit_grad[at] = f.kind == LossKind::kSoftmax ? MinusInfinity<A>() : A(0);
-          if (cap_slopes != nullptr) cap_slopes[batch.num_labels + at] = A(1);
-        }
-        continue;
+    constexpr int kTogether = RaggedLogitsOfRow<T, W>::kTogether;
+    for (int64_t k0 = block.lane_group() * kTogether; k0 < count;
+         k0 += block.lane_groups() * kTogether) {
+      int64_t ids[kTogether];
+      A dots[kTogether];
+      CANDSAMP_UNROLL
+      for (int j = 0; j < kTogether; ++j) {
+        const int64_t k = begin + k0 + j;
+        ids[j] = k0 + j >= count ? -1
+                 : k < labels    ? batch.labels[first_label + k]
+                                 : batch.candidates[first_candidate + k];
+        const bool drops = f.remove_accidental_hits && k0 + j < count && k >= labels;
+        if (drops && IsLabel(block, first_label, labels, ids[j])) ids[j] = kDropped;
       }
-      const auto logit =
-          logits.Of(block, row, id, log_q == nullptr ? A(0) : static_cast<A>(log_q[at]), of_input);
-      if (block.lane() != 0) continue;
-      shared.ids[k] = id;
-      shared.z[k] = logit.z;
-      shared.coefficients[k] = logit.slope * logit.inverse_norm;
-      (is_label ? f.label_logit_grad : f.candidate_logit_grad)[at] =
-          f.kind == LossKind::kSoftmax ? logit.z : Sigmoid(logit.z);
-      if (cap_slopes != nullptr) cap_slopes[is_label ? at : batch.num_labels + at] = logit.slope;
+      logits.Dots(block, row, ids, dots);
+      CANDSAMP_UNROLL
+      for (int j = 0; j < kTogether; ++j) {
+        if (k0 + j >= count) break;
+        const bool is_label = begin + k0 + j < labels;
+        const int64_t at = (is_label ? first_label : first_candidate) + begin + k0 + j;
+        WriteLogit(block, k0 + j, is_label, at, ids[j], dots[j], of_input, shared);
+      }
     }
+  }
+
+  static constexpr int64_t kDropped = INT64_MIN;  // no class
+
+  // Writes the logit of class k of the chunk, which is label or candidate `at` of the batch.
+  template <typename Block>
+  CANDSAMP_DEVICE void WriteLogit(Block& block, int64_t k, bool is_label, int64_t at, int64_t id,
+                                  A dot, A of_input, const Shared& shared) const {
+    A* const grad = (is_label ? f.label_logit_grad : f.candidate_logit_grad) + at;
+    A* const slope =
+        cap_slopes == nullptr ? nullptr : cap_slopes + (is_label ? at : f.batch.num_labels + at);
+    if (id == kDropped) {
+      if (block.lane() != 0) return;
+      shared.ids[k] = id;
+      shared.z[k] = MinusInfinity<A>();
+      shared.coefficients[k] = A(0);
+      *grad = f.kind == LossKind::kSoftmax ? MinusInfinity<A>() : A(0);
+      if (slope != nullptr) *slope = A(1);
+      return;
+    }
+    const float* const log_q = is_label ? f.label_log_q : f.candidate_log_q;
+    const auto logit =
+        logits.Of(block, id, dot, log_q == nullptr ? A(0) : static_cast<A>(log_q[at]), of_input);
+    if (block.lane() != 0) return;
+    shared.ids[k] = id;
+    shared.z[k] = logit.z;
+    shared.coefficients[k] = logit.slope * logit.inverse_norm;
+    *grad = f.kind == LossKind::kSoftmax ? logit.z : Sigmoid(logit.z);
+    if (slope != nullptr) *slope = logit.slope;
   }
 
   template <typename Block>
@@ -229,8 +278,8 @@ struct RaggedChunksKernel {
 
   // From logits to coefficients of class rows, by one lane group.
   template <typename Block>
-  CANDSAMP_DEVICE void Reduce(Block& block, int64_t chunk, int64_t row, int64_t begin,
-                              int64_t count, int64_t labels, const Shared& shared) const {
+  CANDSAMP_DEVICE void Reduce(Block& block, int64_t chunk, int64_t row, int64_t count,
+                              int64_t labels, const Shared& shared) const {
     const bool softmax = f.kind == LossKind::kSoftmax;
     A max = MinusInfinity<A>(), largest_label = max, label_logits = A(0);
     for (int64_t k = block.lane(); k < count; k += block.lanes()) {
@@ -271,14 +320,23 @@ struct RaggedChunksKernel {
       const int64_t d = first + block.lane() * kSize;
       A sum[kSize] = {};
       if (d < f.depth) {
-        for (int64_t k = block.lane_group(); k < count; k += block.lane_groups()) {
-          const W* const row = f.weights.Row(shared.ids[k]);
-          if (row == nullptr) continue;
-          const auto values = Pack<W, kSize>::Load(row + d);
-          const A coefficient = shared.coefficients[k];
+        for (int64_t k0 = block.lane_group() * kBatch; k0 < count;
+             k0 += block.lane_groups() * kBatch) {
+          Pack<W, kSize> values[kBatch];
+          A coefficients[kBatch];
           CANDSAMP_UNROLL
-          for (int v = 0; v < kSize; ++v) {
-            sum[v] = MulAdd(coefficient, static_cast<A>(Widen(values.values[v])), sum[v]);
+          for (int j = 0; j < kBatch; ++j) {
+            const W* const row = k0 + j < count ? f.weights.Row(shared.ids[k0 + j]) : nullptr;
+            coefficients[j] = row == nullptr ? A(0) : shared.coefficients[k0 + j];
+            values[j] = row == nullptr ? Pack<W, kSize>{} : Pack<W, kSize>::Load(row + d);
+          }
+          CANDSAMP_UNROLL
+          for (int j = 0; j < kBatch; ++j) {
+            CANDSAMP_UNROLL
+            for (int v = 0; v < kSize; ++v) {
+              sum[v] =
+                  MulAdd(coefficients[j], static_cast<A>(Widen(values[j].values[v])), sum[v]);
+            }
           }
         }
       }
@@ -501,9 +559,14 @@ struct RaggedScoresKernel {
   CANDSAMP_DEVICE void operator()(Block& block) const {
     const DeviceRaggedBatch& batch = r.batch;
     for (int64_t k = GridLaneGroup(block); k < batch.num_candidates; k += GridLaneGroups(block)) {
+      constexpr int kTogether = RaggedLogitsOfRow<T, W>::kTogether;
       const int64_t row = RowAt(batch.candidate_splits, batch.rows, k);
-      const auto logit =
-          logits.Of(block, row, batch.candidates[k], A(0), logits.OfInput(block, row));
+      int64_t ids[kTogether];
+      A dots[kTogether];
+      CANDSAMP_UNROLL
+      for (int j = 0; j < kTogether; ++j) ids[j] = j == 0 ? batch.candidates[k] : -1;
+      logits.Dots(block, row, ids, dots);
+      const auto logit = logits.Of(block, ids[0], dots[0], A(0), logits.OfInput(block, row));
       if (block.lane() != 0) continue;
       Narrow(logit.z, &r.logits[k]);
       if (r.slopes != nullptr) r.slopes[k] = logit.slope;

@@ -29,7 +29,7 @@ struct DeviceSampledBackward {
   const A* sample_biases;       // likewise
   const A* label_logit_grad;    // [rows, num_true]
   const A* scales;              // [SegmentsOf(columns), rows]
-  const T* slopes;              // [rows, StrideOf(columns)]; nullptr: not kept
+  const Operand<T>* slopes;     // [rows, StrideOf(columns)]; nullptr: not kept
   bool slopes_are_scratch;      // whether they may be overwritten, which saves memory and time
 
   T* inputs_grad;        // [rows, depth]
@@ -169,6 +169,7 @@ template <typename T, typename W, typename Launcher>
 class SampledBackwardOn {
  public:
   using A = Accumulator<W>;
+  using P = Operand<T>;
 
   SampledBackwardOn(Launcher& launcher, DeviceRuntime& runtime, MatrixProducts& products,
                     const DeviceSampledBackward<T, W>& request)
@@ -205,7 +206,7 @@ class SampledBackwardOn {
     if (recompute_) {
       return PanelColumns(batch_.rows, batch_.columns, sizeof(A), b_.panels.logits);
     }
-    return PanelColumns(batch_.rows, batch_.columns, sizeof(T), b_.panels.gradients);
+    return PanelColumns(batch_.rows, batch_.columns, sizeof(P), b_.panels.gradients);
   }
 
   void StartInputsGrad(A* inputs_grad) {
@@ -230,9 +231,9 @@ class SampledBackwardOn {
     }
     const Panel<A> dots =
         recompute_ ? AllocatePanel<A>(runtime_, rows, wide) : Panel<A>{nullptr, 0, 0, 0};
-    const Panel<T> slopes = {const_cast<T*>(b_.slopes), StrideOf(batch_.columns), 0,
+    const Panel<P> slopes = {const_cast<P*>(b_.slopes), StrideOf(batch_.columns), 0,
                              batch_.columns};
-    const Panel<T> gradients = in_place_ ? slopes : AllocatePanel<T>(runtime_, rows, wide);
+    const Panel<P> gradients = in_place_ ? slopes : AllocatePanel<P>(runtime_, rows, wide);
     const SegmentShares shares = SegmentShares::Of(rows, wide);
     const int64_t row_shares = shares.Blocks(rows, launcher_.lane_groups());
     A* const column_sums = b_.class_biases_grad == nullptr
@@ -252,11 +253,11 @@ class SampledBackwardOn {
       }
       SegmentShares of_panel = shares;
       of_panel.segments = SegmentsOf(count);
-      const Panel<T> panel = {gradients.values, gradients.stride, first, count};
+      const Panel<P> panel = {gradients.values, gradients.stride, first, count};
       WithSegmentLogits(batch_, columns, [&](auto logits) {
         launcher_.ForEachBlock(
             row_shares * of_panel.segments,
-            PanelGradients<T>(logits, {slopes.values, slopes.stride, 0, slopes.count},
+            PanelGradients<P>(logits, {slopes.values, slopes.stride, 0, slopes.count},
                               {dots.values, dots.stride, first, count}, of_panel, b_.grad,
                               b_.scales, b_.label_logit_grad, panel, column_sums));
       });
@@ -284,7 +285,7 @@ class SampledBackwardOn {
   }
 
   // The gradients of the rows of a panel's candidates.
-  int SumRows(const ProductFactors<T, W>& factors, const Panel<T>& panel, A* sums) {
+  int SumRows(const ProductFactors<T, W>& factors, const Panel<P>& panel, A* sums) {
     const int64_t depth = b_.depth;
     const int64_t at_a_time = SumsAreRows() ? panel.count : SummedRows();
     for (int64_t begin = 0; begin < panel.count; begin += at_a_time) {
@@ -311,13 +312,13 @@ class SampledBackwardOn {
     const IdGroups groups = GroupIds(launcher_, runtime_, batch_.label_classes, batch_.num_labels(),
                                      nullptr, 0, batch_.classes);
     if (runtime_.error() != 0) return;
-    const LabelInputs<T, A> entries = {factors.inputs(), depth, batch_.num_true, b_.grad,
+    const LabelInputs<P, A> entries = {factors.inputs(), depth, batch_.num_true, b_.grad,
                                        b_.label_logit_grad};
-    const bool in_packs = InPacks<kPackOf<T>>(factors.inputs(), depth);
+    const bool in_packs = InPacks<kPackOf<P>>(factors.inputs(), depth);
     W* const out = b_.class_rows_grad + batch_.columns * depth;
     const auto sum_into = [&](auto* to) {
       using Out = std::remove_pointer_t<decltype(to)>;
-      SumGroups<T>(launcher_, runtime_, groups, entries, depth, in_packs,
+      SumGroups<P>(launcher_, runtime_, groups, entries, depth, in_packs,
                    OtherClassesSink<A, Out>{groups.ids, groups.starts, batch_.columns,
                                             batch_.classes, depth, temperature_factor_, to});
     };

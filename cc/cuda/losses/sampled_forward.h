@@ -14,8 +14,7 @@
 
 namespace candsamp {
 
-// Slopes are kept in the type of inputs, so that products can take them: [rows, slope_stride],
-// slope_stride = StrideOf(columns).
+// Slopes are kept in the type that products take: [rows, StrideOf(columns)].
 template <typename T, typename W>
 struct DeviceSampledForward {
   using A = Accumulator<W>;
@@ -33,7 +32,7 @@ struct DeviceSampledForward {
   W* class_rows;        // [classes, depth]
   A* label_logit_grad;  // [rows, num_true]
   A* scales;            // [SegmentsOf(columns), rows]
-  T* slopes;            // or nullptr: not kept
+  Operand<T>* slopes;   // or nullptr: not kept
   A* log_sum_exp;       // with stats [rows]
   bool* label_is_top;   // likewise
 
@@ -71,23 +70,13 @@ int SampledForwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& 
     WithSegmentLogits(batch, columns, [&](auto logits) {
       const SegmentShares shares = SegmentShares::Of(batch.rows, count);
       const Panel<const A> dots = {panel.values, panel.stride, first, count};
-      const Panel<T> slopes = {f.slopes, StrideOf(batch.columns), 0, batch.columns};
+      const Panel<Operand<T>> slopes = {f.slopes, StrideOf(batch.columns), 0, batch.columns};
       launcher.ForEachBlock(shares.Blocks(batch.rows, launcher.lane_groups()) * shares.segments,
-                            ReducePanel<T>(logits, dots, shares, sums, stats, slopes));
+                            ReducePanel<Operand<T>>(logits, dots, shares, sums, stats, slopes));
     });
   }
-  const auto write_label_logits = [&](auto kernel) {
-    launcher.ForEachLaneGroup(batch.num_labels(), kernel);
-  };
-  if (InPacks<4>(f.inputs, f.depth) && InPacks<4>(f.class_rows, f.depth)) {
-    write_label_logits(LabelLogitsKernel<T, W, 4>{batch, f.depth, f.inputs, f.class_rows,
-                                                  f.class_ids, f.biases, f.label_log_q,
-                                                  f.label_logit_grad, cap_slopes});
-  } else {
-    write_label_logits(LabelLogitsKernel<T, W, 1>{batch, f.depth, f.inputs, f.class_rows,
-                                                  f.class_ids, f.biases, f.label_log_q,
-                                                  f.label_logit_grad, cap_slopes});
-  }
+  WriteLabelLogits(launcher, batch, f.inputs, f.weights, f.class_ids, f.biases, f.label_log_q,
+                   f.label_logit_grad, cap_slopes);
   launcher.ForEachLaneGroup(
       batch.rows,
       FinishRowsKernel<A>{batch, segments, sums, stats, f.label_log_q, cap_slopes,

@@ -35,26 +35,29 @@ Panel<Z> AllocatePanel(DeviceRuntime& runtime, int64_t rows, int64_t columns) {
   return {runtime.Allocate<Z>(rows * stride), stride, 0, columns};
 }
 
-// Inputs and class rows as products take them: in the type of inputs and, with `normalize`, divided
-// by their norms.
+// Inputs and class rows as products take them: in the type of Operand<T> and, with `normalize`,
+// divided by their norms.
 template <typename T, typename W>
 class ProductFactors {
  public:
+  using P = Operand<T>;
+
   template <typename Launcher>
   ProductFactors(Launcher& launcher, DeviceRuntime& runtime, const LogitOptions& options,
                  const T* inputs, int64_t rows, int64_t depth, int64_t panel_columns)
-      : depth_(depth), normalize_(options.normalize), inputs_(inputs) {
-    if (normalize_) {
-      T* const unit = runtime.Allocate<T>(rows * depth);
-      inputs_ = unit;
+      : depth_(depth), normalize_(options.normalize) {
+    if constexpr (std::is_same_v<T, P>) inputs_ = inputs;
+    if (normalize_ || !std::is_same_v<T, P>) {
+      P* const scaled = runtime.Allocate<P>(rows * depth);
+      inputs_ = scaled;
       if (runtime.error() != 0) return;
-      ScaleRows(launcher, inputs, rows, depth, true, unit);
+      ScaleRows(launcher, inputs, rows, depth, normalize_, scaled);
     }
-    if (!in_place()) panel_rows_ = runtime.Allocate<T>(panel_columns * depth);
+    if (!in_place()) panel_rows_ = runtime.Allocate<P>(panel_columns * depth);
   }
 
   Factor Inputs() const { return {inputs_, depth_, false}; }
-  const T* inputs() const { return inputs_; }
+  const P* inputs() const { return inputs_; }
 
   // The factor of some class rows. It is valid until the next call.
   template <typename Launcher>
@@ -65,12 +68,12 @@ class ProductFactors {
   }
 
  private:
-  bool in_place() const { return std::is_same_v<T, W> && !normalize_; }
+  bool in_place() const { return std::is_same_v<P, W> && !normalize_; }
 
   int64_t depth_;
   bool normalize_;
-  const T* inputs_;
-  T* panel_rows_ = nullptr;
+  const P* inputs_ = nullptr;
+  P* panel_rows_ = nullptr;
 };
 
 inline Factor Transposed(Factor factor) {

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "cc/cuda/losses/sampled_segments.h"
+#include "cc/cuda/rows/gather_rows.h"
 #include "cc/cuda/rows/row_table.h"
 #include "cc/cuda/rows/unit_rows.h"
 
@@ -22,8 +23,8 @@ struct LabelLogitsKernel {
   SampledBatch batch;
   int64_t depth;
   const T* inputs;
-  const W* class_rows;
-  const int64_t* class_ids;
+  DeviceRowTable<W> weights;
+  const int64_t* class_ids;  // of the numbers of labels; nullptr: they are ids
   DeviceRowTable<W> biases;
   const A* label_log_q;
   A* z;           // [rows, num_true]
@@ -34,10 +35,12 @@ struct LabelLogitsKernel {
     const int64_t labels = batch.rows * batch.num_true;
     for (int64_t k = GridLaneGroup(block); k < labels; k += GridLaneGroups(block)) {
       const int64_t number = batch.label_classes[k];
+      const int64_t id = class_ids == nullptr ? number : class_ids[number];
       const T* const input = inputs + k / batch.num_true * depth;
-      const W* const row = class_rows + number * depth;
+      const W* const row = weights.Row(id);
       A dot = A(0);
-      for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+      for (int64_t d = block.lane() * kSize; row != nullptr && d < depth;
+           d += block.lanes() * kSize) {
         const auto of_input = Pack<T, kSize>::Load(input + d);
         const auto of_row = Pack<W, kSize>::Load(row + d);
         CANDSAMP_UNROLL
@@ -51,7 +54,7 @@ struct LabelLogitsKernel {
         dot *= InverseNormOfLanes(block, row, depth);
         dot *= static_cast<A>(InverseNormOfLanes(block, input, depth));
       }
-      if (block.lane() == 0) z[k] = Logit(k, dot, BiasOf(biases, class_ids[number]));
+      if (block.lane() == 0) z[k] = Logit(k, dot, BiasOf(biases, id));
     }
   }
 
@@ -64,6 +67,23 @@ struct LabelLogitsKernel {
     return IsMask(bias) ? bias : capped - log_q;
   }
 };
+
+template <typename T, typename W, typename Launcher>
+void WriteLabelLogits(Launcher& launcher, const SampledBatch& batch, const T* inputs,
+                      const DeviceRowTable<W>& weights, const int64_t* class_ids,
+                      const DeviceRowTable<W>& biases, const Accumulator<W>* label_log_q,
+                      Accumulator<W>* z, Accumulator<W>* cap_slopes) {
+  const int64_t depth = weights.depth;
+  if (InPacks<4>(inputs, depth) && RowsInPacks<W, 4>(weights)) {
+    launcher.ForEachLaneGroup(
+        batch.num_labels(), LabelLogitsKernel<T, W, 4>{batch, depth, inputs, weights, class_ids,
+                                                       biases, label_log_q, z, cap_slopes});
+  } else {
+    launcher.ForEachLaneGroup(
+        batch.num_labels(), LabelLogitsKernel<T, W, 1>{batch, depth, inputs, weights, class_ids,
+                                                       biases, label_log_q, z, cap_slopes});
+  }
+}
 
 template <typename A>
 struct FinishRowsKernel {

@@ -88,12 +88,11 @@ struct SegmentLogits {
     }
   }
 
-  // Turns the dot products of the row's segment into slopes. The segment begins at column `first`.
+  // Turns dot products into logits and, with a softcap, writes its derivatives. A place that is no
+  // column gets minus infinity.
   template <typename Block>
-  CANDSAMP_DEVICE SegmentSum<A> Reduce(Block& block, int64_t row, int64_t first,
-                                       const OfColumns<Block>& of, A* z,
-                                       SegmentStats<A>* stats) const {
-    A cap_slopes[kCapped ? kMost<Block> : 1];
+  CANDSAMP_DEVICE void Add(const Block& block, const OfColumns<Block>& of, A* z,
+                           A* cap_slopes) const {
     CANDSAMP_UNROLL
     for (int j = 0; j < Count(block); ++j) {
       const bool is_column = of.offsets[j] != MinusInfinity<A>();
@@ -103,6 +102,15 @@ struct SegmentLogits {
       }
       z[j] = is_column ? z[j] + of.offsets[j] : MinusInfinity<A>();
     }
+  }
+
+  // Turns the dot products of the row's segment into slopes. The segment begins at column `first`.
+  template <typename Block>
+  CANDSAMP_DEVICE SegmentSum<A> Reduce(Block& block, int64_t row, int64_t first,
+                                       const OfColumns<Block>& of, A* z,
+                                       SegmentStats<A>* stats) const {
+    A cap_slopes[kCapped ? kMost<Block> : 1];
+    Add(block, of, z, cap_slopes);
     const A dropped = batch.remove_accidental_hits ? Drop(block, row, first, z) : A(0);
     SegmentSum<A> sum;
     if (kKind == LossKind::kSoftmax) {
@@ -320,9 +328,14 @@ struct ReducePanelKernel {
           (s / shares.segments * block.lane_groups() + block.lane_group()) * shares.rows;
       typename SegmentLogits<A, kKind, kCapped>::template OfColumns<Block> of;
       logits.Load(block, first, &of);
-      for (int64_t row = begin; row < Least(begin + shares.rows, rows); ++row) {
+      const int64_t end = Least(begin + shares.rows, rows);
+      A next[kSegment / Block::kLeastLanes];  // a row on its way while the one before is reduced
+      if (begin < end) LoadSegment(block, panel, begin, first, next);
+      for (int64_t row = begin; row < end; ++row) {
         A z[kSegment / Block::kLeastLanes];
-        LoadSegment(block, panel, row, first, z);
+        CANDSAMP_UNROLL
+        for (int j = 0; j < kSegment / block.lanes(); ++j) z[j] = next[j];
+        if (row + 1 < end) LoadSegment(block, panel, row + 1, first, next);
         SegmentStats<A> of_row;
         const SegmentSum<A> sum =
             logits.Reduce(block, row, first, of, z, stats == nullptr ? nullptr : &of_row);

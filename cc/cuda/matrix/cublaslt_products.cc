@@ -34,8 +34,6 @@ int DataTypeOf(FactorType type) {
       return cublaslt::kFloat64;
     case FactorType::kBfloat16:
       return cublaslt::kBfloat16;
-    case FactorType::kHalf:
-      return cublaslt::kFloat16;
     default:
       return cublaslt::kFloat32;
   }
@@ -68,7 +66,9 @@ class Description {
     const int type = DataTypeOf(p.type);
     const int sum_type = is_double ? cublaslt::kFloat64 : cublaslt::kFloat32;
     int compute = is_double ? cublaslt::kComputeFloat64 : cublaslt::kComputeFloat32;
-    if (p.type == FactorType::kFloat && tf32) compute = cublaslt::kComputeTf32;
+    if (p.type == FactorType::kTf32 || (p.type == FactorType::kFloat && tf32)) {
+      compute = cublaslt::kComputeTf32;
+    }
     Note(lt_.MatmulDescCreate(&operation_, compute, sum_type));
     SetOperation(cublaslt::kTransposeA, p.right.transposed);
     SetOperation(cublaslt::kTransposeB, p.left.transposed);

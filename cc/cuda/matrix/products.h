@@ -9,17 +9,36 @@
 
 namespace candsamp {
 
-// The type of both factors. Sums, and the product, are double for double, else float.
-enum class FactorType { kFloat, kDouble, kBfloat16, kHalf };
+// The type of both factors. Sums, and the product, are double for double, else float. Floats of kTf32
+// may always be rounded to TF32, those of kFloat where the user allows it.
+enum class FactorType { kFloat, kTf32, kDouble, kBfloat16 };
 
+// What products take of inputs of type T. Gradients of halves would vanish in half: they are floats,
+// rounded to TF32, which has all bits of a half and the range of float.
 template <typename T>
-constexpr FactorType kFactorType = FactorType::kFloat;
+struct OperandOf {
+  using type = T;
+  static constexpr FactorType kType = FactorType::kFloat;
+};
 template <>
-constexpr FactorType kFactorType<double> = FactorType::kDouble;
+struct OperandOf<double> {
+  using type = double;
+  static constexpr FactorType kType = FactorType::kDouble;
+};
 template <>
-constexpr FactorType kFactorType<Bfloat16> = FactorType::kBfloat16;
+struct OperandOf<Bfloat16> {
+  using type = Bfloat16;
+  static constexpr FactorType kType = FactorType::kBfloat16;
+};
 template <>
-constexpr FactorType kFactorType<Half> = FactorType::kHalf;
+struct OperandOf<Half> {
+  using type = float;
+  static constexpr FactorType kType = FactorType::kTf32;
+};
+template <typename T>
+using Operand = typename OperandOf<T>::type;
+template <typename T>
+constexpr FactorType kFactorType = OperandOf<T>::kType;
 
 // A matrix that lies row by row, `stride` values from one to the next. Where `transposed`, its
 // columns are the rows of the factor.

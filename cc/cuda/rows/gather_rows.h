@@ -41,12 +41,12 @@ struct GatherRowsKernel {
   }
 };
 
-// Whether all rows of a table may be read in packs of 16 bytes. Shards of TensorFlow's are aligned
-// to more than that.
-template <typename W>
+// Whether all rows of a table may be read in packs, of 16 bytes unless the caller says. Shards of
+// TensorFlow's are aligned to more than that.
+template <typename W, int kSize = kPackOf<W>>
 bool RowsInPacks(const DeviceRowTable<W>& table) {
-  return table.num_shards == 1 ? InPacks<kPackOf<W>>(table.whole, table.depth)
-                               : table.depth % kPackOf<W> == 0;
+  return table.num_shards == 1 ? InPacks<kSize>(table.whole, table.depth)
+                               : table.depth % kSize == 0;
 }
 
 template <typename W, typename Launcher>

@@ -3,6 +3,7 @@
 #ifndef TF_CANDSAMP_CC_CUDA_ROWS_LAUNCHERS_H_
 #define TF_CANDSAMP_CC_CUDA_ROWS_LAUNCHERS_H_
 
+#include "cc/cuda/classes/id_groups.h"
 #include "cc/cuda/core/device_runtime.h"
 #include "cc/cuda/rows/row_table.h"
 
@@ -12,6 +13,10 @@ namespace candsamp {
 template <typename W>
 int LaunchGatherRows(DeviceRuntime& runtime, const DeviceRowTable<W>& table, const int64_t* ids,
                      int64_t count, W* out);
+
+// Writes the ids of groups, in ascending order, and to `ranks`, if there are any, the number of the
+// group of each position.
+int LaunchRankIds(DeviceRuntime& runtime, const IdGroups& groups, int64_t* ids, int64_t* ranks);
 
 }  // namespace candsamp
 

@@ -17,4 +17,11 @@ namespace candsamp {
 
 CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_DEFINE)
 
+int LaunchRankIds(DeviceRuntime& runtime, const IdGroups& groups, int64_t* ids, int64_t* ranks) {
+  CudaLauncher launcher(runtime.stream());
+  WriteGroupIds(launcher, groups, ids);
+  if (ranks != nullptr) launcher.ForEach(groups.size, WriteRanksKernel{groups, ranks});
+  return launcher.error();
+}
+
 }  // namespace candsamp

@@ -3,10 +3,11 @@
 //
 // The sorted occurrences are cut into windows of one length, so that a class that occurs a million
 // times is shared out among as many lane groups as the rest.
-//  1. A lane group sums some columns of the rows of a window, in order, and hands on each group that
+//  1. A thread sums a pack of columns of the rows of a window, in order, and hands on each group that
 //     lies in it. Of a group that does not, it writes a partial sum.
-//  2. A block sums the partial sums of each group that began in its window: each lane group a range
-//     of consecutive ones, and then those sums, in order.
+//  2. A block looks for groups that go on behind the windows of its threads. A lane group sums the
+//     few partial sums of one. Of many, each lane group sums a range of consecutive ones, and then
+//     one of them those sums, in order.
 // The order depends on the groups alone, so the same input gives the same bits.
 #ifndef TF_CANDSAMP_CC_CUDA_ROWS_SUM_GROUPS_H_
 #define TF_CANDSAMP_CC_CUDA_ROWS_SUM_GROUPS_H_
@@ -52,11 +53,9 @@ struct SumWindowsKernel {
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    const int64_t width = block.lanes() * kPack;
-    const int64_t parts = (sums.depth + width - 1) / width, items = sums.Windows() * parts;
-    for (int64_t k = GridLaneGroup(block); k < items; k += GridLaneGroups(block)) {
-      const int64_t d = k % parts * width + block.lane() * kPack;
-      if (d < sums.depth) SumColumns(k / parts, d);
+    const int64_t packs = sums.depth / kPack, items = sums.Windows() * packs;
+    for (int64_t k = GridRank(block); k < items; k += GridSize(block)) {
+      SumColumns(k / packs, k % packs * kPack);
     }
   }
 
@@ -116,38 +115,75 @@ template <typename Source, typename Entries, typename Sink>
 struct MergeWindowsKernel {
   using Sums = GroupSums<Source, Entries, Sink>;
   using A = typename Sums::A;
+  static constexpr int64_t kFew = 16;  // partial sums
 
   Sums sums;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    const IdGroups& groups = sums.groups;
-    const int64_t parts = (sums.depth + block.lanes() - 1) / block.lanes();
-    const int64_t items = sums.Windows() * parts;
-    A* const of_lane_groups = reinterpret_cast<A*>(block.words());
-    for (int64_t k = block.block(); k < items; k += block.blocks()) {
-      const int64_t w = k / parts, next = (w + 1) * sums.window;  // the first of the next window
-      if (next >= groups.size || groups.Begins(next)) continue;
-      const int64_t group = groups.GroupOf(next);
-      if (groups.starts[group] < w * sums.window) continue;
-      const int64_t partials = (groups.starts[group + 1] - 1) / sums.window - w + 1;
-      const int64_t each = (partials + block.lane_groups() - 1) / block.lane_groups();
-      const int64_t d = k % parts * block.lanes() + block.lane();
-      const int64_t first = block.lane_group() * each;
-      A sum = A(0);
-      if (d < sums.depth) {
-        for (int64_t p = first; p < Least(first + each, partials); ++p) {
-          sum += sums.Partial(w + p, p == 0)[d];
+    int32_t* const found = reinterpret_cast<int32_t*>(block.words());
+    A* const shared = reinterpret_cast<A*>(block.words() + (block.threads() + 3) / 4 * 4);
+    const int64_t windows = sums.Windows(), each = block.threads();
+    for (int64_t first = block.block() * each; first < windows; first += block.blocks() * each) {
+      const int64_t mine = first + block.thread();
+      const int goes_on = mine < windows && GoesOn(mine);
+      int count;
+      const int at = block.ExclusiveScan(goes_on, 0, [](int a, int b) { return a + b; }, &count);
+      if (goes_on) found[at] = static_cast<int32_t>(mine - first);
+      block.Sync();
+      for (int k = block.lane_group(); k < count; k += block.lane_groups()) {
+        const int64_t window = first + found[k], partials = Partials(window);
+        if (partials > kFew) continue;
+        for (int64_t d = block.lane(); d < sums.depth; d += block.lanes()) {
+          const A sum = Sum(window, 0, partials, d);
+          sums.sink.template Write<1>(GroupOf(window), d, &sum);
         }
       }
-      of_lane_groups[block.thread()] = sum;
+      for (int k = 0; k < count; ++k) {
+        const int64_t window = first + found[k], partials = Partials(window);
+        if (partials > kFew) SumMany(block, window, partials, shared);
+      }
+      block.Sync();
+    }
+  }
+
+  static constexpr int kSharedWords = 256 + kMostLaneGroups * 32 * sizeof(A) / 4;
+
+ private:
+  // Whether a group began in the window and goes on in the next one.
+  CANDSAMP_DEVICE bool GoesOn(int64_t window) const {
+    const int64_t next = (window + 1) * sums.window;
+    return next < sums.groups.size && !sums.groups.Begins(next) &&
+           sums.groups.starts[GroupOf(window)] >= window * sums.window;
+  }
+  CANDSAMP_DEVICE int64_t GroupOf(int64_t window) const {
+    return sums.groups.GroupOf((window + 1) * sums.window);
+  }
+  CANDSAMP_DEVICE int64_t Partials(int64_t window) const {
+    return (sums.groups.starts[GroupOf(window) + 1] - 1) / sums.window - window + 1;
+  }
+  CANDSAMP_DEVICE A Sum(int64_t window, int64_t begin, int64_t end, int64_t d) const {
+    A sum = A(0);
+    for (int64_t p = begin; p < end; ++p) sum += sums.Partial(window + p, p == 0)[d];
+    return sum;
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE void SumMany(Block& block, int64_t window, int64_t partials, A* shared) const {
+    const int64_t each = (partials + block.lane_groups() - 1) / block.lane_groups();
+    const int64_t begin = block.lane_group() * each;
+    for (int64_t first = 0; first < sums.depth; first += block.lanes()) {
+      const int64_t d = first + block.lane();
+      if (d < sums.depth) {
+        shared[block.thread()] = Sum(window, begin, Least(begin + each, partials), d);
+      }
       block.Sync();
       if (block.lane_group() == 0 && d < sums.depth) {
         A total = A(0);
         for (int g = 0; g < block.lane_groups(); ++g) {
-          total += of_lane_groups[g * block.lanes() + block.lane()];
+          total += shared[g * block.lanes() + block.lane()];
         }
-        sums.sink.template Write<1>(group, d, &total);
+        sums.sink.template Write<1>(GroupOf(window), d, &total);
       }
       block.Sync();
     }
@@ -165,17 +201,14 @@ void SumGroups(Launcher& launcher, DeviceRuntime& runtime, const IdGroups& group
   const int64_t windows = sums.Windows();
   sums.partials = runtime.Allocate<Accumulator<Source>>(2 * windows * depth);
   if (runtime.error() != 0) return;
-  constexpr int kPack = kPackOf<Source>;
-  const int64_t width = Most(1, launcher.threads() / launcher.lane_groups());
-  const auto parts = [&](int64_t pack) { return (depth + width * pack - 1) / (width * pack); };
   if (in_packs) {
-    launcher.ForEachLaneGroup(windows * parts(kPack),
-                              SumWindowsKernel<Source, Entries, Sink, kPack>{sums});
+    constexpr int kPack = kPackOf<Source>;
+    launcher.ForEach(windows * (depth / kPack),
+                     SumWindowsKernel<Source, Entries, Sink, kPack>{sums});
   } else {
-    launcher.ForEachLaneGroup(windows * parts(1),
-                              SumWindowsKernel<Source, Entries, Sink, 1>{sums});
+    launcher.ForEach(windows * depth, SumWindowsKernel<Source, Entries, Sink, 1>{sums});
   }
-  launcher.ForEachBlock(windows * parts(1), MergeWindowsKernel<Source, Entries, Sink>{sums});
+  launcher.ForEach(windows, MergeWindowsKernel<Source, Entries, Sink>{sums});
 }
 
 }  // namespace candsamp

@@ -66,17 +66,7 @@ class TopClassesOp : public StatusKernel {
 
   static absl::Status ReadK(OpKernelContext* context, int64_t rows, int64_t num_classes,
                             const ExcludedClasses& excluded, int64_t* k) {
-    const Tensor* input;
-    TF_RETURN_IF_ERROR(context->input("k", &input));
-    if (input->dims() != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("k must be a scalar, got shape ", input->shape().DebugString()));
-    }
-    *k = *Data<int64_t>(*input);
-    if (*k < 0 || *k > num_classes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("k must be in [0, ", num_classes, "], the number of classes, got ", *k));
-    }
+    TF_RETURN_IF_ERROR(candsamp::ReadK(context, num_classes, k));
     for (int64_t row = 0; row < rows; ++row) {
       if (*k <= num_classes - excluded.size(row)) continue;
       return absl::InvalidArgumentError(absl::StrCat(

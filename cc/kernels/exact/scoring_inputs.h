@@ -30,7 +30,13 @@ struct ScoringAttributes {
 absl::Status CheckLabels(const Tensor& labels, int64_t rows, const ScoringAttributes& attributes,
                          int64_t num_classes);
 
-// Reads the optional argument `exclude`.
+// Reads the argument k, at most the number of classes.
+absl::Status ReadK(OpKernelContext* context, int64_t num_classes, int64_t* k);
+
+// Reads the optional argument `exclude`, and checks its row splits. *ids is empty where it is absent.
+absl::Status ReadExcludedShapes(OpKernelContext* context, int64_t rows, RaggedIds* ids);
+
+// The same, with checks of the ids.
 absl::Status ReadExcluded(OpKernelContext* context, OpRuntime& runtime, int64_t rows,
                           const ScoringAttributes& attributes, int64_t num_classes,
                           ExcludedClasses* excluded);

@@ -22,7 +22,10 @@ class ShareVariableOp : public StatusKernel {
   }
 };
 
+// It touches no memory of the device's.
 REGISTER_KERNEL_BUILDER(Name("Candsamp>ShareVariable").Device(tensorflow::DEVICE_CPU),
+                        ShareVariableOp);
+REGISTER_KERNEL_BUILDER(Name("Candsamp>ShareVariable").Device(tensorflow::DEVICE_GPU),
                         ShareVariableOp);
 
 }  // namespace

@@ -4,36 +4,24 @@
 #include <algorithm>
 
 #include "cc/cuda/losses/sampled_launchers.h"
-#include "cc/cuda/matrix/cublaslt_products.h"
 #include "cc/kernels/framework/status_kernel.h"
 #include "cc/kernels/gpu/gpu_tables.h"
 #include "cc/kernels/gpu/op_device_runtime.h"
+#include "cc/kernels/gpu/op_products.h"
 #include "cc/kernels/losses/hit_ids.h"
 #include "cc/kernels/losses/loss_inputs.h"
 #include "cc/kernels/losses/sampled_loss_inputs.h"
-#include "tensorflow/core/platform/tensor_float_32_utils.h"
 
 namespace candsamp {
 namespace {
 
-// The products of an op, as TensorFlow's own switch for TF32 says.
-class OpProducts : public CublasLtProducts {
- public:
-  OpProducts() : CublasLtProducts(tensorflow::tensor_float_32_execution_enabled()) {}
-
-  absl::Status StatusOf(int error) const {
-    if (error == kFailed) return absl::FailedPreconditionError(this->error());
-    return CudaStatus(error);
-  }
-};
-
-// Slopes are kept in the type of inputs, in a tensor of the losses' type whose first dimension is
+// Slopes are kept in the type that products take, in a tensor of the losses' type whose first dimension is
 // the number of columns: so the gradient's op knows it without asking the device.
 template <typename T, typename A>
 TensorShape ShapeOfSlopes(const SampledBatch& batch, bool keep) {
   if (!keep || batch.columns == 0) return TensorShape({batch.columns, 0});
   const int64_t bytes =
-      batch.rows * StrideOf(batch.columns) * static_cast<int64_t>(sizeof(T));
+      batch.rows * StrideOf(batch.columns) * static_cast<int64_t>(sizeof(Operand<T>));
   const int64_t row = batch.columns * static_cast<int64_t>(sizeof(A));
   return TensorShape({batch.columns, (bytes + row - 1) / row});
 }
@@ -159,7 +147,7 @@ class GpuSampledLossOp : public StatusKernel {
     f->class_rows = MutableData<W>(class_rows);
     f->label_logit_grad = MutableData<A>(label_logit_grad);
     f->scales = MutableData<A>(scales);
-    f->slopes = attributes_.recompute ? nullptr : reinterpret_cast<T*>(MutableData<A>(slopes));
+    f->slopes = attributes_.recompute ? nullptr : reinterpret_cast<Operand<T>*>(MutableData<A>(slopes));
     f->log_sum_exp = MutableData<A>(log_sum_exp);
     f->label_is_top = MutableData<bool>(label_is_top);
     return absl::OkStatus();
@@ -240,7 +228,7 @@ class GpuSampledLossGradOp : public StatusKernel {
                    {b->batch.columns,
                     ShapeOfSlopes<T, A>(b->batch, !attributes_.recompute).dim_size(1)}));
     if (attributes_.recompute || b->batch.columns == 0) return absl::OkStatus();
-    b->slopes = reinterpret_cast<const T*>(Data<A>(slopes));
+    b->slopes = reinterpret_cast<const Operand<T>*>(Data<A>(slopes));
     int input, input_end;
     TF_RETURN_IF_ERROR(InputRange("slopes", &input, &input_end));
     *scratch = context->forward_input(input, OpKernelContext::Params::kNoReservation,

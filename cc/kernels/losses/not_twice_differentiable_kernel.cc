@@ -44,6 +44,10 @@ class NotTwiceDifferentiableOp : public StatusKernel {
 
 REGISTER_KERNEL_BUILDER(Name("Candsamp>NotTwiceDifferentiable").Device(tensorflow::DEVICE_CPU),
                         NotTwiceDifferentiableOp);
+// The gradients, which are looked at, come to the host.
+REGISTER_KERNEL_BUILDER(
+    Name("Candsamp>NotTwiceDifferentiable").Device(tensorflow::DEVICE_GPU).HostMemory("grads"),
+    NotTwiceDifferentiableOp);
 
 }  // namespace
 }  // namespace candsamp

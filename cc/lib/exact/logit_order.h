@@ -7,34 +7,10 @@
 #include <cstdint>
 #include <limits>
 
+#include "cc/lib/exact/class_order.h"
 #include "cc/lib/exact/order_loops.h"
 
 namespace candsamp {
-
-// A class and its logit. The better one of two has the larger logit. Of equal logits the lower id
-// is better, a NaN is below all numbers, and numbers that are smaller than the smallest normal one
-// count as 0: TensorFlow's threads flush them to 0, and others do not.
-template <typename A>
-struct ScoredClass {
-  A logit;
-  int64_t id;
-};
-
-// The logit as far as the order can see it.
-template <typename A>
-A Ordered(A logit) {
-  return std::abs(logit) < std::numeric_limits<A>::min() ? A(0) : logit;
-}
-
-template <typename A>
-bool IsBetter(const ScoredClass<A>& a, const ScoredClass<A>& b) {
-  const A x = Ordered(a.logit), y = Ordered(b.logit);
-  if (x > y) return true;
-  if (x < y) return false;
-  // Equal, or at least one is NaN.
-  const bool nan = std::isnan(x), other_nan = std::isnan(y);
-  return nan == other_nan ? a.id < b.id : other_nan;
-}
 
 // Counts the classes that are better than one of this logit, among classes whose ids are all lower
 // than its own, or all higher. Bounds are normal numbers, so that flushing changes nothing.

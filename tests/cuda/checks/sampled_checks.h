@@ -178,7 +178,7 @@ std::string CheckSampledLossOf(Backend& backend, const SampledCase& c) {
   f.class_rows = filled(batch.classes * c.depth, W{});
   f.label_logit_grad = filled(num_labels, A(-7));
   f.scales = filled(SegmentsOf(batch.columns) * rows, A(-7));
-  f.slopes = c.recompute ? nullptr : filled(rows * StrideOf(batch.columns), T{});
+  f.slopes = c.recompute ? nullptr : filled(rows * StrideOf(batch.columns), Operand<T>{});
   f.log_sum_exp = filled(batch.options.stats ? rows : 0, A(-7));
   f.label_is_top = reinterpret_cast<bool*>(filled(batch.options.stats ? rows : 0, char(7)));
   f.panels = c.panels;

@@ -10,6 +10,7 @@
 
 #include "cc/cuda/classes/accidental_hits.h"
 #include "cc/cuda/classes/all_candidates.h"
+#include "cc/cuda/exact/launchers.h"
 #include "cc/cuda/losses/ragged_launchers.h"
 #include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/optimizers/launchers.h"
@@ -118,6 +119,30 @@ class HostBackend {
     GroupRaggedClassesOn(launcher_, runtime, gradient, num_classes, &groups, &out->distinct);
     SumRaggedClassesOn<T, W>(launcher_, runtime, gradient, groups, *out);
     return out->distinct;
+  }
+  template <typename T, typename W>
+  void FullSoftmax(const DeviceFullSoftmax<T, W>& forward) {
+    Runtime runtime(this);
+    HostProducts products;
+    FullSoftmaxOn(launcher_, runtime, products, forward);
+  }
+  template <typename T, typename W>
+  void FullSoftmaxBackward(const DeviceFullSoftmaxBackward<T, W>& backward) {
+    Runtime runtime(this);
+    HostProducts products;
+    FullSoftmaxBackwardOn(launcher_, runtime, products, backward);
+  }
+  template <typename T, typename W>
+  void LabelRanks(const DeviceRanking<T, W>& ranking) {
+    Runtime runtime(this);
+    HostProducts products;
+    LabelRanksOn(launcher_, runtime, products, ranking);
+  }
+  template <typename T, typename W>
+  void TopClasses(const DeviceTopClasses<T, W>& top) {
+    Runtime runtime(this);
+    HostProducts products;
+    TopClassesOn(launcher_, runtime, products, top);
   }
   template <typename W, typename Formula>
   void UpdateTable(const Formula& formula, const DeviceRowUpdate<W>& rows) {

@@ -17,9 +17,6 @@ class HostProducts : public MatrixProducts {
       case FactorType::kBfloat16:
         Run<Bfloat16>(product);
         break;
-      case FactorType::kHalf:
-        Run<Half>(product);
-        break;
       default:
         Run<float>(product);
     }

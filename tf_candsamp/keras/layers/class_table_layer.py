@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_candsamp._arguments.scalars import positive
 from tf_candsamp._arguments.tables import variable_of_keras
 from tf_candsamp._arguments.tensors import to_tensor
+from tf_candsamp._devices import tables_on_host
 from tf_candsamp.keras.framework import NO_AUTOCAST, dtype_name, is_symbolic, keras
 from tf_candsamp.keras.layers.averages import Averages
 from tf_candsamp.keras.layers.examples import Examples, examples_of
@@ -105,8 +106,7 @@ class ClassTableLayer(keras.layers.Layer):
         compute = dtype_name(self.compute_dtype)
         if compute not in _TYPES:
             raise TypeError(f"dtype must be one of {', '.join(_TYPES)}, got {compute}.")
-        # The losses have no GPU kernels.
-        with tf.device("/CPU:0"):
+        with tables_on_host():
             if self.embedding is None and self._revived is not None:
                 self.embedding = self._revived.shared(self.name)
             if self.embedding is None:
