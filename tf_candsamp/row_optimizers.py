@@ -70,7 +70,7 @@ def row_sgd(
       TypeError, ValueError: an argument of the wrong type or shape, as far as Python sees.
       tf.errors.InvalidArgumentError: an index out of range, or shapes that disagree.
       tf.errors.FailedPreconditionError: a variable that is not initialized.
-      tf.errors.UnimplementedError: a variable on a GPU.
+      tf.errors.UnimplementedError: a variable on a GPU, in a wheel without GPU kernels.
     """
     opened, arguments = _opened(table, {}, gradient, learning_rate, weight_decay, name)
     return _operation(ops.candsamp_row_sgd(**opened, **arguments))

@@ -3,7 +3,7 @@
 Bazel, TensorFlow or the network: "make gpu-check-files" builds the programs that it runs, on any
 machine with nvcc, into the folder build/gpu_check.
 
-1. check: every launcher against the CPU's samplers on fresh random input (tests/cuda/check_list.h).
+1. check: every launcher against the CPU on fresh random input (tests/cuda/check_list.h).
 2. sanitize: the same, smaller, under compute-sanitizer, if that is found.
 3. benchmark: beside what a PyTorch user would write (benchmarks/gpu), if PyTorch is found. The
    results go into docs/results, and from there into docs/gpu.md, or into --out FOLDER.
@@ -70,6 +70,18 @@ def compute_sanitizer():
     return shutil.which("compute-sanitizer", path=os.pathsep.join(folders))
 
 
+def environment():
+    """With the folder of the cuBLASLt that PyTorch brings, where there is one, for the loader."""
+    folders = {
+        str(library.parent)
+        for path in map(pathlib.Path, sys.path)
+        for library in path.glob("nvidia/*/lib/libcublasLt.so*")
+    }
+    found = os.environ.get("LD_LIBRARY_PATH")
+    joined = os.pathsep.join([*sorted(folders), *([found] if found else [])])
+    return os.environ | ({"LD_LIBRARY_PATH": joined} if joined else {})
+
+
 class Report:
     """What ran, and whether it was right."""
 
@@ -87,7 +99,9 @@ class Report:
         say(" ".join(map(str, command)))
         start = time.monotonic()
         # In a session of its own, so that what it starts ends with it.
-        process = subprocess.Popen(list(map(str, command)), cwd=ROOT, start_new_session=True)
+        process = subprocess.Popen(
+            list(map(str, command)), cwd=ROOT, start_new_session=True, env=environment()
+        )
         try:
             status = process.wait(limit)
         except subprocess.TimeoutExpired:

@@ -158,6 +158,8 @@ def dense(run):
             theirs = case.torch_step()
             found = {"B": rows, "D": depth, "S": sampled, "V": case.classes}
             found |= {"type": "tf32" if tf32 else dtype, "flops": case.flops()}
+            # PyTorch's own loss in chunks, where it has one, takes no sampled candidates.
+            found["torch_has_chunked"] = hasattr(torch.nn.functional, "linear_cross_entropy")
             steps = {"torch": theirs, "products": case.products()}
             calls = {}
             for name, recompute in (("ours", False), ("recompute", True)):
@@ -170,7 +172,7 @@ def dense(run):
             for name in calls:
                 steps[name]()
                 run.wait()
-                found["error"][name] = case.errors(losses, gradients)
+                found["error"][name] = case.errors(losses.detach(), gradients)
             found["bytes"] = {name: call.bytes for name, call in calls.items()}
             del losses, gradients
             if run.device == "cuda":

@@ -17,6 +17,7 @@ import traceback
 # For what it shares with the other benchmarks. At the end, as some modules here are of equal names.
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
 
+import losses
 import measure
 import results
 import samplers
@@ -24,8 +25,6 @@ import tables
 import torch
 from library import Library
 
-# Of each module, BENCHMARKS is run.
-MODULES = (samplers,)
 GRAPH_RUNS = 10
 
 
@@ -173,7 +172,7 @@ def main():
 
     launches = launch_seconds(run)
     cases = Cases(run)
-    draws = [case for module in MODULES for b in module.BENCHMARKS for case in cases.of(b)]
+    draws = [case for benchmark in samplers.BENCHMARKS for case in cases.of(benchmark)]
     found = results.new_run(
         "gpu", {"rounds": run.rounds}, draws, gpu=gpu_name(run), more_versions=versions(run)
     )
@@ -181,6 +180,7 @@ def main():
         "launch_seconds": launches,
         "copy_bytes_a_second": run.bandwidth,
         "end_to_end": cases.of(samplers.end_to_end),
+        "losses": {b.__name__: cases.of(b) for b in losses.BENCHMARKS},
     }
     print("\n" + tables.gpu.run_text(found, results.load("samplers")))
     if options.out:

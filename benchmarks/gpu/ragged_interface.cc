@@ -11,11 +11,11 @@ struct CandsampRaggedCase {
   int64_t rows, depth, num_candidates, num_classes, num_chunks;
   const void *inputs, *weights, *biases;  // [rows, depth], [num_classes, depth], [num_classes]
   const int64_t *labels, *label_splits, *candidates, *candidate_splits, *first_chunks;
-  const float* grad;                     // [rows]
-  void *loss, *inputs_grad;              // [rows], [rows, depth]
-  void *rows_grad, *biases_grad;         // of the distinct classes
-  int64_t* class_ids;                    // likewise
-  int64_t most_classes, scratch_bytes;   // for how many classes there is room
+  const float* grad;                    // [rows]
+  void *loss, *inputs_grad;             // [rows], [rows, depth]
+  void *rows_grad, *biases_grad;        // of the distinct classes
+  int64_t* class_ids;                   // likewise
+  int64_t most_classes, scratch_bytes;  // for how many classes there is room
   int32_t nce;
 };
 
@@ -27,10 +27,9 @@ template <typename T, typename W>
 class RaggedStep {
  public:
   RaggedStep(Memory& memory, const CandsampRaggedCase& c)
-      : c_(c),
-        scratch_(memory.Of<char>(c.scratch_bytes), static_cast<size_t>(c.scratch_bytes)) {
-    f_.batch = {c.rows,         c.rows,       c.num_candidates, c.labels,
-                c.candidates,   c.label_splits, c.candidate_splits, c.first_chunks,
+      : c_(c), scratch_(memory.Of<char>(c.scratch_bytes), static_cast<size_t>(c.scratch_bytes)) {
+    f_.batch = {c.rows,       c.rows,         c.num_candidates,   c.labels,
+                c.candidates, c.label_splits, c.candidate_splits, c.first_chunks,
                 c.num_chunks};
     f_.kind = c.nce ? LossKind::kNce : LossKind::kSoftmax;
     f_.remove_accidental_hits = true;
@@ -53,8 +52,7 @@ class RaggedStep {
                              static_cast<T*>(c_.inputs_grad));
     if (error != 0) return error;
     const DeviceRaggedGradient<T, float> gradient = {
-        f_.batch, {},     c_.depth, f_.inputs, f_.label_logit_grad, f_.candidate_logit_grad,
-        c_.grad};
+        f_.batch, {}, c_.depth, f_.inputs, f_.label_logit_grad, f_.candidate_logit_grad, c_.grad};
     RaggedClassGradients<W> out = {};
     out.class_ids = c_.class_ids;
     out.rows = static_cast<W*>(c_.rows_grad);
@@ -107,8 +105,8 @@ CANDSAMP_EXPORT void* candsamp_update_new(float* table, float* momentum, float* 
   auto call = std::make_unique<Call>();
   auto scratch = std::make_shared<ScratchRuntime>(call->memory.Of<char>(scratch_bytes),
                                                   static_cast<size_t>(scratch_bytes));
-  const DeviceRowUpdate<float> rows = {table, {momentum, velocity, nullptr}, num_rows, depth,
-                                       ids,   count,                         gradients};
+  const DeviceRowUpdate<float> rows = {
+      table, {momentum, velocity, nullptr}, num_rows, depth, ids, count, gradients};
   call->run = [=](CudaStream cuda_stream) {
     scratch->Begin(cuda_stream);
     if (velocity == nullptr) {

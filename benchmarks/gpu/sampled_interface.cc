@@ -13,9 +13,9 @@ struct CandsampSampledCase {
   const void *inputs, *weights, *biases;  // [rows, depth], [num_classes, depth], [num_classes]
   const int64_t *candidates, *labels;     // [num_sampled], [rows]
   const void *label_log_q, *sample_offsets, *grad;
-  void *loss, *inputs_grad;          // [rows], [rows, depth]
-  void *rows_grad, *biases_grad;     // [num_sampled + rows, depth], [num_sampled + rows]
-  int64_t* class_ids;                // [num_sampled + rows]
+  void *loss, *inputs_grad;       // [rows], [rows, depth]
+  void *rows_grad, *biases_grad;  // [num_sampled + rows, depth], [num_sampled + rows]
+  int64_t* class_ids;             // [num_sampled + rows]
   int64_t logit_panel, gradient_panel, scratch_bytes;
   int32_t nce, recompute, tf32, slopes_are_scratch;
 };
@@ -135,8 +135,8 @@ void* NewStep(const CandsampSampledCase& c, int* error) {
 
 }  // namespace
 
-// type: that of inputs and tables, 0 float, 1 double, 2 bfloat16, 3 half, 4 bfloat16 inputs of float
-// tables.
+// type: that of inputs and tables, 0 float, 1 double, 2 bfloat16, 3 half, 4 bfloat16 inputs of
+// float tables.
 CANDSAMP_EXPORT void* candsamp_sampled_new(int type, const CandsampSampledCase* c, int* error) {
   switch (type) {
     case 0:

@@ -6,6 +6,7 @@ import results
 from . import markdown as md
 
 US = 1e-6
+MS = 1e-3
 
 
 def microseconds(seconds):
@@ -41,6 +42,82 @@ def draws(run):
     heads = "draws|V|S|unique|ours|PyTorch|ratio|in a graph|floor|share|share with a launch"
     launch = run["launch_seconds"]["usual"]["graph"]
     return md.table(heads.split("|"), [line(case, launch) for case in run["results"]])
+
+
+def milliseconds(seconds):
+    return md.scaled(seconds, MS, 3)
+
+
+def megabytes(found, side):
+    return f"{found[side] / 1e6:,.0f}" if found.get(side) else "–"
+
+
+def dense_line(case):
+    seconds = {side: md.median(of) for side, of in case["seconds"].items()}
+    ours, recompute, products = (seconds.get(s) for s in ("ours", "recompute", "products"))
+    return [
+        *(f"{case[key]:,}" for key in "BDS"),
+        case["type"],
+        milliseconds(ours),
+        milliseconds(recompute),
+        milliseconds(seconds.get("torch")),
+        md.times(ratio(seconds.get("torch"), ours)),
+        milliseconds(products),
+        md.percent(ratio(products, ours)),
+        f"{case['flops'] / ours / 1e12:,.0f}" if ours else "–",
+        *(megabytes(case["bytes"], side) for side in ("ours", "recompute", "torch")),
+    ]
+
+
+def dense(cases):
+    heads = "B|D|S|type|ours|recompute|PyTorch|ratio|three products|share|TFLOP/s"
+    heads += "|MB|recompute|PyTorch"
+    return md.table(heads.split("|"), [dense_line(case) for case in cases])
+
+
+def moving_line(case, bandwidth, keys, moved):
+    seconds = {side: md.median(of) for side, of in case["seconds"].items()}
+    ours = seconds.get("ours")
+    return [
+        *(f"{case[key]:,}" if isinstance(case[key], int) else case[key] for key in keys),
+        milliseconds(ours),
+        milliseconds(seconds.get("torch")),
+        md.times(ratio(seconds.get("torch"), ours)),
+        md.percent(case[moved] / ours / bandwidth) if ours else "–",
+    ]
+
+
+def ragged(cases, bandwidth):
+    keys = ("B", "D", "V", "N", "type", "ids", "distinct")
+    lines = [moving_line(case, bandwidth, keys, "row_bytes") for case in cases]
+    for line, case in zip(lines, cases, strict=True):
+        line += [megabytes(case.get("bytes", {}), side) for side in ("ours", "torch")]
+    heads = "B|D|V|candidates|type|ids|distinct|ours|PyTorch|ratio|share of bandwidth|MB|PyTorch"
+    return md.table(heads.split("|"), lines)
+
+
+def updates(cases, bandwidth):
+    keys = ("optimizer", "V", "D", "N")
+    lines = [moving_line(case, bandwidth, keys, "floor_bytes") for case in cases]
+    heads = "optimizer|V|D|rows|ours|PyTorch|ratio|share of bandwidth"
+    return md.table(heads.split("|"), lines)
+
+
+def losses(run):
+    """Tables of the losses and optimizers, or nothing."""
+    found = run.get("losses") or {}
+    bandwidth = run["copy_bytes_a_second"]
+    parts = []
+    if found.get("dense"):
+        text = "Sampled softmax over shared candidates, forward and backward; ms:"
+        parts += [text, dense(found["dense"])]
+    if found.get("ragged"):
+        text = "Ragged sampled softmax, forward and backward; ms:"
+        parts += [text, ragged(found["ragged"], bandwidth)]
+    if found.get("updates"):
+        text = "A step of a row optimizer; ms:"
+        parts += [text, updates(found["updates"], bandwidth)]
+    return "\n\n".join(parts)
 
 
 def rates(run):
@@ -88,6 +165,7 @@ def run_text(run, cpu_runs):
             ),
             end_to_end(run, cpu_runs),
         ]
+    parts.append(losses(run))
     parts.append("\n".join(f"- {check}" for check in run.get("checks", [])))
     return "\n\n".join(filter(None, parts))
 

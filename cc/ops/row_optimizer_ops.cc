@@ -218,7 +218,7 @@ For indices [5, 3, 5] and gradient [[1, 0], [2, 2], [4, 1]]: rows [3, 5], sums [
 
 indices: [N], not negative.
 gradient: [N, ...].
-rows: [U], the distinct indices: ascending, or as they came if each occurs once.
+rows: [U], the distinct indices: ascending or, on a CPU, as they came if each occurs once.
 sums: [U, ...], for each of them the sum of its gradients in the order of their positions.
 G: the type of gradient. Halves are summed in float.
 )doc");

@@ -75,7 +75,8 @@ scales: [N, B], for N blocks of candidates: the factor that turns a row's slopes
   derivatives of the row's loss.
 slopes: [B, C], block by block, for the gradient op alone: logit gradients up to the factor in
   `scales`. For softmax exp(z - the row's largest z of the block), for NCE sigmoid(z), summed over
-  the copies of a candidate; times the derivative of the softcap. With `recompute` [0, 0].
+  the copies of a candidate; times the derivative of the softcap. With `recompute` [0, 0]. On a GPU
+  [C, ?], in the type that products take, and with `recompute` [C, 0].
 num_classes: V, or -1 for as many classes as have rows in weights and biases.
 num_sampled: S, or -1 where it is not given.
 num_true: T.
@@ -190,7 +191,7 @@ sample_offsets: [S], from the loss op.
 sample_biases: [S] or [0], from the loss op.
 label_logit_grad: [B, T], from the loss op.
 scales: [N, B], from the loss op.
-slopes: [B, C], from the loss op; with `recompute` it is not read.
+slopes: from the loss op, on the same kind of device; with `recompute` their values are not read.
 hit_labels: [B, T], as in the loss op; read with `recompute` alone.
 hit_candidates: [S], likewise.
 hit_ids_count: 1 or 0, whether hit_labels and hit_candidates are given.

@@ -103,8 +103,7 @@ ClassNumbers NumberClasses(Launcher& launcher, DeviceRuntime& runtime,
   if (runtime.error() != 0) return classes;
   launcher.ForEach(size + 1, MarkFirstsKernel{classes});
   launcher.ExclusiveSum(memory, &sum_bytes, classes.numbers, size + 1);
-  launcher.ForEach(size,
-                   WriteNumbersKernel{classes, input.num_candidates, output, device_counts});
+  launcher.ForEach(size, WriteNumbersKernel{classes, input.num_candidates, output, device_counts});
   launcher.CopyToHostAndWait(counts, device_counts, 2 * sizeof *counts);
   return classes;
 }

@@ -11,10 +11,11 @@ namespace candsamp {
 
 // Groups in ascending order of their ids. All arrays are in the device's memory.
 struct IdGroups {
-  int64_t size;     // how many positions there are
-  int64_t* ids;     // [size] in ascending order
-  int64_t* order;   // [size] their positions; those of one id ascend
-  int64_t* before;  // [size + 1] how many groups begin before each sorted id; the last is their count
+  int64_t size;    // how many positions there are
+  int64_t* ids;    // [size] in ascending order
+  int64_t* order;  // [size] their positions; those of one id ascend
+  int64_t*
+      before;  // [size + 1] how many groups begin before each sorted id; the last is their count
   int64_t* starts;  // [size + 1] where each group begins among the sorted ids; one more at the end
 
   CANDSAMP_METHOD int64_t count() const { return before[size]; }
@@ -96,8 +97,8 @@ IdGroups GroupIds(Launcher& launcher, DeviceRuntime& runtime, const int64_t* fir
   groups.before = runtime.Allocate<int64_t>(size + 1);
   groups.starts = runtime.Allocate<int64_t>(size + 1);
   if (runtime.error() != 0) return groups;
-  launcher.ForEach(size, ConcatenateIdsKernel{first, first_size, second, size, limit, unsorted,
-                                              positions});
+  launcher.ForEach(
+      size, ConcatenateIdsKernel{first, first_size, second, size, limit, unsorted, positions});
   launcher.SortPairs(memory, &sort_bytes, unsorted, groups.ids, positions, groups.order, size,
                      bits);
   launcher.ForEach(size + 1, MarkGroupsKernel{groups});

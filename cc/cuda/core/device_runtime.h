@@ -17,8 +17,9 @@ class DeviceRuntime {
  public:
   virtual CudaStream stream() const = 0;
 
-  // At least one byte of device memory, of any content, aligned to 256 bytes, that lives until all is
-  // launched; nullptr if there is none. TensorFlow and the tests reuse it in the order of the stream.
+  // At least one byte of device memory, of any content, aligned to 256 bytes, that lives until all
+  // is launched; nullptr if there is none. TensorFlow and the tests reuse it in the order of the
+  // stream.
   virtual void* AllocateBytes(size_t bytes) = 0;
 
   // The first error of an allocation, or 0.

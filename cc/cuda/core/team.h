@@ -3,9 +3,11 @@
 //
 // From small to large:
 // - A kernel is a value with operator()(Block&). Each thread of a launch calls it once.
-// - A block is threads() threads that share words(), which are kSharedWords of memory, or as many as
+// - A block is threads() threads that share words(), which are kSharedWords of memory, or as many
+// as
 //   the kernel's own kSharedWords says. Sync() waits for all threads of the block.
-// - Lanes are a block's smallest groups: lanes() consecutive threads, of which lane() is this one in
+// - Lanes are a block's smallest groups: lanes() consecutive threads, of which lane() is this one
+// in
 //   lane group lane_group() of lane_groups(). All lanes of a group make the same calls of
 //   SumOfLanes(value) and LargestOfLanes(value), which give all of them the same bits. On a device
 //   they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers. A
@@ -25,7 +27,8 @@
 // - Together(blocks, kernel) is for kernels that use SyncGrid.
 // - Plan<Kernel>(wanted_blocks, scratch_words) returns the LaunchPlan of as many blocks as are
 //   wanted and run at once; scratch_words(blocks) is the scratch they need, in words of 8 bytes.
-// - SortPairs(memory, bytes, keys, sorted_keys, values, sorted_values, count, bits) is a stable sort
+// - SortPairs(memory, bytes, keys, sorted_keys, values, sorted_values, count, bits) is a stable
+// sort
 //   by the lowest bits of the keys, and ExclusiveSum(memory, bytes, values, count) works in place.
 //   Where `memory` is null they only write to *bytes how much they need.
 // - CopyToHostAndWait(to, from, bytes).

@@ -62,8 +62,8 @@ struct FinishFullSoftmaxKernel {
                  exp(static_cast<double>(segment.max) - static_cast<double>(reference));
       }
       for (int64_t t = block.lane(); t < num_true; t += block.lanes()) {
-        mean += static_cast<double>(label_logits[row * num_true + t]) /
-                static_cast<double>(num_true);
+        mean +=
+            static_cast<double>(label_logits[row * num_true + t]) / static_cast<double>(num_true);
       }
       total = block.SumOfLanes(total);
       mean = block.SumOfLanes(mean);
@@ -120,8 +120,9 @@ int FullSoftmaxOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& pro
       const SegmentShares shares = SegmentShares::Of(rows, count);
       launcher.ForEachBlock(
           shares.Blocks(rows, launcher.lane_groups()) * shares.segments,
-          ReducePanel<Operand<T>>(logits, Panel<const A>{panel.values, panel.stride, first, count}, shares,
-                         sums, static_cast<SegmentStats<A>*>(nullptr), Panel<Operand<T>>{}));
+          ReducePanel<Operand<T>>(logits, Panel<const A>{panel.values, panel.stride, first, count},
+                                  shares, sums, static_cast<SegmentStats<A>*>(nullptr),
+                                  Panel<Operand<T>>{}));
     });
   }
   launcher.Clear(label_log_q, rows * f.num_true * sizeof *label_log_q);

@@ -173,7 +173,7 @@ struct TakeBestKernel {
       const A logit = logits[ids[j]];
       const bool absent = IsAbsent(logit);
       A slope;
-      values[j] = absent                            ? A(NAN)
+      values[j] = absent                             ? A(NAN)
                   : softcap == A(0) || IsMask(logit) ? logit
                                                      : Softcap(logit, softcap, &slope);
       indices[j] = absent ? -1 : ids[j];
@@ -188,8 +188,8 @@ int ForRowLogits(Launcher& launcher, DeviceRuntime& runtime, MatrixProducts& pro
   using A = Accumulator<W>;
   constexpr int64_t kWide = 65536;
   const int64_t stride = StrideOf(scoring.num_classes), depth = scoring.depth();
-  const int64_t at_a_time = Most(
-      1, Least(scoring.rows, bytes / (Most(1, stride) * static_cast<int64_t>(sizeof(A)))));
+  const int64_t at_a_time =
+      Most(1, Least(scoring.rows, bytes / (Most(1, stride) * static_cast<int64_t>(sizeof(A)))));
   const int64_t wide = Least(kWide, Most(1, scoring.num_classes));
   const ClassFactors<T, W> classes(launcher, runtime, scoring, wide);
   A* const values = runtime.Allocate<A>(at_a_time * stride);
@@ -202,8 +202,8 @@ int ForRowLogits(Launcher& launcher, DeviceRuntime& runtime, MatrixProducts& pro
       const int64_t count = Least(wide, scoring.num_classes - column);
       const Factor right = Transposed(
           classes.factors().Rows(launcher, classes.ClassRows(launcher, column, count), count));
-      MatrixProduct product = {kFactorType<T>, logits.rows, count, depth, inputs, right,
-                               nullptr,        stride,      1,     false};
+      MatrixProduct product = {kFactorType<T>, logits.rows, count,  depth, inputs,
+                               right,          nullptr,     stride, 1,     false};
       product.product = values + column;
       product.alpha = 1 / scoring.options.temperature;
       const int error = products.Multiply(runtime, product);
@@ -239,15 +239,15 @@ int LabelRanksOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& prod
   launcher.Clear(ranks, labels * sizeof *ranks);
   return ForRowLogits(
       launcher, runtime, products, r.scoring, r.logit_bytes, [&](const RowLogits<A>& logits) {
-        launcher.ForEach(logits.rows * r.num_true,
-                         TakeLabelLogitsKernel<A>{logits, num_classes, r.num_true, r.labels,
-                                                  label_logits});
+        launcher.ForEach(
+            logits.rows * r.num_true,
+            TakeLabelLogitsKernel<A>{logits, num_classes, r.num_true, r.labels, label_logits});
         Exclude(launcher, logits, num_classes, r.excluded);
         const int64_t parts =
             (num_classes + CountBetterKernel<A>::kColumns - 1) / CountBetterKernel<A>::kColumns;
-        launcher.ForEachBlock(logits.rows * parts,
-                              CountBetterKernel<A>{logits, num_classes, r.num_true, r.labels,
-                                                   label_logits, ranks});
+        launcher.ForEachBlock(
+            logits.rows * parts,
+            CountBetterKernel<A>{logits, num_classes, r.num_true, r.labels, label_logits, ranks});
       });
 }
 

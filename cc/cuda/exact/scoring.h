@@ -98,8 +98,8 @@ SampledColumns<Accumulator<W>> ColumnsOfClasses(Launcher& launcher, DeviceRuntim
   A* const offsets = runtime.Allocate<A>(scoring.num_classes);
   A* const biases = capped ? runtime.Allocate<A>(scoring.num_classes) : nullptr;
   if (runtime.error() == 0) {
-    launcher.ForEach(scoring.num_classes, ClassOffsetsKernel<W>{scoring.biases, scoring.num_classes,
-                                                                offsets, biases});
+    launcher.ForEach(scoring.num_classes,
+                     ClassOffsetsKernel<W>{scoring.biases, scoring.num_classes, offsets, biases});
   }
   return {scoring.num_classes, offsets, biases, nullptr, false, {}, offsets};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Defines the launchers that ragged_launchers.h declares, on one kind of launcher: CubLauncher in .cu
-// files, HostLauncher in the tests.
+// Defines the launchers that ragged_launchers.h declares, on one kind of launcher: CubLauncher in
+// .cu files, HostLauncher in the tests.
 #ifndef TF_CANDSAMP_CC_CUDA_LOSSES_DEFINE_RAGGED_LAUNCHERS_H_
 #define TF_CANDSAMP_CC_CUDA_LOSSES_DEFINE_RAGGED_LAUNCHERS_H_
 

@@ -6,48 +6,48 @@
 
 #include "cc/cuda/losses/sampled_launchers.h"
 
-#define CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(Launcher, T, W)                               \
-  template <>                                                                           \
-  int LaunchSampledForward(DeviceRuntime& runtime, MatrixProducts& products,            \
-                           const DeviceSampledForward<T, W>& forward) {                 \
-    return SampledForwardOn(Launcher(runtime.stream()), runtime, products, forward);    \
-  }                                                                                     \
-  template <>                                                                           \
-  int LaunchSampledBackward(DeviceRuntime& runtime, MatrixProducts& products,           \
-                            const DeviceSampledBackward<T, W>& backward) {              \
-    Launcher launcher(runtime.stream());                                                \
+#define CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(Launcher, T, W)                                  \
+  template <>                                                                              \
+  int LaunchSampledForward(DeviceRuntime& runtime, MatrixProducts& products,               \
+                           const DeviceSampledForward<T, W>& forward) {                    \
+    return SampledForwardOn(Launcher(runtime.stream()), runtime, products, forward);       \
+  }                                                                                        \
+  template <>                                                                              \
+  int LaunchSampledBackward(DeviceRuntime& runtime, MatrixProducts& products,              \
+                            const DeviceSampledBackward<T, W>& backward) {                 \
+    Launcher launcher(runtime.stream());                                                   \
     return SampledBackwardOn<T, W, Launcher>(launcher, runtime, products, backward).Run(); \
   }
 
-#define CANDSAMP_DEFINE_LOG_COUNTS(Launcher, A)                                               \
-  template <>                                                                                 \
-  int LaunchLogCounts(DeviceRuntime& runtime, const DeviceCounts<A>& counts, A* logs) {       \
-    Launcher launcher(runtime.stream());                                                      \
-    launcher.ForEach(counts.size, LogCountsKernel<A>{counts, logs});                          \
-    return launcher.error();                                                                  \
+#define CANDSAMP_DEFINE_LOG_COUNTS(Launcher, A)                                         \
+  template <>                                                                           \
+  int LaunchLogCounts(DeviceRuntime& runtime, const DeviceCounts<A>& counts, A* logs) { \
+    Launcher launcher(runtime.stream());                                                \
+    launcher.ForEach(counts.size, LogCountsKernel<A>{counts, logs});                    \
+    return launcher.error();                                                            \
   }
 
-#define CANDSAMP_DEFINE_OFFSETS(Launcher, W)                                         \
-  template <>                                                                        \
-  int LaunchOffsets(DeviceRuntime& runtime, const DeviceOffsets<W>& offsets) {       \
-    Launcher launcher(runtime.stream());                                             \
-    launcher.ForEach(offsets.counts.size, OffsetsKernel<W>{offsets});                \
-    return launcher.error();                                                         \
+#define CANDSAMP_DEFINE_OFFSETS(Launcher, W)                                   \
+  template <>                                                                  \
+  int LaunchOffsets(DeviceRuntime& runtime, const DeviceOffsets<W>& offsets) { \
+    Launcher launcher(runtime.stream());                                       \
+    launcher.ForEach(offsets.counts.size, OffsetsKernel<W>{offsets});          \
+    return launcher.error();                                                   \
   }
 
-#define CANDSAMP_DEFINE_CLASS_NUMBER_LAUNCHERS(Launcher)                                    \
-  int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,           \
-                          const ClassNumbersOutput& output, ClassNumbers* classes,          \
-                          int64_t* counts) {                                                \
-    Launcher launcher(runtime.stream());                                                    \
-    *classes = NumberClasses(launcher, runtime, input, output, counts);                     \
-    return runtime.error() != 0 ? runtime.error() : static_cast<int>(launcher.error());     \
-  }                                                                                         \
-  int LaunchWriteClassIds(DeviceRuntime& runtime, const ClassNumbers& classes,              \
-                          int64_t* class_ids) {                                             \
-    Launcher launcher(runtime.stream());                                                    \
-    WriteClassIds(launcher, classes, class_ids);                                            \
-    return launcher.error();                                                                \
+#define CANDSAMP_DEFINE_CLASS_NUMBER_LAUNCHERS(Launcher)                                \
+  int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,       \
+                          const ClassNumbersOutput& output, ClassNumbers* classes,      \
+                          int64_t* counts) {                                            \
+    Launcher launcher(runtime.stream());                                                \
+    *classes = NumberClasses(launcher, runtime, input, output, counts);                 \
+    return runtime.error() != 0 ? runtime.error() : static_cast<int>(launcher.error()); \
+  }                                                                                     \
+  int LaunchWriteClassIds(DeviceRuntime& runtime, const ClassNumbers& classes,          \
+                          int64_t* class_ids) {                                         \
+    Launcher launcher(runtime.stream());                                                \
+    WriteClassIds(launcher, classes, class_ids);                                        \
+    return launcher.error();                                                            \
   }
 
 #endif  // TF_CANDSAMP_CC_CUDA_LOSSES_DEFINE_SAMPLED_LAUNCHERS_H_

@@ -47,11 +47,11 @@ template <typename W>
 struct DeviceOffsets {
   using A = Accumulator<W>;
 
-  DeviceCounts<A> counts;      // of the candidates
-  const int64_t* candidates;   // [counts.size]
+  DeviceCounts<A> counts;     // of the candidates
+  const int64_t* candidates;  // [counts.size]
   DeviceRowTable<W> biases;
-  A* offsets;                  // [counts.size]
-  A* biases_under_softcap;     // likewise, or nullptr: there is no softcap
+  A* offsets;               // [counts.size]
+  A* biases_under_softcap;  // likewise, or nullptr: there is no softcap
 };
 
 template <typename W>

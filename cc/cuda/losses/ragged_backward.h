@@ -13,8 +13,8 @@
 
 namespace candsamp {
 
-// The gradients of a batch's logits, one for each label and candidate. Of the op of scores there are
-// no labels: label_gradient is nullptr then.
+// The gradients of a batch's logits, one for each label and candidate. Of the op of scores there
+// are no labels: label_gradient is nullptr then.
 template <typename T, typename A>
 struct DeviceRaggedGradient {
   DeviceRaggedBatch batch;
@@ -113,7 +113,8 @@ int SumRaggedClassesOn(Launcher launcher, DeviceRuntime& runtime,
   A* const unit = normalize ? runtime.Allocate<A>(batch.rows * depth) : nullptr;
   A* const sums = normalize ? runtime.Allocate<A>(out.distinct * depth) : nullptr;
   if (runtime.error() != 0) return runtime.error();
-  launcher.ForEach(groups.size, RowsOfClassesKernel{batch, gradient.label_gradient != nullptr, rows});
+  launcher.ForEach(groups.size,
+                   RowsOfClassesKernel{batch, gradient.label_gradient != nullptr, rows});
   const A factor = static_cast<A>(1 / gradient.options.temperature);
   if (normalize) {
     ScaleRows(launcher, gradient.inputs, batch.rows, depth, true, unit);
@@ -189,8 +190,7 @@ struct CandidateNormsKernel {
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    for (int64_t k = GridLaneGroup(block); k < b.batch.num_candidates;
-         k += GridLaneGroups(block)) {
+    for (int64_t k = GridLaneGroup(block); k < b.batch.num_candidates; k += GridLaneGroups(block)) {
       const Accumulator<W> inverse =
           InverseNormOfLanes(block, b.rows.Row(b.row_ids[k]), b.rows.depth);
       if (block.lane() == 0) inverse_norms[k] = inverse;

@@ -2,7 +2,8 @@
 // The forward pass of the ragged losses on a device, and the scores of candidates: the twin of
 // cc/lib/losses/ragged_forward.h.
 //
-//  1. A block takes a chunk of a row: its lane groups compute logits, then its exponentials relative
+//  1. A block takes a chunk of a row: its lane groups compute logits, then its exponentials
+//  relative
 //     to the chunk's largest logit (or sigmoids), and the weighted sum of the class rows, which are
 //     in the L1 or L2 cache by now. Each row comes from the device's memory once.
 //  2. A block merges the chunks of a row, in order, into the loss and the gradient of the input.
@@ -334,8 +335,7 @@ struct RaggedChunksKernel {
           for (int j = 0; j < kBatch; ++j) {
             CANDSAMP_UNROLL
             for (int v = 0; v < kSize; ++v) {
-              sum[v] =
-                  MulAdd(coefficients[j], static_cast<A>(Widen(values[j].values[v])), sum[v]);
+              sum[v] = MulAdd(coefficients[j], static_cast<A>(Widen(values[j].values[v])), sum[v]);
             }
           }
         }
@@ -499,8 +499,8 @@ struct RaggedLogitGradsKernel {
       const A target = A(1) / static_cast<A>(Most(1, labels));
       for (int64_t k = begin + block.lane(); k < end; k += block.lanes()) {
         const bool is_label = k < labels;
-        const int64_t at = is_label ? batch.label_splits[row] + k
-                                    : batch.candidate_splits[row] + k - labels;
+        const int64_t at =
+            is_label ? batch.label_splits[row] + k : batch.candidate_splits[row] + k - labels;
         A* const grad = (is_label ? f.label_logit_grad : f.candidate_logit_grad) + at;
         A g = *grad;
         if (f.kind == LossKind::kSoftmax) g = ExpNonPositive(g - maxima[row]) / divisors[row];
@@ -518,8 +518,7 @@ bool RaggedInPacks(const T* inputs, const DeviceRowTable<W>& weights) {
 }
 
 template <typename T, typename W, typename Launcher>
-int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime,
-                    const DeviceRaggedForward<T, W>& f) {
+int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime, const DeviceRaggedForward<T, W>& f) {
   using A = Accumulator<W>;
   const DeviceRaggedBatch& batch = f.batch;
   if (batch.rows == 0) return 0;
@@ -531,12 +530,12 @@ int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime,
                             ? nullptr
                             : runtime.Allocate<A>(batch.num_labels + batch.num_candidates);
   if (runtime.error() != 0) return runtime.error();
-  const RaggedLogitsOfRow<T, W> logits = {f.options.logit, f.depth, f.inputs, f.weights, f.biases,
-                                          RaggedInPacks(f.inputs, f.weights)};
+  const RaggedLogitsOfRow<T, W> logits = {
+      f.options.logit, f.depth, f.inputs, f.weights, f.biases, RaggedInPacks(f.inputs, f.weights)};
   launcher.ForEachBlock(batch.num_chunks,
                         RaggedChunksKernel<T, W>{f, logits, parts, sums, cap_slopes});
-  launcher.ForEachBlock(
-      batch.rows, RaggedMergeKernel<T, W>{f, parts, sums, cap_slopes, maxima, divisors});
+  launcher.ForEachBlock(batch.rows,
+                        RaggedMergeKernel<T, W>{f, parts, sums, cap_slopes, maxima, divisors});
   launcher.ForEachLaneGroup(batch.rows, RaggedTargetsKernel<T, W>{f, cap_slopes});
   launcher.ForEachLaneGroup(batch.num_chunks,
                             RaggedLogitGradsKernel<T, W>{f, maxima, divisors, cap_slopes});

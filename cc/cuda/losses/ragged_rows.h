@@ -29,7 +29,9 @@ struct DeviceRaggedBatch {
 };
 
 // How many chunks a row of so many classes has: at least one, whose block writes the row's results.
-inline int64_t ChunksOf(int64_t classes) { return classes <= kChunk ? 1 : (classes + kChunk - 1) / kChunk; }
+inline int64_t ChunksOf(int64_t classes) {
+  return classes <= kChunk ? 1 : (classes + kChunk - 1) / kChunk;
+}
 
 // The last range of sorted splits that begins at or before a position: the row of it, where splits
 // are row splits. REQUIRES: count >= 1; splits[0] <= position < splits[count].

@@ -22,15 +22,15 @@ struct DeviceSampledBackward {
 
   SampledBatch batch;  // with arrays in the device's memory
   int64_t depth;
-  const A* grad;                // [rows]
-  const T* inputs;              // [rows, depth]
-  const W* class_rows;          // [classes, depth]
-  const A* sample_offsets;      // [num_sampled], read if slopes are not kept
-  const A* sample_biases;       // likewise
-  const A* label_logit_grad;    // [rows, num_true]
-  const A* scales;              // [SegmentsOf(columns), rows]
-  const Operand<T>* slopes;     // [rows, StrideOf(columns)]; nullptr: not kept
-  bool slopes_are_scratch;      // whether they may be overwritten, which saves memory and time
+  const A* grad;              // [rows]
+  const T* inputs;            // [rows, depth]
+  const W* class_rows;        // [classes, depth]
+  const A* sample_offsets;    // [num_sampled], read if slopes are not kept
+  const A* sample_biases;     // likewise
+  const A* label_logit_grad;  // [rows, num_true]
+  const A* scales;            // [SegmentsOf(columns), rows]
+  const Operand<T>* slopes;   // [rows, StrideOf(columns)]; nullptr: not kept
+  bool slopes_are_scratch;    // whether they may be overwritten, which saves memory and time
 
   T* inputs_grad;        // [rows, depth]
   W* class_rows_grad;    // [classes, depth]; may be class_rows
@@ -82,8 +82,8 @@ struct StartInputsGradKernel {
   }
 };
 
-// Adds up columns over the blocks that shared their rows, for the biases. A block has as many columns
-// as lanes; its lane groups share the sums.
+// Adds up columns over the blocks that shared their rows, for the biases. A block has as many
+// columns as lanes; its lane groups share the sums.
 template <typename W>
 struct SumColumnsKernel {
   using A = Accumulator<W>;
@@ -179,9 +179,8 @@ class SampledBackwardOn {
     const int64_t depth = b_.depth, rows = batch_.rows;
     const int64_t wide = PanelWidth();
     const ProductFactors<T, W> factors(launcher_, runtime_, options_, b_.inputs, rows, depth, wide);
-    A* const inputs_grad = kSameType && !options_are_set_
-                               ? reinterpret_cast<A*>(b_.inputs_grad)
-                               : runtime_.Allocate<A>(rows * depth);
+    A* const inputs_grad = kSameType && !options_are_set_ ? reinterpret_cast<A*>(b_.inputs_grad)
+                                                          : runtime_.Allocate<A>(rows * depth);
     if (runtime_.error() != 0) return runtime_.error();
     const bool is_started = batch_.classes > batch_.columns || batch_.columns == 0;
     if (is_started) StartInputsGrad(inputs_grad);
@@ -262,9 +261,9 @@ class SampledBackwardOn {
                               b_.scales, b_.label_logit_grad, panel, column_sums));
       });
       const Factor of_logits = {panel.values, panel.stride, false};
-      int error = products_.Multiply(
-          runtime_, {kFactorType<T>, rows, depth, count, of_logits, class_rows, inputs_grad, depth,
-                     1, is_started || first > 0});
+      int error =
+          products_.Multiply(runtime_, {kFactorType<T>, rows, depth, count, of_logits, class_rows,
+                                        inputs_grad, depth, 1, is_started || first > 0});
       if (error == 0) error = SumRows(factors, panel, sums);
       if (error != 0) return error;
     }

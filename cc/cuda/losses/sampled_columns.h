@@ -57,7 +57,7 @@ template <typename A>
 struct JoinDrawsKernel {
   SampledColumns<A> columns;
   LossKind kind;
-  const A* draw_biases;       // or nullptr
+  const A* draw_biases;      // or nullptr
   const int64_t* draw_hits;  // or nullptr
   A* offsets;
   A* biases;
@@ -84,9 +84,8 @@ template <typename A, typename Launcher>
 SampledColumns<A> ColumnsOf(Launcher& launcher, DeviceRuntime& runtime, const SampledBatch& batch,
                             const A* draw_offsets, const A* draw_biases) {
   if (batch.options.logit.softcap == 0) draw_biases = nullptr;
-  SampledColumns<A> columns = {batch.columns,     draw_offsets, draw_biases,
-                               batch.sample_hits, false,        {},
-                               draw_offsets};
+  SampledColumns<A> columns = {batch.columns, draw_offsets, draw_biases, batch.sample_hits,
+                               false,         {},           draw_offsets};
   if (batch.columns == batch.num_sampled) return columns;
   columns.has_repeats = true;
   columns.draws = GroupIds(launcher, runtime, batch.sample_columns, batch.num_sampled, nullptr, 0,

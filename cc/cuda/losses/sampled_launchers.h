@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Entry points of the dense losses on a device. See launch.h for errors, device_runtime.h for memory.
+// Entry points of the dense losses on a device. See launch.h for errors, device_runtime.h for
+// memory.
 #ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_
 #define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the dense losses cut the matrix of logits into panels of columns, and the factors of a panel's
-// products.
+// How the dense losses cut the matrix of logits into panels of columns, and the factors of a
+// panel's products.
 #ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_PANELS_H_
 #define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_PANELS_H_
 

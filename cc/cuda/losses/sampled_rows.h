@@ -75,13 +75,13 @@ void WriteLabelLogits(Launcher& launcher, const SampledBatch& batch, const T* in
                       Accumulator<W>* z, Accumulator<W>* cap_slopes) {
   const int64_t depth = weights.depth;
   if (InPacks<4>(inputs, depth) && RowsInPacks<W, 4>(weights)) {
-    launcher.ForEachLaneGroup(
-        batch.num_labels(), LabelLogitsKernel<T, W, 4>{batch, depth, inputs, weights, class_ids,
-                                                       biases, label_log_q, z, cap_slopes});
+    launcher.ForEachLaneGroup(batch.num_labels(),
+                              LabelLogitsKernel<T, W, 4>{batch, depth, inputs, weights, class_ids,
+                                                         biases, label_log_q, z, cap_slopes});
   } else {
-    launcher.ForEachLaneGroup(
-        batch.num_labels(), LabelLogitsKernel<T, W, 1>{batch, depth, inputs, weights, class_ids,
-                                                       biases, label_log_q, z, cap_slopes});
+    launcher.ForEachLaneGroup(batch.num_labels(),
+                              LabelLogitsKernel<T, W, 1>{batch, depth, inputs, weights, class_ids,
+                                                         biases, label_log_q, z, cap_slopes});
   }
 }
 
@@ -182,7 +182,8 @@ struct FinishRowsKernel {
     max = block.LargestOfLanes(max);
     const A of_segments = LargestOfSegments(block, row);
     max = of_segments > max ? of_segments : max;
-    // A row whose classes are all masked: its loss is infinite, but scales and gradients are finite.
+    // A row whose classes are all masked: its loss is infinite, but scales and gradients are
+    // finite.
     const bool masked = max == MinusInfinity<A>();
     max = ReferenceOf(max);
     A sum = A(0);

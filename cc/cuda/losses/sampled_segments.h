@@ -20,9 +20,7 @@ namespace candsamp {
 constexpr int kSegment = 512;
 constexpr int kSegmentPack = 4;  // columns that a lane loads at once
 
-CANDSAMP_FORMULA int64_t SegmentsOf(int64_t columns) {
-  return (columns + kSegment - 1) / kSegment;
-}
+CANDSAMP_FORMULA int64_t SegmentsOf(int64_t columns) { return (columns + kSegment - 1) / kSegment; }
 
 template <typename A>
 CANDSAMP_FORMULA A MinusInfinity() {

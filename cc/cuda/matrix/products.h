@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products of matrices on a device, behind an interface: cuBLASLt's (cublaslt_products.h) there, and
-// plain loops where threads of the host stand for a device (tests/cuda/host).
+// Products of matrices on a device, behind an interface: cuBLASLt's (cublaslt_products.h) there,
+// and plain loops where threads of the host stand for a device (tests/cuda/host).
 #ifndef TF_CANDSAMP_CC_CUDA_MATRIX_PRODUCTS_H_
 #define TF_CANDSAMP_CC_CUDA_MATRIX_PRODUCTS_H_
 
@@ -9,12 +9,12 @@
 
 namespace candsamp {
 
-// The type of both factors. Sums, and the product, are double for double, else float. Floats of kTf32
-// may always be rounded to TF32, those of kFloat where the user allows it.
+// The type of both factors. Sums, and the product, are double for double, else float. Floats of
+// kTf32 may always be rounded to TF32, those of kFloat where the user allows it.
 enum class FactorType { kFloat, kTf32, kDouble, kBfloat16 };
 
-// What products take of inputs of type T. Gradients of halves would vanish in half: they are floats,
-// rounded to TF32, which has all bits of a half and the range of float.
+// What products take of inputs of type T. Gradients of halves would vanish in half: they are
+// floats, rounded to TF32, which has all bits of a half and the range of float.
 template <typename T>
 struct OperandOf {
   using type = T;

@@ -13,8 +13,8 @@ template <typename W, typename Formula>
 int LaunchUpdateRows(DeviceRuntime& runtime, const Formula& formula,
                      const DeviceRowUpdate<W>& rows);
 
-// Groups rows and waits for how many distinct ones there are; ids that are not in [0, limit) are one
-// row, `limit`. LaunchSumRows then writes those and the sums of their slices.
+// Groups rows and waits for how many distinct ones there are; ids that are not in [0, limit) are
+// one row, `limit`. LaunchSumRows then writes those and the sums of their slices.
 int LaunchGroupRows(DeviceRuntime& runtime, const int64_t* ids, int64_t count, int64_t limit,
                     IdGroups* groups, int64_t* distinct);
 template <typename T>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Updates the rows of a table that have a gradient, in place: the twin of
-// cc/lib/optimizers/update_rows.h. Rows are grouped, the gradients of each are summed in the order of
-// their positions, and the formula is applied to the sum while that is in registers.
+// cc/lib/optimizers/update_rows.h. Rows are grouped, the gradients of each are summed in the order
+// of their positions, and the formula is applied to the sum while that is in registers.
 #ifndef TF_CANDSAMP_CC_CUDA_OPTIMIZERS_UPDATE_ROWS_H_
 #define TF_CANDSAMP_CC_CUDA_OPTIMIZERS_UPDATE_ROWS_H_
 

@@ -29,7 +29,8 @@ struct GatherRowsKernel {
         CANDSAMP_UNROLL
         for (int j = 0; j < kBatch; ++j) {
           const int64_t d = first + j * apart;
-          packs[j] = row == nullptr || d >= depth ? Pack<W, kPack>{} : Pack<W, kPack>::Load(row + d);
+          packs[j] =
+              row == nullptr || d >= depth ? Pack<W, kPack>{} : Pack<W, kPack>::Load(row + d);
         }
         CANDSAMP_UNROLL
         for (int j = 0; j < kBatch; ++j) {

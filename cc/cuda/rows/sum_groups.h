@@ -3,7 +3,8 @@
 //
 // The sorted occurrences are cut into windows of one length, so that a class that occurs a million
 // times is shared out among as many lane groups as the rest.
-//  1. A thread sums a pack of columns of the rows of a window, in order, and hands on each group that
+//  1. A thread sums a pack of columns of the rows of a window, in order, and hands on each group
+//  that
 //     lies in it. Of a group that does not, it writes a partial sum.
 //  2. A block looks for groups that go on behind the windows of its threads. A lane group sums the
 //     few partial sums of one. Of many, each lane group sums a range of consecutive ones, and then
@@ -23,8 +24,8 @@ namespace candsamp {
 inline int64_t WindowOf(int64_t size) { return size < 16384 ? 4 : 16; }
 
 // What both kernels share. `Entries` says what is summed: At(position, &weight) is the row, or
-// nullptr for none, and sets its weight. `Sink` takes the sums: Write<kPack>(group, d, sums) those of
-// the columns from d to d + kPack.
+// nullptr for none, and sets its weight. `Sink` takes the sums: Write<kPack>(group, d, sums) those
+// of the columns from d to d + kPack.
 template <typename Source, typename Entries, typename Sink>
 struct GroupSums {
   using A = Accumulator<Source>;
@@ -196,7 +197,7 @@ template <typename Source, typename Launcher, typename Entries, typename Sink>
 void SumGroups(Launcher& launcher, DeviceRuntime& runtime, const IdGroups& groups,
                const Entries& entries, int64_t depth, bool in_packs, const Sink& sink) {
   if (groups.size == 0 || depth == 0) return;
-  GroupSums<Source, Entries, Sink> sums = {groups,  entries, sink, depth, WindowOf(groups.size),
+  GroupSums<Source, Entries, Sink> sums = {groups, entries, sink, depth, WindowOf(groups.size),
                                            nullptr};
   const int64_t windows = sums.Windows();
   sums.partials = runtime.Allocate<Accumulator<Source>>(2 * windows * depth);

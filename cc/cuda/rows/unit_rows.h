@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows divided by their Euclidean norms, and their gradients: the twin of cc/lib/logits/unit_rows.h.
+// Rows divided by their Euclidean norms, and their gradients: the twin of
+// cc/lib/logits/unit_rows.h.
 #ifndef TF_CANDSAMP_CC_CUDA_ROWS_UNIT_ROWS_H_
 #define TF_CANDSAMP_CC_CUDA_ROWS_UNIT_ROWS_H_
 
@@ -126,14 +127,14 @@ void ScaleRows(Launcher& launcher, const W* rows, int64_t count, int64_t depth, 
 template <typename W, typename A, typename Out, typename Launcher>
 void GradientsOfRows(Launcher& launcher, const W* rows, const A* gradients, int64_t count,
                      int64_t depth, bool normalize, A factor, Out* out) {
-  const bool packs = InPacks<4>(rows, depth) && InPacks<4>(gradients, depth) &&
-                     InPacks<4>(out, depth);
+  const bool packs =
+      InPacks<4>(rows, depth) && InPacks<4>(gradients, depth) && InPacks<4>(out, depth);
   if (packs) {
-    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, Out, 4>{rows, gradients, count, depth,
-                                                                    normalize, factor, out});
+    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, Out, 4>{
+                                         rows, gradients, count, depth, normalize, factor, out});
   } else {
-    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, Out, 1>{rows, gradients, count, depth,
-                                                                    normalize, factor, out});
+    launcher.ForEachLaneGroup(count, GradientsOfRowsKernel<W, A, Out, 1>{
+                                         rows, gradients, count, depth, normalize, factor, out});
   }
 }
 

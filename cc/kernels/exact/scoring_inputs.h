@@ -33,7 +33,8 @@ absl::Status CheckLabels(const Tensor& labels, int64_t rows, const ScoringAttrib
 // Reads the argument k, at most the number of classes.
 absl::Status ReadK(OpKernelContext* context, int64_t num_classes, int64_t* k);
 
-// Reads the optional argument `exclude`, and checks its row splits. *ids is empty where it is absent.
+// Reads the optional argument `exclude`, and checks its row splits. *ids is empty where it is
+// absent.
 absl::Status ReadExcludedShapes(OpKernelContext* context, int64_t rows, RaggedIds* ids);
 
 // The same, with checks of the ids.

@@ -48,9 +48,8 @@ absl::Status ReadDeviceExcluded(OpKernelContext* context, DeviceRuntime& runtime
   *excluded = {};
   if (ids.values == nullptr) return absl::OkStatus();
   int64_t* splits;
-  TF_RETURN_IF_ERROR(UploadNumbers(context, runtime,
-                                   std::vector<int64_t>(ids.splits, ids.splits + rows + 1),
-                                   &splits));
+  TF_RETURN_IF_ERROR(UploadNumbers(
+      context, runtime, std::vector<int64_t>(ids.splits, ids.splits + rows + 1), &splits));
   *excluded = {ids.values, splits, ids.splits};
   return absl::OkStatus();
 }
@@ -129,8 +128,7 @@ class GpuFullSoftmaxLossGradOp : public StatusKernel {
     TF_RETURN_IF_ERROR(products.StatusOf(LaunchFullSoftmaxBackward(runtime, products, b)));
     TF_RETURN_IF_ERROR(Deal(context, runtime, "weights", in.arguments().weights, in.num_classes(),
                             b.weights_grad));
-    return Deal(context, runtime, "biases", in.arguments().biases, in.num_classes(),
-                b.biases_grad);
+    return Deal(context, runtime, "biases", in.arguments().biases, in.num_classes(), b.biases_grad);
   }
 
   // Where the gradients of a table's classes go: into its only shard, if it has no other rows.
@@ -171,15 +169,15 @@ class GpuFullSoftmaxLossGradOp : public StatusKernel {
       if (outputs.size() == 1) {
         const int64_t others = size - num_classes;
         if (others <= 0) continue;
-        TF_RETURN_IF_ERROR(CudaStatus(ClearOnDevice(
-            runtime.stream(), to + num_classes * depth,
-            static_cast<size_t>(others * depth) * sizeof(W))));
+        TF_RETURN_IF_ERROR(
+            CudaStatus(ClearOnDevice(runtime.stream(), to + num_classes * depth,
+                                     static_cast<size_t>(others * depth) * sizeof(W))));
         continue;
       }
       int64_t* uploaded;
       TF_RETURN_IF_ERROR(UploadNumbers(context, runtime, classes, &uploaded));
-      TF_RETURN_IF_ERROR(CudaStatus(LaunchGatherRows(
-          runtime, OneShard(gradient, num_classes, depth), uploaded, size, to)));
+      TF_RETURN_IF_ERROR(CudaStatus(
+          LaunchGatherRows(runtime, OneShard(gradient, num_classes, depth), uploaded, size, to)));
     }
     return absl::OkStatus();
   }
@@ -250,19 +248,20 @@ class GpuTopClassesOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_GPU_RANK(name, T, W) \
-  CANDSAMP_DEVICE_BUILDER("Candsamp>" name, tensorflow::DEVICE_GPU, T, W).HostMemory("exclude_splits")
+#define CANDSAMP_GPU_RANK(name, T, W)                                     \
+  CANDSAMP_DEVICE_BUILDER("Candsamp>" name, tensorflow::DEVICE_GPU, T, W) \
+      .HostMemory("exclude_splits")
 #define CANDSAMP_GPU_TOP(name, T, W) \
   CANDSAMP_GPU_BUILDER("Candsamp>" name, T, W).HostMemory("exclude_splits").HostMemory("k")
 
-#define CANDSAMP_REGISTER(T, W)                                                                   \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_BUILDER("Candsamp>FullSoftmaxLoss", T, W),                 \
-                          GpuFullSoftmaxLossOp<T, W>);                                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_BUILDER("Candsamp>FullSoftmaxLossGrad", T, W),             \
-                          GpuFullSoftmaxLossGradOp<T, W>);                                        \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RANK("LabelRank", T, W), GpuLabelRankOp<T, W>);            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RANK("ResourceLabelRank", T, W), GpuLabelRankOp<T, W>);    \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_TOP("TopClasses", T, W), GpuTopClassesOp<T, W>);           \
+#define CANDSAMP_REGISTER(T, W)                                                                \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_BUILDER("Candsamp>FullSoftmaxLoss", T, W),              \
+                          GpuFullSoftmaxLossOp<T, W>);                                         \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_BUILDER("Candsamp>FullSoftmaxLossGrad", T, W),          \
+                          GpuFullSoftmaxLossGradOp<T, W>);                                     \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RANK("LabelRank", T, W), GpuLabelRankOp<T, W>);         \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RANK("ResourceLabelRank", T, W), GpuLabelRankOp<T, W>); \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_TOP("TopClasses", T, W), GpuTopClassesOp<T, W>);        \
   REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_TOP("ResourceTopClasses", T, W), GpuTopClassesOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

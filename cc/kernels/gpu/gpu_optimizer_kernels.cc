@@ -77,9 +77,8 @@ class GpuSumRepeatedRowsOp : public StatusKernel {
     }
     IdGroups groups;
     int64_t distinct = 0;
-    TF_RETURN_IF_ERROR(CudaStatus(LaunchGroupRows(runtime, Data<int64_t>(*slices.indices),
-                                                  slices.size(), kMostClasses, &groups,
-                                                  &distinct)));
+    TF_RETURN_IF_ERROR(CudaStatus(LaunchGroupRows(
+        runtime, Data<int64_t>(*slices.indices), slices.size(), kMostClasses, &groups, &distinct)));
     TensorShape shape = slices.gradient->shape();
     shape.set_dim(0, distinct);
     Tensor *rows, *sums;
@@ -95,39 +94,39 @@ class GpuSumRepeatedRowsOp : public StatusKernel {
 
 // HostMemory names inputs that an op has: the numbers of its own, then those of all.
 #define CANDSAMP_NUMBERS HostMemory("learning_rate").HostMemory("weight_decay")
-#define CANDSAMP_UPDATE(op, W)            \
-  Name("Candsamp>" op)                    \
-      .Device(tensorflow::DEVICE_GPU)     \
+#define CANDSAMP_UPDATE(op, W)                       \
+  Name("Candsamp>" op)                               \
+      .Device(tensorflow::DEVICE_GPU)                \
       .TypeConstraint<typename TfType<W>::type>("W") \
       .CANDSAMP_NUMBERS
 
-#define CANDSAMP_REGISTER(W)                                                               \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowSgd", W), RowSgdOp<GpuDevice, W>);           \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowMomentum", W).HostMemory("factor"),          \
-                          RowMomentumOp<GpuDevice, W>);                                    \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowAdagrad", W).HostMemory("epsilon"),          \
-                          RowAdagradOp<GpuDevice, W>);                                     \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowRmsprop", W)                                 \
-                              .HostMemory("rho")                                           \
-                              .HostMemory("factor")                                        \
-                              .HostMemory("epsilon"),                                      \
-                          RowRmspropOp<GpuDevice, W>);                                     \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowAdam", W)                                    \
-                              .HostMemory("beta_1")                                        \
-                              .HostMemory("beta_2")                                        \
-                              .HostMemory("epsilon")                                       \
-                              .HostMemory("step"),                                         \
-                          RowAdamOp<GpuDevice, W>);                                        \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowFtrl", W)                                    \
-                              .HostMemory("learning_rate_power")                           \
-                              .HostMemory("l1")                                            \
-                              .HostMemory("l2")                                            \
-                              .HostMemory("l2_shrinkage")                                  \
-                              .HostMemory("beta"),                                         \
-                          RowFtrlOp<GpuDevice, W>);                                        \
-  REGISTER_KERNEL_BUILDER(Name("Candsamp>SumRepeatedRows")                                 \
-                              .Device(tensorflow::DEVICE_GPU)                              \
-                              .TypeConstraint<typename TfType<W>::type>("G"),              \
+#define CANDSAMP_REGISTER(W)                                                      \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowSgd", W), RowSgdOp<GpuDevice, W>);  \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowMomentum", W).HostMemory("factor"), \
+                          RowMomentumOp<GpuDevice, W>);                           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowAdagrad", W).HostMemory("epsilon"), \
+                          RowAdagradOp<GpuDevice, W>);                            \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowRmsprop", W)                        \
+                              .HostMemory("rho")                                  \
+                              .HostMemory("factor")                               \
+                              .HostMemory("epsilon"),                             \
+                          RowRmspropOp<GpuDevice, W>);                            \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowAdam", W)                           \
+                              .HostMemory("beta_1")                               \
+                              .HostMemory("beta_2")                               \
+                              .HostMemory("epsilon")                              \
+                              .HostMemory("step"),                                \
+                          RowAdamOp<GpuDevice, W>);                               \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_UPDATE("RowFtrl", W)                           \
+                              .HostMemory("learning_rate_power")                  \
+                              .HostMemory("l1")                                   \
+                              .HostMemory("l2")                                   \
+                              .HostMemory("l2_shrinkage")                         \
+                              .HostMemory("beta"),                                \
+                          RowFtrlOp<GpuDevice, W>);                               \
+  REGISTER_KERNEL_BUILDER(Name("Candsamp>SumRepeatedRows")                        \
+                              .Device(tensorflow::DEVICE_GPU)                     \
+                              .TypeConstraint<typename TfType<W>::type>("G"),     \
                           GpuSumRepeatedRowsOp<W>);
 
 CANDSAMP_FOR_EACH_STORED_TYPE(CANDSAMP_REGISTER)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ragged losses and the scores of candidates on a GPU. Row splits are in the host's memory, where
-// they are checked and rows are cut into chunks; ids are not checked (docs/gpu.md).
+// The ragged losses and the scores of candidates on a GPU. Row splits are in the host's memory,
+// where they are checked and rows are cut into chunks; ids are not checked (docs/gpu.md).
 #include <algorithm>
 #include <vector>
 
@@ -17,8 +17,8 @@ namespace candsamp {
 namespace {
 
 // The batch on the device. The splits of `batch` are in the host's memory, its ids in the device's.
-absl::Status DeviceBatch(OpKernelContext* context, DeviceRuntime& runtime,
-                         const RaggedBatch& batch, bool with_labels, DeviceRaggedBatch* device) {
+absl::Status DeviceBatch(OpKernelContext* context, DeviceRuntime& runtime, const RaggedBatch& batch,
+                         bool with_labels, DeviceRaggedBatch* device) {
   const int64_t size = batch.rows + 1;
   std::vector<int64_t> numbers(3 * size);
   int64_t* const first_chunks = numbers.data() + 2 * size;
@@ -130,8 +130,8 @@ class GpuRaggedLossOp : public StatusKernel {
         nullptr};
     IdGroups groups;
     int64_t distinct = 0;
-    TF_RETURN_IF_ERROR(CudaStatus(
-        LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &distinct)));
+    TF_RETURN_IF_ERROR(
+        CudaStatus(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &distinct)));
     int64_t* const classes = runtime.Allocate<int64_t>(distinct);
     TF_RETURN_IF_ERROR(CudaStatus(LaunchRankIds(runtime, groups, classes, nullptr)));
     return OutputRows(context, runtime, f.weights, classes, distinct);
@@ -188,9 +188,8 @@ class GpuRaggedLogitsOp : public StatusKernel {
     if (!keep) return OutputRows(context, runtime, r.weights, nullptr, 0);
     IdGroups groups;
     int64_t distinct = 0;
-    TF_RETURN_IF_ERROR(CudaStatus(LaunchGroupRows(runtime, r.batch.candidates,
-                                                  r.batch.num_candidates, num_classes, &groups,
-                                                  &distinct)));
+    TF_RETURN_IF_ERROR(CudaStatus(LaunchGroupRows(
+        runtime, r.batch.candidates, r.batch.num_candidates, num_classes, &groups, &distinct)));
     int64_t* const classes = runtime.Allocate<int64_t>(distinct);
     TF_RETURN_IF_ERROR(
         CudaStatus(LaunchRankIds(runtime, groups, classes, MutableData<int64_t>(row_ids))));
@@ -200,8 +199,8 @@ class GpuRaggedLogitsOp : public StatusKernel {
   LogitOptions options_;
 };
 
-// Outputs the slices of weights and biases. `rows` are those that the forward op kept. Waits for the
-// number of distinct classes.
+// Outputs the slices of weights and biases. `rows` are those that the forward op kept. Waits for
+// the number of distinct classes.
 template <typename T, typename W>
 absl::Status OutputSlices(OpKernelContext* context, DeviceRuntime& runtime,
                           const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
@@ -214,11 +213,11 @@ absl::Status OutputSlices(OpKernelContext* context, DeviceRuntime& runtime,
   const int64_t num_classes = NumClasses(weights, biases);
   IdGroups groups;
   RaggedClassGradients<W> out = {};
-  TF_RETURN_IF_ERROR(CudaStatus(
-      LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &out.distinct)));
+  TF_RETURN_IF_ERROR(
+      CudaStatus(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &out.distinct)));
   Tensor class_ids;
-  TF_RETURN_IF_ERROR(context->allocate_temp(tensorflow::DT_INT64, TensorShape({out.distinct}),
-                                            &class_ids));
+  TF_RETURN_IF_ERROR(
+      context->allocate_temp(tensorflow::DT_INT64, TensorShape({out.distinct}), &class_ids));
   out.class_ids = MutableData<int64_t>(&class_ids);
   TF_RETURN_IF_ERROR(CudaStatus(LaunchRankIds(runtime, groups, out.class_ids, nullptr)));
   TF_RETURN_IF_ERROR(SetDeviceClasses(context, runtime, class_ids, &weights));
@@ -238,16 +237,14 @@ absl::Status OutputSlices(OpKernelContext* context, DeviceRuntime& runtime,
       out.class_rows = rows.whole;
     } else {  // the table itself, whose rows are looked up
       W* const class_rows = runtime.Allocate<W>(out.distinct * depth);
-      TF_RETURN_IF_ERROR(CudaStatus(
-          LaunchGatherRows(runtime, rows, out.class_ids, out.distinct, class_rows)));
+      TF_RETURN_IF_ERROR(
+          CudaStatus(LaunchGatherRows(runtime, rows, out.class_ids, out.distinct, class_rows)));
       out.class_rows = class_rows;
     }
   }
-  TF_RETURN_IF_ERROR(
-      CudaStatus(LaunchSumRaggedClasses<T, W>(runtime, gradient, groups, out)));
+  TF_RETURN_IF_ERROR(CudaStatus(LaunchSumRaggedClasses<T, W>(runtime, gradient, groups, out)));
   if (weights.shards() > 1) {
-    TF_RETURN_IF_ERROR(
-        CopyDeviceValues(context, runtime, out.rows, out.distinct, depth, &weights));
+    TF_RETURN_IF_ERROR(CopyDeviceValues(context, runtime, out.rows, out.distinct, depth, &weights));
   }
   if (biases.shards() > 1) {
     TF_RETURN_IF_ERROR(
@@ -276,9 +273,9 @@ class GpuRaggedLossGradOp : public StatusKernel {
                                             {"candidate_logit_grad", &candidate_logit_grad},
                                             {"unscaled_inputs_grad", &unscaled}}));
     if (inputs->dims() != 2 || unscaled->shape() != inputs->shape()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "inputs and unscaled_inputs_grad must have one shape of rank 2, got ",
-          inputs->shape().DebugString(), " and ", unscaled->shape().DebugString()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("inputs and unscaled_inputs_grad must have one shape of rank 2, got ",
+                       inputs->shape().DebugString(), " and ", unscaled->shape().DebugString()));
     }
     RaggedBatch batch = {};
     batch.rows = inputs->dim_size(0);
@@ -303,9 +300,9 @@ class GpuRaggedLossGradOp : public StatusKernel {
     gradient.row_factor = Data<A>(*grad);
     Tensor* inputs_grad;
     TF_RETURN_IF_ERROR(context->allocate_output("inputs_grad", inputs->shape(), &inputs_grad));
-    TF_RETURN_IF_ERROR(CudaStatus(LaunchScaleByRow(runtime, Data<A>(*unscaled), Data<A>(*grad),
-                                                   batch.rows, depth,
-                                                   MutableData<T>(inputs_grad))));
+    TF_RETURN_IF_ERROR(
+        CudaStatus(LaunchScaleByRow(runtime, Data<A>(*unscaled), Data<A>(*grad), batch.rows, depth,
+                                    MutableData<T>(inputs_grad))));
     return OutputSlices<T, W>(context, runtime, gradient,
                               OneShard(Data<W>(*rows), rows->dim_size(0), depth));
   }
@@ -379,10 +376,10 @@ class GpuRaggedLogitsGradOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_GPU_RAGGED(name, T, W)      \
+#define CANDSAMP_GPU_RAGGED(name, T, W)        \
   CANDSAMP_GPU_BUILDER("Candsamp>" name, T, W) \
-      .HostMemory("candidate_splits")        \
-      .HostMemory("weight_rows")             \
+      .HostMemory("candidate_splits")          \
+      .HostMemory("weight_rows")               \
       .HostMemory("bias_rows")
 #define CANDSAMP_GPU_RAGGED_LOSS(name, T, W) \
   CANDSAMP_GPU_RAGGED(name, T, W)            \
@@ -390,27 +387,27 @@ class GpuRaggedLogitsGradOp : public StatusKernel {
       .HostMemory("label_log_q_splits")      \
       .HostMemory("candidate_log_q_splits")
 
-#define CANDSAMP_REGISTER(T, W)                                                              \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED_LOSS("RaggedSampledSoftmaxLoss", T, W),        \
-                          GpuRaggedLossOp<T, W, LossKind::kSoftmax>);                        \
+#define CANDSAMP_REGISTER(T, W)                                                               \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED_LOSS("RaggedSampledSoftmaxLoss", T, W),         \
+                          GpuRaggedLossOp<T, W, LossKind::kSoftmax>);                         \
   REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED_LOSS("ResourceRaggedSampledSoftmaxLoss", T, W), \
-                          GpuRaggedLossOp<T, W, LossKind::kSoftmax>);                        \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED_LOSS("RaggedNceLoss", T, W),                   \
-                          GpuRaggedLossOp<T, W, LossKind::kNce>);                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED_LOSS("ResourceRaggedNceLoss", T, W),           \
-                          GpuRaggedLossOp<T, W, LossKind::kNce>);                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("RaggedCandidateLogits", T, W),                \
-                          GpuRaggedLogitsOp<T, W>);                                          \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("ResourceRaggedCandidateLogits", T, W),        \
-                          GpuRaggedLogitsOp<T, W>);                                          \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("RaggedLossGrad", T, W)                        \
-                              .HostMemory("label_splits")                                    \
-                              .HostMemory("weight_shapes")                                   \
-                              .HostMemory("bias_shapes"),                                    \
-                          GpuRaggedLossGradOp<T, W>);                                        \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("RaggedCandidateLogitsGrad", T, W)             \
-                              .HostMemory("weight_shapes")                                   \
-                              .HostMemory("bias_shapes"),                                    \
+                          GpuRaggedLossOp<T, W, LossKind::kSoftmax>);                         \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED_LOSS("RaggedNceLoss", T, W),                    \
+                          GpuRaggedLossOp<T, W, LossKind::kNce>);                             \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED_LOSS("ResourceRaggedNceLoss", T, W),            \
+                          GpuRaggedLossOp<T, W, LossKind::kNce>);                             \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("RaggedCandidateLogits", T, W),                 \
+                          GpuRaggedLogitsOp<T, W>);                                           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("ResourceRaggedCandidateLogits", T, W),         \
+                          GpuRaggedLogitsOp<T, W>);                                           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("RaggedLossGrad", T, W)                         \
+                              .HostMemory("label_splits")                                     \
+                              .HostMemory("weight_shapes")                                    \
+                              .HostMemory("bias_shapes"),                                     \
+                          GpuRaggedLossGradOp<T, W>);                                         \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_RAGGED("RaggedCandidateLogitsGrad", T, W)              \
+                              .HostMemory("weight_shapes")                                    \
+                              .HostMemory("bias_shapes"),                                     \
                           GpuRaggedLogitsGradOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

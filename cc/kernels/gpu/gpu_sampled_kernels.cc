@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dense losses on a GPU, forward and backward. What the host checks on the CPU by reading values
-// is defined here instead (docs/gpu.md): a kernel does not wait for a check.
+// The dense losses on a GPU, forward and backward. What the host checks on the CPU by reading
+// values is defined here instead (docs/gpu.md): a kernel does not wait for a check.
 #include <algorithm>
 
 #include "cc/cuda/losses/sampled_launchers.h"
@@ -15,8 +15,8 @@
 namespace candsamp {
 namespace {
 
-// Slopes are kept in the type that products take, in a tensor of the losses' type whose first dimension is
-// the number of columns: so the gradient's op knows it without asking the device.
+// Slopes are kept in the type that products take, in a tensor of the losses' type whose first
+// dimension is the number of columns: so the gradient's op knows it without asking the device.
 template <typename T, typename A>
 TensorShape ShapeOfSlopes(const SampledBatch& batch, bool keep) {
   if (!keep || batch.columns == 0) return TensorShape({batch.columns, 0});
@@ -91,8 +91,8 @@ class GpuSampledLossOp : public StatusKernel {
         {{"sample_offsets", candidates.shape(), &offsets},
          {"sample_biases", TensorShape({capped ? candidates.NumElements() : 0}), &biases}}));
     DeviceOffsets<W> o = {};
-    TF_RETURN_IF_ERROR(ReadCounts("sampled_expected_count", counts, "sampled_candidates",
-                                  candidates, &o.counts));
+    TF_RETURN_IF_ERROR(
+        ReadCounts("sampled_expected_count", counts, "sampled_candidates", candidates, &o.counts));
     o.candidates = Data<int64_t>(candidates);
     o.biases = f->biases;
     o.offsets = MutableData<A>(offsets);
@@ -102,8 +102,8 @@ class GpuSampledLossOp : public StatusKernel {
     return CudaStatus(LaunchOffsets(runtime, o));
   }
 
-  // Outputs class_ids, label_classes and sample_columns. Waits for the number of classes, which is a
-  // shape.
+  // Outputs class_ids, label_classes and sample_columns. Waits for the number of classes, which is
+  // a shape.
   static absl::Status NumberClasses(OpKernelContext* context, DeviceRuntime& runtime,
                                     const Tensor& labels, const Tensor& candidates,
                                     int64_t num_classes, DeviceSampledForward<T, W>* f) {
@@ -119,8 +119,7 @@ class GpuSampledLossOp : public StatusKernel {
          labels.NumElements(), num_classes},
         {MutableData<int64_t>(sample_columns), MutableData<int64_t>(label_classes)}, &numbers,
         counts)));
-    TF_RETURN_IF_ERROR(
-        context->allocate_output("class_ids", TensorShape({counts[1]}), &class_ids));
+    TF_RETURN_IF_ERROR(context->allocate_output("class_ids", TensorShape({counts[1]}), &class_ids));
     f->batch.columns = counts[0];
     f->batch.classes = counts[1];
     f->batch.label_classes = Data<int64_t>(*label_classes);
@@ -135,19 +134,19 @@ class GpuSampledLossOp : public StatusKernel {
     Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes, *log_sum_exp, *label_is_top;
     const TensorShape of_stats({batch.options.stats ? batch.rows : 0});
     TF_RETURN_IF_ERROR(AllocateOutputs(
-        context,
-        {{"loss", TensorShape({batch.rows}), &loss},
-         {"class_rows", TensorShape({batch.classes, f->depth}), &class_rows},
-         {"label_logit_grad", of_labels, &label_logit_grad},
-         {"scales", TensorShape({SegmentsOf(batch.columns), batch.rows}), &scales},
-         {"slopes", ShapeOfSlopes<T, A>(batch, !attributes_.recompute), &slopes},
-         {"log_sum_exp", of_stats, &log_sum_exp},
-         {"label_is_top", of_stats, &label_is_top}}));
+        context, {{"loss", TensorShape({batch.rows}), &loss},
+                  {"class_rows", TensorShape({batch.classes, f->depth}), &class_rows},
+                  {"label_logit_grad", of_labels, &label_logit_grad},
+                  {"scales", TensorShape({SegmentsOf(batch.columns), batch.rows}), &scales},
+                  {"slopes", ShapeOfSlopes<T, A>(batch, !attributes_.recompute), &slopes},
+                  {"log_sum_exp", of_stats, &log_sum_exp},
+                  {"label_is_top", of_stats, &label_is_top}}));
     f->loss = MutableData<A>(loss);
     f->class_rows = MutableData<W>(class_rows);
     f->label_logit_grad = MutableData<A>(label_logit_grad);
     f->scales = MutableData<A>(scales);
-    f->slopes = attributes_.recompute ? nullptr : reinterpret_cast<Operand<T>*>(MutableData<A>(slopes));
+    f->slopes =
+        attributes_.recompute ? nullptr : reinterpret_cast<Operand<T>*>(MutableData<A>(slopes));
     f->log_sum_exp = MutableData<A>(log_sum_exp);
     f->label_is_top = MutableData<bool>(label_is_top);
     return absl::OkStatus();
@@ -218,15 +217,14 @@ class GpuSampledLossGradOp : public StatusKernel {
                           DeviceSampledBackward<T, W>* b, std::unique_ptr<Tensor>* scratch) const {
     if (slopes.dims() != 2 || slopes.dim_size(0) > b->batch.num_sampled ||
         slopes.dim_size(0) > b->batch.classes) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "slopes must be what the loss op kept on this device, got shape ",
-          slopes.shape().DebugString()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("slopes must be what the loss op kept on this device, got shape ",
+                       slopes.shape().DebugString()));
     }
     b->batch.columns = slopes.dim_size(0);
-    TF_RETURN_IF_ERROR(
-        CheckShape("slopes", slopes,
-                   {b->batch.columns,
-                    ShapeOfSlopes<T, A>(b->batch, !attributes_.recompute).dim_size(1)}));
+    TF_RETURN_IF_ERROR(CheckShape(
+        "slopes", slopes,
+        {b->batch.columns, ShapeOfSlopes<T, A>(b->batch, !attributes_.recompute).dim_size(1)}));
     if (attributes_.recompute || b->batch.columns == 0) return absl::OkStatus();
     b->slopes = reinterpret_cast<const Operand<T>*>(Data<A>(slopes));
     int input, input_end;
@@ -261,23 +259,21 @@ class GpuSampledLossGradOp : public StatusKernel {
 
 }  // namespace
 
-#define CANDSAMP_GPU_LOSS(name, T, W)        \
-  CANDSAMP_GPU_BUILDER("Candsamp>" name, T, W) \
-      .HostMemory("weight_rows")             \
-      .HostMemory("bias_rows")
+#define CANDSAMP_GPU_LOSS(name, T, W) \
+  CANDSAMP_GPU_BUILDER("Candsamp>" name, T, W).HostMemory("weight_rows").HostMemory("bias_rows")
 
-#define CANDSAMP_REGISTER(T, W)                                                            \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("SampledSoftmaxLoss", T, W),                   \
-                          GpuSampledLossOp<T, W, LossKind::kSoftmax>);                     \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("ResourceSampledSoftmaxLoss", T, W),           \
-                          GpuSampledLossOp<T, W, LossKind::kSoftmax>);                     \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("NceLoss", T, W),                              \
-                          GpuSampledLossOp<T, W, LossKind::kNce>);                         \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("ResourceNceLoss", T, W),                      \
-                          GpuSampledLossOp<T, W, LossKind::kNce>);                         \
-  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("SampledLossGrad", T, W)                       \
-                              .HostMemory("weight_shapes")                                 \
-                              .HostMemory("bias_shapes"),                                  \
+#define CANDSAMP_REGISTER(T, W)                                                  \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("SampledSoftmaxLoss", T, W),         \
+                          GpuSampledLossOp<T, W, LossKind::kSoftmax>);           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("ResourceSampledSoftmaxLoss", T, W), \
+                          GpuSampledLossOp<T, W, LossKind::kSoftmax>);           \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("NceLoss", T, W),                    \
+                          GpuSampledLossOp<T, W, LossKind::kNce>);               \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("ResourceNceLoss", T, W),            \
+                          GpuSampledLossOp<T, W, LossKind::kNce>);               \
+  REGISTER_KERNEL_BUILDER(CANDSAMP_GPU_LOSS("SampledLossGrad", T, W)             \
+                              .HostMemory("weight_shapes")                       \
+                              .HostMemory("bias_shapes"),                        \
                           GpuSampledLossGradOp<T, W>);
 
 CANDSAMP_FOR_EACH_TYPE_PAIR(CANDSAMP_REGISTER)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Class tables on a GPU: as its kernels read them, and slices of their gradients as ops output them.
+// Class tables on a GPU: as its kernels read them, and slices of their gradients as ops output
+// them.
 #ifndef TF_CANDSAMP_CC_KERNELS_GPU_GPU_TABLES_H_
 #define TF_CANDSAMP_CC_KERNELS_GPU_GPU_TABLES_H_
 
@@ -44,8 +45,8 @@ absl::Status DeviceTable(OpKernelContext* context, DeviceRuntime& runtime, const
   return absl::OkStatus();
 }
 
-// Outputs the indices and shapes of a table's slices for distinct classes, which are in the device's
-// memory. With several shards it waits: the host deals classes out.
+// Outputs the indices and shapes of a table's slices for distinct classes, which are in the
+// device's memory. With several shards it waits: the host deals classes out.
 absl::Status SetDeviceClasses(OpKernelContext* context, DeviceRuntime& runtime,
                               const Tensor& classes, ClassTableSlices* slices);
 

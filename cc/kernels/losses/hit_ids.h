@@ -10,8 +10,8 @@
 
 namespace candsamp {
 
-// Sets label_hits and sample_hits of a batch, and checks their shapes. Without these inputs hits are
-// found by class.
+// Sets label_hits and sample_hits of a batch, and checks their shapes. Without these inputs hits
+// are found by class.
 absl::Status ReadHitShapes(OpKernelContext* context, SampledBatch* batch);
 
 // The same for a batch of which all else is set, and checks that equal candidates have one id.

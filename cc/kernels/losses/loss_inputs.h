@@ -144,8 +144,8 @@ class NarrowedOutput {
 #define CANDSAMP_BUILDER(name, T_, W_) CANDSAMP_DEVICE_BUILDER(name, tensorflow::DEVICE_CPU, T_, W_)
 
 // The same for losses, whose arithmetic is in the type A, on a GPU.
-#define CANDSAMP_GPU_BUILDER(name, T_, W_)                          \
-  CANDSAMP_DEVICE_BUILDER(name, tensorflow::DEVICE_GPU, T_, W_)     \
+#define CANDSAMP_GPU_BUILDER(name, T_, W_)                      \
+  CANDSAMP_DEVICE_BUILDER(name, tensorflow::DEVICE_GPU, T_, W_) \
       .TypeConstraint<::candsamp::Accumulator<W_>>("A")
 
 // The same on a CPU.

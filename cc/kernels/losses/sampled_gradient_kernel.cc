@@ -59,7 +59,8 @@ class SampledLossGradOp : public StatusKernel {
 
     ClassTableSlices weights, biases;
     TF_RETURN_IF_ERROR(weights.Open(context, "weight", in.depth(), attributes_.partition));
-    TF_RETURN_IF_ERROR(biases.Open(context, "bias", ClassTableSlices::kVector, attributes_.partition));
+    TF_RETURN_IF_ERROR(
+        biases.Open(context, "bias", ClassTableSlices::kVector, attributes_.partition));
     TF_RETURN_IF_ERROR(CheckClassIds(
         "class_ids", *in.class_ids,
         {NumClasses(weights, biases), "", ", the classes with rows by weight_rows and bias_rows"}));
@@ -78,7 +79,8 @@ class SampledLossGradOp : public StatusKernel {
         runtime, logits, MatrixLoopsFor<T, A>(),
         SampledLossKept<W>{Data<A>(*in.grad), Widened<T>(runtime, *in.inputs), in.depth(),
                            Data<W>(*in.class_rows), Data<A>(*in.label_logit_grad),
-                           Data<A>(*in.scales), attributes_.recompute ? nullptr : Data<A>(*in.slopes)},
+                           Data<A>(*in.scales),
+                           attributes_.recompute ? nullptr : Data<A>(*in.slopes)},
         SampledLossGradients<W>{narrowed.values(), class_rows_grad, class_biases_grad});
     narrowed.Store();
     if (weights.shards() > 1) TF_RETURN_IF_ERROR(weights.CopyValues(runtime, class_rows_grad));

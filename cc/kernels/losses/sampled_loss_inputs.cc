@@ -31,14 +31,14 @@ absl::Status SampledLossAttributes::Read(OpKernelConstruction* context, LossKind
   TF_RETURN_IF_ERROR(context->GetAttr("corrected_log_q", &options.corrected_log_q));
   if (options.corrected_log_q && (num_true != 1 || !remove_accidental_hits)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "corrected_log_q needs num_true = 1 and remove_accidental_hits, got num_true = ",
-        num_true, remove_accidental_hits ? "" : " and no removal"));
+        "corrected_log_q needs num_true = 1 and remove_accidental_hits, got num_true = ", num_true,
+        remove_accidental_hits ? "" : " and no removal"));
   }
   return absl::OkStatus();
 }
 
 absl::Status SampledLossAttributes::CheckShapes(int64_t rows, const Tensor& labels,
-                                              const Tensor& candidates) const {
+                                                const Tensor& candidates) const {
   if (labels.dims() != 2 || labels.dim_size(0) != rows || labels.dim_size(1) != num_true) {
     return absl::InvalidArgumentError(
         absl::StrCat("labels must have a row for each of inputs and num_true columns, [", rows,
@@ -50,8 +50,8 @@ absl::Status SampledLossAttributes::CheckShapes(int64_t rows, const Tensor& labe
   }
   if (num_sampled >= 0 && candidates.NumElements() != num_sampled) {
     return absl::InvalidArgumentError(
-        absl::StrCat("sampled_candidates must hold num_sampled = ", num_sampled,
-                     " classes, got ", candidates.NumElements()));
+        absl::StrCat("sampled_candidates must hold num_sampled = ", num_sampled, " classes, got ",
+                     candidates.NumElements()));
   }
   return absl::OkStatus();
 }
@@ -61,8 +61,7 @@ ClassLimit SampledLossAttributes::LimitOf(int64_t classes_with_rows) const {
   return {classes_with_rows, "", ", the rows that weights and biases have"};
 }
 
-SampledBatch SampledLossAttributes::BatchOf(LossKind kind, int64_t rows,
-                                            int64_t candidates) const {
+SampledBatch SampledLossAttributes::BatchOf(LossKind kind, int64_t rows, int64_t candidates) const {
   SampledBatch batch = {};
   batch.kind = kind;
   batch.remove_accidental_hits = remove_accidental_hits;

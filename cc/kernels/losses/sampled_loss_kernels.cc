@@ -54,7 +54,8 @@ class SampledLossOp : public StatusKernel {
  private:
   absl::Status Run(OpKernelContext* context, OpRuntime& runtime) override {
     LossArguments<W> arguments;
-    TF_RETURN_IF_ERROR(arguments.OpenPadded(context, attributes_.partition, attributes_.num_classes));
+    TF_RETURN_IF_ERROR(
+        arguments.OpenPadded(context, attributes_.partition, attributes_.num_classes));
     const RowTable<W>& weights = arguments.weights;
     const RowTable<W>& biases = arguments.biases;
     const Tensor& inputs = *arguments.inputs;
@@ -82,7 +83,8 @@ class SampledLossOp : public StatusKernel {
     const SampledLogits<A> logits(runtime, batch, offsets, sample_biases);
     Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes, *log_sum_exp, *label_is_top;
     const TensorShape of_stats({attributes_.options.stats ? batch.rows : 0});
-    const TensorShape of_slopes({attributes_.recompute ? 0 : batch.rows, attributes_.recompute ? 0 : batch.columns});
+    const TensorShape of_slopes(
+        {attributes_.recompute ? 0 : batch.rows, attributes_.recompute ? 0 : batch.columns});
     TF_RETURN_IF_ERROR(AllocateOutputs(
         context, {{"loss", TensorShape({batch.rows}), &loss},
                   {"class_rows", TensorShape({batch.classes, weights.depth()}), &class_rows},

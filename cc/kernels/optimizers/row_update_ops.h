@@ -17,7 +17,8 @@ namespace candsamp {
 
 // What a device adds to the ops:
 // - Copy(context, runtime, to, from, bytes) copies memory of a variable.
-// - Gradients(context, runtime, slices, &gradients) finds the slices' values in the type of the arithmetic.
+// - Gradients(context, runtime, slices, &gradients) finds the slices' values in the type of the
+// arithmetic.
 // - CheckIndices(slices, rows) checks what the host can read.
 // - Update(context, runtime, formula, table, slices, gradients) updates the table's rows.
 template <typename Device>
@@ -37,7 +38,7 @@ absl::Status ReadScalar(OpKernelContext* context, const char* name, T* value) {
 }
 
 inline absl::Status ReadNumbers(OpKernelContext* context,
-                         std::initializer_list<std::pair<const char*, double*>> numbers) {
+                                std::initializer_list<std::pair<const char*, double*>> numbers) {
   for (const auto& [name, value] : numbers) {
     TF_RETURN_IF_ERROR(ReadScalar(context, name, value));
   }

@@ -13,7 +13,6 @@
 
 namespace candsamp {
 
-
 // A specialisation has these members. A distribution is one of those that its states and the
 // origins of distribution_origin.h hand out.
 //

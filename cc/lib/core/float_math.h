@@ -39,9 +39,9 @@ CANDSAMP_FORMULA ReducedExp ReduceExp(float x) {
   return {p, scale};
 }
 
-// exp(x) for x <= 0, within 1.1 ulp; 0 below -87 (and for minus infinity); NaN for NaN. A GPU has an
-// instruction for powers of two, with which it is within 3 ulp in a quarter of the time: x / ln 2 is
-// rounded to t, and what that lost comes back as a factor.
+// exp(x) for x <= 0, within 1.1 ulp; 0 below -87 (and for minus infinity); NaN for NaN. A GPU has
+// an instruction for powers of two, with which it is within 3 ulp in a quarter of the time: x / ln
+// 2 is rounded to t, and what that lost comes back as a factor.
 CANDSAMP_FORMULA float ExpNonPositive(float x) {
 #ifdef __CUDA_ARCH__
   const float t = x * 1.44269502f;

@@ -65,8 +65,8 @@ class RowTable {
   int64_t ids() const { return CountIds(first_row_, partition_); }
   int64_t shards() const { return static_cast<int64_t>(shards_.size()); }
   bool empty() const { return shards_.empty(); }
-  const std::vector<int64_t>& first_row() const { return first_row_; }     // [shards + 1]
-  const std::vector<const W*>& shard_rows() const { return shards_; }      // [shards]
+  const std::vector<int64_t>& first_row() const { return first_row_; }  // [shards + 1]
+  const std::vector<const W*>& shard_rows() const { return shards_; }   // [shards]
   Partition partition() const { return partition_; }
 
   // REQUIRES: 0 <= id < ids().

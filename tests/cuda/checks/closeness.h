@@ -42,7 +42,9 @@ std::vector<T> NarrowAll(const std::vector<double>& values) {
 
 // How far rounding alone may take a result from the reference, of the largest value.
 template <typename T>
-constexpr double kRounding = sizeof(T) == 8 ? 1e-13 : sizeof(T) == 4 ? 4e-6 : 1.0 / 128;
+constexpr double kRounding = sizeof(T) == 8   ? 1e-13
+                             : sizeof(T) == 4 ? 4e-6
+                                              : 1.0 / 128;
 
 // Returns the first difference, or nothing. Infinities and NaNs must be where the reference has
 // them.
@@ -61,7 +63,8 @@ inline std::string Closeness(const std::string& what, const std::vector<double>&
   for (size_t k = 0; k < reference.size(); ++k) {
     const double got = of_device[k], want = reference[k];
     const bool same = std::isfinite(want) ? std::abs(got - want) <= most
-                                          : std::isnan(want) ? std::isnan(got) : got == want;
+                      : std::isnan(want)  ? std::isnan(got)
+                                          : got == want;
     if (same) continue;
     return what + "[" + std::to_string(k) + "] is " + std::to_string(got) + ", on the CPU " +
            std::to_string(of_cpu[k]) + ", in double " + std::to_string(want) + ", the bound is " +

@@ -40,7 +40,7 @@ ExactResults ExactOnCpu(const ExactCase& c) {
   RowTable<W> table(c.depth), of_biases(1);
   table.AddShard(weights.data(), c.num_classes);
   if (c.has_biases) of_biases.AddShard(biases.data(), c.num_classes);
-  Scoring<W> scoring = {table,  of_biases, c.num_classes, inputs.data(),
+  Scoring<W> scoring = {table,  of_biases, c.num_classes,        inputs.data(),
                         c.rows, c.options, MatrixLoopsOf<T, A>()};
   const FullSoftmaxLabels labels = {c.labels.data(), c.num_true};
   std::vector<A> loss(c.rows), max(c.rows), sum(c.rows), inputs_grad(inputs.size());
@@ -53,11 +53,16 @@ ExactResults ExactOnCpu(const ExactCase& c) {
   if (c.has_biases) gradients.biases.AddShard(biases_grad.data(), c.num_classes);
   FullSoftmaxBackward<W>(runtime, scoring, labels, {grad.data(), max.data(), sum.data()},
                          gradients);
-  ExactResults results = {InDouble(loss), InDouble(inputs_grad), InDouble(weights_grad),
-                          InDouble(biases_grad), {}, {}, {}};
+  ExactResults results = {InDouble(loss),
+                          InDouble(inputs_grad),
+                          InDouble(weights_grad),
+                          InDouble(biases_grad),
+                          {},
+                          {},
+                          {}};
   LogitOptions plain = c.options;
   plain.normalize = false;
-  Scoring<W> ranked = {table,  of_biases, c.num_classes, inputs.data(),
+  Scoring<W> ranked = {table,  of_biases, c.num_classes,        inputs.data(),
                        c.rows, plain,     MatrixLoopsOf<T, A>()};
   ExcludedClasses excluded;
   if (c.has_excluded) {

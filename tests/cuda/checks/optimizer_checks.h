@@ -218,19 +218,18 @@ std::string CheckSumOfRows(Backend& backend, const RowUpdateCase& c) {
   }
   int64_t* const device_ids = backend.Upload(std::vector<int64_t>(ids.size(), -7));
   T* const device_sums = backend.Upload(std::vector<T>(sums.size()));
-  const int64_t distinct = backend.SumRows(
-      backend.Upload(c.ids), static_cast<int64_t>(c.ids.size()), c.num_rows,
-      backend.Upload(NarrowAll<T>(c.gradients)), c.depth, device_ids, device_sums);
+  const int64_t distinct =
+      backend.SumRows(backend.Upload(c.ids), static_cast<int64_t>(c.ids.size()), c.num_rows,
+                      backend.Upload(NarrowAll<T>(c.gradients)), c.depth, device_ids, device_sums);
   std::string problem;
   if (distinct != static_cast<int64_t>(ids.size())) {
-    problem = "there are " + std::to_string(distinct) + " rows, on the CPU " +
-              std::to_string(ids.size());
+    problem =
+        "there are " + std::to_string(distinct) + " rows, on the CPU " + std::to_string(ids.size());
   } else {
     const std::vector<double> narrow = InDouble(NarrowAll<T>(sums));
     problem = Difference("rows", ids, backend.Download(device_ids, distinct)) +
               Closeness(" sums", sums, narrow,
-                        InDouble(backend.Download(device_sums, distinct * c.depth)),
-                        kRounding<T>);
+                        InDouble(backend.Download(device_sums, distinct * c.depth)), kRounding<T>);
   }
   backend.Free();
   return problem;

@@ -72,8 +72,8 @@ RaggedResults RaggedOnCpu(const RaggedCase& c) {
   const auto sum = [&](const A* of_labels, const A* of_candidates, const A* row_factor,
                        std::vector<double>* rows, std::vector<double>* sums_of_biases,
                        std::vector<int64_t>* ids) {
-    const auto groups = GroupOccurrences<A>(runtime, batch, c.num_classes, of_labels, of_candidates,
-                                            row_factor);
+    const auto groups =
+        GroupOccurrences<A>(runtime, batch, c.num_classes, of_labels, of_candidates, row_factor);
     ids->assign(groups.classes(), groups.classes() + groups.size());
     std::vector<W> of_rows(groups.size() * c.depth), biases_grad(groups.size());
     if (c.options.logit.normalize) {
@@ -125,9 +125,8 @@ std::string CheckRaggedOf(Backend& backend, const RaggedCase& c) {
     std::vector<int64_t> first_chunks = {0};
     for (int64_t i = 0; i < c.rows; ++i) {
       const int64_t labels = with_labels ? c.label_splits[i + 1] - c.label_splits[i] : 0;
-      first_chunks.push_back(
-          first_chunks.back() +
-          ChunksOf(labels + c.candidate_splits[i + 1] - c.candidate_splits[i]));
+      first_chunks.push_back(first_chunks.back() +
+                             ChunksOf(labels + c.candidate_splits[i + 1] - c.candidate_splits[i]));
     }
     return DeviceRaggedBatch{c.rows,
                              with_labels ? num_labels : 0,
@@ -195,8 +194,8 @@ std::string CheckRaggedOf(Backend& backend, const RaggedCase& c) {
     out.class_rows = backend.Upload(kept);
     const int64_t distinct = backend.SumRaggedClasses(gradient, c.num_classes, &out);
     if (distinct != most) {
-      problem += "there are " + std::to_string(distinct) + " classes, on the CPU " +
-                 std::to_string(most);
+      problem +=
+          "there are " + std::to_string(distinct) + " classes, on the CPU " + std::to_string(most);
       return;
     }
     problem += Difference(" classes", ids, backend.Download(out.class_ids, most));

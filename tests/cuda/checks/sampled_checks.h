@@ -57,8 +57,7 @@ struct NumberedClasses {
 
   explicit NumberedClasses(const SampledCase& c) {
     SerialRuntime runtime;
-    DistinctClasses distinct(runtime,
-                             static_cast<int64_t>(c.candidates.size() + c.labels.size()));
+    DistinctClasses distinct(runtime, static_cast<int64_t>(c.candidates.size() + c.labels.size()));
     for (const int64_t id : c.candidates) of_candidates.push_back(distinct.Insert(id));
     columns = distinct.size();
     for (const int64_t id : c.labels) of_labels.push_back(distinct.Insert(id));
@@ -83,8 +82,8 @@ const MatrixLoops<A>& MatrixLoopsOf() {
   }
 }
 
-// The CPU's results. With T = W = double they are the reference: what is rounded to the types of the
-// case before comes in `c`.
+// The CPU's results. With T = W = double they are the reference: what is rounded to the types of
+// the case before comes in `c`.
 template <typename T, typename W>
 SampledResults SampledOnCpu(const SampledCase& c, const NumberedClasses& numbers) {
   using A = Accumulator<W>;
@@ -110,8 +109,8 @@ SampledResults SampledOnCpu(const SampledCase& c, const NumberedClasses& numbers
   std::vector<W> class_rows(batch.classes * c.depth), row_grads(class_rows.size());
   std::vector<char> is_top(rows);
   SampledLossForward<W>(
-      runtime, logits, MatrixLoopsOf<T, A>(), numbers.ids.data(), log_q.data(), inputs.data(), table,
-      of_biases,
+      runtime, logits, MatrixLoopsOf<T, A>(), numbers.ids.data(), log_q.data(), inputs.data(),
+      table, of_biases,
       {loss.data(), class_rows.data(), label_grad.data(), scales.data(), slopes.data(),
        log_sum_exp.data(), reinterpret_cast<bool*>(is_top.data())});
   std::vector<A> inputs_grad(inputs.size());
@@ -122,7 +121,7 @@ SampledResults SampledOnCpu(const SampledCase& c, const NumberedClasses& numbers
        slopes.data()},
       {inputs_grad.data(), row_grads.data(), c.has_biases ? bias_grads.data() : nullptr});
   if (!batch.options.stats) log_sum_exp.clear();
-  return {InDouble(loss),       InDouble(log_sum_exp), InDouble(label_grad),
+  return {InDouble(loss),        InDouble(log_sum_exp), InDouble(label_grad),
           InDouble(inputs_grad), InDouble(row_grads),   InDouble(bias_grads)};
 }
 
@@ -220,7 +219,8 @@ std::string CheckSampledLossOf(Backend& backend, const SampledCase& c) {
 }
 
 // A random case of all options. Numbers are multiples of 1 / 16, which every type has.
-inline SampledCase RandomSampledCase(RandomCases& cases, int64_t most_rows, int64_t most_candidates) {
+inline SampledCase RandomSampledCase(RandomCases& cases, int64_t most_rows,
+                                     int64_t most_candidates) {
   SampledCase c = {};
   SampledBatch& batch = c.batch;
   batch.kind = cases.Coin() ? LossKind::kSoftmax : LossKind::kNce;

@@ -75,8 +75,7 @@ class HostBackend {
   void NumberClasses(const ClassNumbersInput& input, const ClassNumbersOutput& output,
                      int64_t* counts, int64_t* class_ids) {
     Runtime runtime(this);
-    const ClassNumbers classes =
-        candsamp::NumberClasses(launcher_, runtime, input, output, counts);
+    const ClassNumbers classes = candsamp::NumberClasses(launcher_, runtime, input, output, counts);
     WriteClassIds(launcher_, classes, class_ids);
   }
   template <typename T, typename W>

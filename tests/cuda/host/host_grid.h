@@ -119,7 +119,8 @@ void RunOnGrid(GridShape shape, Kernel kernel) {
   std::vector<std::unique_ptr<HostBlockMemory>> memory;
   std::vector<std::thread> threads;
   for (int b = 0; b < shape.blocks; ++b) {
-    memory.push_back(std::make_unique<HostBlockMemory>(shape.threads, SharedWordsOf<Kernel>::value));
+    memory.push_back(
+        std::make_unique<HostBlockMemory>(shape.threads, SharedWordsOf<Kernel>::value));
     for (int t = 0; t < shape.threads; ++t) {
       threads.emplace_back([&, b, t, block_memory = memory.back().get()] {
         HostBlock block(t, shape.threads, b, shape.blocks, block_memory, &grid);

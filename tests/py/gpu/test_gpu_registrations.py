@@ -12,16 +12,12 @@ from processes import ROOT
 from tensorflow.python.framework import kernels, op_def_registry
 
 import tf_candsamp as tfcs
+from tf_candsamp import _devices as _devices_of_package
 
 _DOCS = ROOT / "docs" / "gpu.md"
 
 # Their variables are on the host.
 _ON_HOST = {"Candsamp>CountStep", "Candsamp>FrequencyUpdate", "Candsamp>FrequencyGaps"}
-# Losses, their exact counterparts and optimizers.
-_CPU_ONLY = re.compile(
-    r"Loss|Logits|Softmax|Nce|Gradient|Differentiable|Row|LabelRank|TopClasses|ShareVariable",
-    re.IGNORECASE,
-)
 
 
 def _ops():
@@ -54,10 +50,26 @@ def test_every_op_has_a_cpu_kernel():
 
 
 @needs_gpu_kernels
-def test_every_sampler_op_has_a_gpu_kernel():
-    samplers = [op for op in _ops() if not _CPU_ONLY.search(op) and op not in _ON_HOST]
-    assert len(samplers) > 20
-    assert [op for op in samplers if "GPU" not in _devices(op)] == []
+def test_every_op_that_computes_has_a_gpu_kernel():
+    computing = [op for op in _ops() if op not in _ON_HOST]
+    assert len(computing) > 45
+    assert [op for op in computing if "GPU" not in _devices(op)] == []
+
+
+@needs_gpu_kernels
+@pytest.mark.parametrize("op", _ops())
+def test_gpu_kernels_take_the_types_of_the_cpu_kernels(op):
+    """Whatever pair of types runs on a CPU runs on a GPU, if any does."""
+
+    def types(device):
+        return {
+            tuple(sorted((c.name, tuple(c.allowed_values.list.type)) for c in kernel.constraint))
+            for kernel in kernels.get_registered_kernels_for_op(op).kernel
+            if kernel.device_type == device
+        }
+
+    if types("GPU"):
+        assert types("GPU") == types("CPU")
 
 
 @needs_gpu_kernels
@@ -79,7 +91,7 @@ def test_docs_promise_what_is_registered():
         ),
     ],
 )
-def test_losses_say_that_they_have_no_gpu_kernels(loss, of_biases, monkeypatch):
+def test_losses_of_a_wheel_without_gpu_kernels_say_so(loss, of_biases, monkeypatch):
     weights = tf.Variable(tf.ones([10, 4]))
     biases = tf.Variable(tf.zeros([10]))
     on_gpu = biases if of_biases else weights
@@ -89,8 +101,12 @@ def test_losses_say_that_they_have_no_gpu_kernels(loss, of_biases, monkeypatch):
         type(weights), "device", property(lambda self: gpu if self is on_gpu else device(self))
     )
     name = "biases" if of_biases else "weights"
+    # No GPU is here: where the wheel has kernels, nothing but the check is seen.
+    monkeypatch.setattr(_devices_of_package, "GPU_KERNELS", False)
     with pytest.raises(tf.errors.UnimplementedError, match=f"{name} is a variable on .*GPU:0"):
         loss(weights, biases, tf.ones([2, 4]))
+    monkeypatch.setattr(_devices_of_package, "GPU_KERNELS", True)
+    loss(weights, biases, tf.ones([2, 4]))
 
 
 @pytest.mark.parametrize("in_function", [False, True])

@@ -228,7 +228,9 @@ def test_variables_that_are_not_initialized():
         assert (session.run(table)[1] != before[1]).all()
 
 
-def test_a_variable_on_another_device_is_an_error_that_names_the_cure():
+def test_a_variable_on_a_gpu_needs_a_wheel_with_gpu_kernels(monkeypatch):
+    monkeypatch.setattr("tf_candsamp._devices.GPU_KERNELS", False)
+
     class OnGpu:
         device = "/job:localhost/replica:0/task:0/device:GPU:0"
 

@@ -31,7 +31,8 @@ class SGD(RowUpdates, _keras.SGD):
 
     Raises:
       tf.errors.InvalidArgumentError: an index that is no row of the table. Nothing is changed.
-      tf.errors.UnimplementedError: slices for a variable on a GPU.
+      tf.errors.UnimplementedError: slices for a variable on a GPU, in a wheel without GPU
+        kernels.
       ValueError: from loading the saved state of another optimizer.
     """
 
