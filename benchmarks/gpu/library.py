@@ -93,7 +93,7 @@ class Library:
         return Call(self, "hits", types, *arguments)
 
     def sampled_step(self, type, **fields):
-        """A dense loss, forward and backward. `fields`: those of SampledCase, tensors or numbers."""
+        """A dense loss, forward and backward. `fields`: SampledCase's, tensors or numbers."""
         return self._step("sampled", SampledCase, type, fields)
 
     def ragged_step(self, type, **fields):

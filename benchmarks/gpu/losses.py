@@ -319,6 +319,23 @@ def ragged(run):
 UPDATE_SHAPES = ((1_000_000, 64, 16384), (1_000_000, 128, 65536), (4_000_000, 64, 65536))
 
 
+def torch_update(name, table, ids, gradients):
+    """A step of PyTorch's optimizer of that name on a sparse gradient."""
+    weight = torch.nn.Parameter(table)
+    if name == "Adam":
+        optimizer = torch.optim.SparseAdam([weight], lr=1e-3)
+    else:
+        optimizer = torch.optim.Adagrad([weight], lr=1e-3, eps=1e-7)
+
+    def step():
+        weight.grad = torch.sparse_coo_tensor(
+            ids[None], gradients, table.shape, check_invariants=False
+        )
+        optimizer.step()
+
+    return step
+
+
 def updates(run):
     """Adam and Adagrad on the rows of a gradient, beside torch.optim.SparseAdam and Adagrad."""
     for classes, depth, count in UPDATE_SHAPES if run.device == "cuda" else ((999, 24, 64),):
@@ -327,19 +344,7 @@ def updates(run):
         gradients = torch.randn(count, depth, generator=generator).to(run.device)
         for name in ("Adam", "Adagrad"):
             table = torch.zeros(classes, depth, device=run.device)
-            weight = torch.nn.Parameter(torch.zeros(classes, depth, device=run.device))
-            if name == "Adam":
-                optimizer = torch.optim.SparseAdam([weight], lr=1e-3)
-            else:
-                optimizer = torch.optim.Adagrad([weight], lr=1e-3, eps=1e-7)
-
-            def theirs(weight=weight, optimizer=optimizer):
-                shape = (classes, depth)
-                weight.grad = torch.sparse_coo_tensor(
-                    ids[None], gradients, shape, check_invariants=False
-                )
-                optimizer.step()
-
+            theirs = torch_update(name, torch.zeros_like(table), ids, gradients)
             steps = {"torch": theirs}
             if run.library:
                 slots = [torch.zeros_like(table) for _ in range(2 if name == "Adam" else 1)]

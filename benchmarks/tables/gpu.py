@@ -49,7 +49,7 @@ def milliseconds(seconds):
 
 
 def megabytes(found, side):
-    return f"{found[side] / 1e6:,.0f}" if found.get(side) else "–"
+    return f"{found[side] / 1e6:,.0f}" if found.get(side) else md.NO_FIGURE
 
 
 def dense_line(case):
@@ -64,7 +64,7 @@ def dense_line(case):
         md.times(ratio(seconds.get("torch"), ours)),
         milliseconds(products),
         md.percent(ratio(products, ours)),
-        f"{case['flops'] / ours / 1e12:,.0f}" if ours else "–",
+        f"{case['flops'] / ours / 1e12:,.0f}" if ours else md.NO_FIGURE,
         *(megabytes(case["bytes"], side) for side in ("ours", "recompute", "torch")),
     ]
 
@@ -83,7 +83,7 @@ def moving_line(case, bandwidth, keys, moved):
         milliseconds(ours),
         milliseconds(seconds.get("torch")),
         md.times(ratio(seconds.get("torch"), ours)),
-        md.percent(case[moved] / ours / bandwidth) if ours else "–",
+        md.percent(case[moved] / ours / bandwidth) if ours else md.NO_FIGURE,
     ]
 
 
