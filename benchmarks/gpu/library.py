@@ -48,7 +48,7 @@ class RaggedCase(ctypes.Structure):
     )
 
 
-CHUNK = 64  # kChunk of cc/cuda/losses/ragged_rows.h
+CHUNK = 32  # kChunk of cc/cuda/losses/ragged_rows.h
 
 
 class Library:

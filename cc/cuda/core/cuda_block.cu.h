@@ -43,6 +43,7 @@ class CudaBlock {
     }
     return value;
   }
+  __device__ void SyncLanes() { __syncwarp(); }
   __device__ uint32_t* words() { return words_; }
   __device__ void Sync() { __syncthreads(); }
   __device__ void SyncGrid() { cooperative_groups::this_grid().sync(); }

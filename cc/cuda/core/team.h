@@ -9,7 +9,8 @@
 // - Lanes are a block's smallest groups: lanes() consecutive threads, of which lane() is this one
 // in
 //   lane group lane_group() of lane_groups(). All lanes of a group make the same calls of
-//   SumOfLanes(value) and LargestOfLanes(value), which give all of them the same bits. On a device
+//   SumOfLanes(value) and LargestOfLanes(value), which give all of them the same bits, and of
+//   SyncLanes(), after which plain writes of one are visible to the others. On a device
 //   they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers. A
 //   block has at most kMostLaneGroups.
 // - The grid is the blocks() blocks of one launch. SyncGrid() waits for all threads of the grid.

@@ -160,41 +160,41 @@ template <typename T, typename W>
 struct RaggedChunksKernel {
   using A = Accumulator<W>;
   static constexpr int kPack = kPackOf<W>;
-  static constexpr int kWidth = 32 * kPack;  // the most columns of all lanes at a time
-  static constexpr int kBatch = 4;           // rows on their way at a time
-  // The chunk's ids, logits and coefficients; and the sums of lane groups.
-  static constexpr int kSharedWords =
-      kChunk * (8 + 2 * sizeof(A)) / 4 + kMostLaneGroups * kWidth * sizeof(A) / 4;
+  static constexpr int kBatch = 4;  // rows on their way at a time
+  // Of each lane group, its chunk's ids, logits and coefficients.
+  static constexpr int kSharedWords = kMostLaneGroups * kChunk * (8 + 2 * sizeof(A)) / 4;
 
   DeviceRaggedForward<T, W> f;
   RaggedLogitsOfRow<T, W> logits;
-  RaggedPart<A>* parts;  // [chunks]
-  A* sums;               // [chunks, depth]
-  A* cap_slopes;         // with a softcap [labels, then candidates]
+  const int64_t* chunk_rows;  // [chunks]
+  RaggedPart<A>* parts;       // [chunks]
+  A* sums;                    // [chunks, depth]
+  A* cap_slopes;              // with a softcap [labels, then candidates]
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     Shared shared;
-    shared.ids = reinterpret_cast<int64_t*>(block.words());
-    shared.z = reinterpret_cast<A*>(shared.ids + kChunk);
+    shared.ids = reinterpret_cast<int64_t*>(block.words()) + block.lane_group() * kChunk;
+    A* const values =
+        reinterpret_cast<A*>(reinterpret_cast<int64_t*>(block.words()) + kMostLaneGroups * kChunk);
+    shared.z = values + 2 * block.lane_group() * kChunk;
     shared.coefficients = shared.z + kChunk;
-    shared.sums = shared.coefficients + kChunk;
     const DeviceRaggedBatch& batch = f.batch;
-    for (int64_t c = block.block(); c < batch.num_chunks; c += block.blocks()) {
-      const int64_t row = RowAt(batch.first_chunks, batch.rows, c);
+    for (int64_t c = GridLaneGroup(block); c < batch.num_chunks; c += GridLaneGroups(block)) {
+      const int64_t row = chunk_rows[c];
       const int64_t begin = (c - batch.first_chunks[row]) * kChunk;
       const int64_t count = Least(kChunk, batch.Classes(row) - begin);
       WriteLogits(block, row, begin, count, shared);
-      block.Sync();
+      block.SyncLanes();
       const int64_t labels = Most(0, Least(count, batch.Labels(row) - begin));
-      if (block.lane_group() == 0) Reduce(block, c, row, count, labels, shared);
-      block.Sync();
+      Reduce(block, c, row, count, labels, shared);
+      block.SyncLanes();
       if (logits.in_packs) {
         SumRows<kPack>(block, c, count, shared);
       } else {
         SumRows<1>(block, c, count, shared);
       }
-      block.Sync();
+      block.SyncLanes();
     }
   }
 
@@ -203,7 +203,6 @@ struct RaggedChunksKernel {
     int64_t* ids;
     A* z;
     A* coefficients;  // until Reduce what the softcap and norms make of them
-    A* sums;
   };
 
   template <typename Block>
@@ -214,8 +213,7 @@ struct RaggedChunksKernel {
     const int64_t first_candidate = batch.candidate_splits[row] - labels;
     const A of_input = logits.OfInput(block, row);
     constexpr int kTogether = RaggedLogitsOfRow<T, W>::kTogether;
-    for (int64_t k0 = block.lane_group() * kTogether; k0 < count;
-         k0 += block.lane_groups() * kTogether) {
+    for (int64_t k0 = 0; k0 < count; k0 += kTogether) {
       int64_t ids[kTogether];
       A dots[kTogether];
       CANDSAMP_UNROLL
@@ -316,41 +314,27 @@ struct RaggedChunksKernel {
   template <int kSize, typename Block>
   CANDSAMP_DEVICE void SumRows(Block& block, int64_t chunk, int64_t count,
                                const Shared& shared) const {
-    const int64_t width = block.lanes() * kSize;
-    for (int64_t first = 0; first < f.depth; first += width) {
-      const int64_t d = first + block.lane() * kSize;
-      A sum[kSize] = {};
-      if (d < f.depth) {
-        for (int64_t k0 = block.lane_group() * kBatch; k0 < count;
-             k0 += block.lane_groups() * kBatch) {
-          Pack<W, kSize> values[kBatch];
-          A coefficients[kBatch];
+    for (int64_t d = block.lane() * kSize; d < f.depth; d += block.lanes() * kSize) {
+      Pack<A, kSize> sum = {};
+      for (int64_t k0 = 0; k0 < count; k0 += kBatch) {
+        Pack<W, kSize> values[kBatch];
+        A coefficients[kBatch];
+        CANDSAMP_UNROLL
+        for (int j = 0; j < kBatch; ++j) {
+          const W* const row = k0 + j < count ? f.weights.Row(shared.ids[k0 + j]) : nullptr;
+          coefficients[j] = row == nullptr ? A(0) : shared.coefficients[k0 + j];
+          values[j] = row == nullptr ? Pack<W, kSize>{} : Pack<W, kSize>::Load(row + d);
+        }
+        CANDSAMP_UNROLL
+        for (int j = 0; j < kBatch; ++j) {
           CANDSAMP_UNROLL
-          for (int j = 0; j < kBatch; ++j) {
-            const W* const row = k0 + j < count ? f.weights.Row(shared.ids[k0 + j]) : nullptr;
-            coefficients[j] = row == nullptr ? A(0) : shared.coefficients[k0 + j];
-            values[j] = row == nullptr ? Pack<W, kSize>{} : Pack<W, kSize>::Load(row + d);
-          }
-          CANDSAMP_UNROLL
-          for (int j = 0; j < kBatch; ++j) {
-            CANDSAMP_UNROLL
-            for (int v = 0; v < kSize; ++v) {
-              sum[v] = MulAdd(coefficients[j], static_cast<A>(Widen(values[j].values[v])), sum[v]);
-            }
+          for (int v = 0; v < kSize; ++v) {
+            sum.values[v] =
+                MulAdd(coefficients[j], static_cast<A>(Widen(values[j].values[v])), sum.values[v]);
           }
         }
       }
-      CANDSAMP_UNROLL
-      for (int v = 0; v < kSize; ++v) {
-        shared.sums[block.lane_group() * width + block.lane() * kSize + v] = sum[v];
-      }
-      block.Sync();
-      for (int64_t k = block.thread(); k < Least(width, f.depth - first); k += block.threads()) {
-        A total = A(0);
-        for (int g = 0; g < block.lane_groups(); ++g) total += shared.sums[g * width + k];
-        sums[chunk * f.depth + first + k] = total;
-      }
-      block.Sync();
+      sum.Store(sums + chunk * f.depth + d);
     }
   }
 };
@@ -487,13 +471,14 @@ struct RaggedLogitGradsKernel {
   using A = Accumulator<W>;
 
   DeviceRaggedForward<T, W> f;
+  const int64_t* chunk_rows;
   const A *maxima, *divisors, *cap_slopes;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     const DeviceRaggedBatch& batch = f.batch;
     for (int64_t c = GridLaneGroup(block); c < batch.num_chunks; c += GridLaneGroups(block)) {
-      const int64_t row = RowAt(batch.first_chunks, batch.rows, c);
+      const int64_t row = chunk_rows[c];
       const int64_t begin = (c - batch.first_chunks[row]) * kChunk;
       const int64_t end = Least(begin + kChunk, batch.Classes(row)), labels = batch.Labels(row);
       const A target = A(1) / static_cast<A>(Most(1, labels));
@@ -522,6 +507,7 @@ int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime, const DeviceRagge
   using A = Accumulator<W>;
   const DeviceRaggedBatch& batch = f.batch;
   if (batch.rows == 0) return 0;
+  int64_t* const chunk_rows = runtime.Allocate<int64_t>(batch.num_chunks);
   RaggedPart<A>* const parts = runtime.Allocate<RaggedPart<A>>(batch.num_chunks);
   A* const sums = runtime.Allocate<A>(batch.num_chunks * f.depth);
   A* const maxima = runtime.Allocate<A>(batch.rows);
@@ -532,13 +518,14 @@ int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime, const DeviceRagge
   if (runtime.error() != 0) return runtime.error();
   const RaggedLogitsOfRow<T, W> logits = {
       f.options.logit, f.depth, f.inputs, f.weights, f.biases, RaggedInPacks(f.inputs, f.weights)};
-  launcher.ForEachBlock(batch.num_chunks,
-                        RaggedChunksKernel<T, W>{f, logits, parts, sums, cap_slopes});
+  launcher.ForEach(batch.num_chunks, RowsOfChunksKernel{batch, chunk_rows});
+  launcher.ForEachLaneGroup(
+      batch.num_chunks, RaggedChunksKernel<T, W>{f, logits, chunk_rows, parts, sums, cap_slopes});
   launcher.ForEachBlock(batch.rows,
                         RaggedMergeKernel<T, W>{f, parts, sums, cap_slopes, maxima, divisors});
   launcher.ForEachLaneGroup(batch.rows, RaggedTargetsKernel<T, W>{f, cap_slopes});
-  launcher.ForEachLaneGroup(batch.num_chunks,
-                            RaggedLogitGradsKernel<T, W>{f, maxima, divisors, cap_slopes});
+  launcher.ForEachLaneGroup(
+      batch.num_chunks, RaggedLogitGradsKernel<T, W>{f, chunk_rows, maxima, divisors, cap_slopes});
   if (f.options.logit.normalize || f.options.logit.temperature != 1) {
     GradientsOfRows(launcher, f.inputs, f.unscaled_inputs_grad, batch.rows, f.depth,
                     f.options.logit.normalize, static_cast<A>(1 / f.options.logit.temperature),

@@ -7,9 +7,9 @@
 
 namespace candsamp {
 
-// The classes of a row, its labels and then its candidates, are cut into chunks of so many: a block
-// has one at a time, whatever the lengths of rows.
-constexpr int64_t kChunk = 64;
+// The classes of a row, its labels and then its candidates, are cut into chunks of so many: a lane
+// group has one at a time, whatever the lengths of rows.
+constexpr int64_t kChunk = 32;
 
 struct DeviceRaggedBatch {
   int64_t rows, num_labels, num_candidates;
@@ -43,6 +43,19 @@ CANDSAMP_FORMULA int64_t RowAt(const int64_t* splits, int64_t count, int64_t pos
   }
   return low;
 }
+
+// Writes the row of each chunk.
+struct RowsOfChunksKernel {
+  DeviceRaggedBatch batch;
+  int64_t* rows;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    for (int64_t c = GridRank(block); c < batch.num_chunks; c += GridSize(block)) {
+      rows[c] = RowAt(batch.first_chunks, batch.rows, c);
+    }
+  }
+};
 
 // Writes the row of each label, then of each candidate.
 struct RowsOfClassesKernel {

@@ -6,9 +6,8 @@
 //  1. A thread sums a pack of columns of the rows of a window, in order, and hands on each group
 //  that
 //     lies in it. Of a group that does not, it writes a partial sum.
-//  2. A block looks for groups that go on behind the windows of its threads. A lane group sums the
-//     few partial sums of one. Of many, each lane group sums a range of consecutive ones, and then
-//     one of them those sums, in order.
+//  2. Of a group that fills kSuper windows from a multiple of kSuper on, a lane group sums those.
+//  3. A lane group sums some columns of the partial sums of each group that began in its window.
 // The order depends on the groups alone, so the same input gives the same bits.
 #ifndef TF_CANDSAMP_CC_CUDA_ROWS_SUM_GROUPS_H_
 #define TF_CANDSAMP_CC_CUDA_ROWS_SUM_GROUPS_H_
@@ -36,10 +35,20 @@ struct GroupSums {
   int64_t depth;
   int64_t window;  // its length
   A* partials;     // [windows, 2, depth]: of the group that began before the window, and in it
+  A* supers;       // [windows / kSuper, depth]: of kSuper windows that one group fills
+
+  static constexpr int64_t kSuper = 64;
 
   CANDSAMP_METHOD int64_t Windows() const { return (groups.size + window - 1) / window; }
   CANDSAMP_METHOD A* Partial(int64_t window, bool began_in_it) const {
     return partials + (2 * window + began_in_it) * depth;
+  }
+  // Whether one group, which began before them, fills the windows from kSuper * s on.
+  CANDSAMP_METHOD bool IsFilled(int64_t s) const {
+    const int64_t begin = s * kSuper * window, end = begin + kSuper * window;
+    if (begin >= groups.size || end > groups.size) return false;
+    const int64_t group = groups.GroupOf(begin);
+    return groups.starts[group] < begin && groups.starts[group + 1] >= end;
   }
 };
 
@@ -111,83 +120,82 @@ struct SumWindowsKernel {
   }
 };
 
+// Adds `count` values, `apart` from each other, to a sum, in order.
+template <typename A>
+CANDSAMP_DEVICE A SumPartials(const A* values, int64_t count, int64_t apart, A sum) {
+  constexpr int kBatch = 8;  // on their way at a time
+  for (int64_t first = 0; first < count; first += kBatch) {
+    A batch[kBatch];
+    CANDSAMP_UNROLL
+    for (int j = 0; j < kBatch; ++j) {
+      batch[j] = first + j < count ? values[(first + j) * apart] : A(0);
+    }
+    CANDSAMP_UNROLL
+    for (int j = 0; j < kBatch; ++j) sum += batch[j];
+  }
+  return sum;
+}
+
+template <typename Source, typename Entries, typename Sink>
+struct SumSupersKernel {
+  GroupSums<Source, Entries, Sink> sums;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    using Sums = GroupSums<Source, Entries, Sink>;
+    using A = typename Sums::A;
+    const int64_t parts = (sums.depth + block.lanes() - 1) / block.lanes();
+    const int64_t items = sums.Windows() / Sums::kSuper * parts;
+    for (int64_t k = GridLaneGroup(block); k < items; k += GridLaneGroups(block)) {
+      const int64_t s = k / parts, d = k % parts * block.lanes() + block.lane();
+      if (d >= sums.depth || !sums.IsFilled(s)) continue;
+      sums.supers[s * sums.depth + d] = SumPartials(sums.Partial(s * Sums::kSuper, false) + d,
+                                                    Sums::kSuper, 2 * sums.depth, A(0));
+    }
+  }
+};
+
 // For each group that began in a window and went on after it.
 template <typename Source, typename Entries, typename Sink>
 struct MergeWindowsKernel {
   using Sums = GroupSums<Source, Entries, Sink>;
   using A = typename Sums::A;
-  static constexpr int64_t kFew = 16;  // partial sums
 
   Sums sums;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    int32_t* const found = reinterpret_cast<int32_t*>(block.words());
-    A* const shared = reinterpret_cast<A*>(block.words() + (block.threads() + 3) / 4 * 4);
-    const int64_t windows = sums.Windows(), each = block.threads();
-    for (int64_t first = block.block() * each; first < windows; first += block.blocks() * each) {
-      const int64_t mine = first + block.thread();
-      const int goes_on = mine < windows && GoesOn(mine);
-      int count;
-      const int at = block.ExclusiveScan(goes_on, 0, [](int a, int b) { return a + b; }, &count);
-      if (goes_on) found[at] = static_cast<int32_t>(mine - first);
-      block.Sync();
-      for (int k = block.lane_group(); k < count; k += block.lane_groups()) {
-        const int64_t window = first + found[k], partials = Partials(window);
-        if (partials > kFew) continue;
-        for (int64_t d = block.lane(); d < sums.depth; d += block.lanes()) {
-          const A sum = Sum(window, 0, partials, d);
-          sums.sink.template Write<1>(GroupOf(window), d, &sum);
-        }
-      }
-      for (int k = 0; k < count; ++k) {
-        const int64_t window = first + found[k], partials = Partials(window);
-        if (partials > kFew) SumMany(block, window, partials, shared);
-      }
-      block.Sync();
+    const IdGroups& groups = sums.groups;
+    const int64_t parts = (sums.depth + block.lanes() - 1) / block.lanes();
+    const int64_t items = sums.Windows() * parts;
+    for (int64_t k = GridLaneGroup(block); k < items; k += GridLaneGroups(block)) {
+      const int64_t window = k / parts, next = (window + 1) * sums.window;
+      if (next >= groups.size || groups.Begins(next)) continue;
+      const int64_t group = groups.GroupOf(next);
+      if (groups.starts[group] < window * sums.window) continue;
+      const int64_t d = k % parts * block.lanes() + block.lane();
+      if (d >= sums.depth) continue;
+      const int64_t last = (groups.starts[group + 1] - 1) / sums.window;
+      const A sum = Sum(window, last, d);
+      sums.sink.template Write<1>(group, d, &sum);
     }
   }
-
-  static constexpr int kSharedWords = 256 + kMostLaneGroups * 32 * sizeof(A) / 4;
 
  private:
-  // Whether a group began in the window and goes on in the next one.
-  CANDSAMP_DEVICE bool GoesOn(int64_t window) const {
-    const int64_t next = (window + 1) * sums.window;
-    return next < sums.groups.size && !sums.groups.Begins(next) &&
-           sums.groups.starts[GroupOf(window)] >= window * sums.window;
-  }
-  CANDSAMP_DEVICE int64_t GroupOf(int64_t window) const {
-    return sums.groups.GroupOf((window + 1) * sums.window);
-  }
-  CANDSAMP_DEVICE int64_t Partials(int64_t window) const {
-    return (sums.groups.starts[GroupOf(window) + 1] - 1) / sums.window - window + 1;
-  }
-  CANDSAMP_DEVICE A Sum(int64_t window, int64_t begin, int64_t end, int64_t d) const {
-    A sum = A(0);
-    for (int64_t p = begin; p < end; ++p) sum += sums.Partial(window + p, p == 0)[d];
-    return sum;
-  }
-
-  template <typename Block>
-  CANDSAMP_DEVICE void SumMany(Block& block, int64_t window, int64_t partials, A* shared) const {
-    const int64_t each = (partials + block.lane_groups() - 1) / block.lane_groups();
-    const int64_t begin = block.lane_group() * each;
-    for (int64_t first = 0; first < sums.depth; first += block.lanes()) {
-      const int64_t d = first + block.lane();
-      if (d < sums.depth) {
-        shared[block.thread()] = Sum(window, begin, Least(begin + each, partials), d);
-      }
-      block.Sync();
-      if (block.lane_group() == 0 && d < sums.depth) {
-        A total = A(0);
-        for (int g = 0; g < block.lane_groups(); ++g) {
-          total += shared[g * block.lanes() + block.lane()];
-        }
-        sums.sink.template Write<1>(GroupOf(window), d, &total);
-      }
-      block.Sync();
-    }
+  // Of the windows from `window`, in which the group began, to `last`.
+  CANDSAMP_DEVICE A Sum(int64_t window, int64_t last, int64_t d) const {
+    constexpr int64_t kSuper = Sums::kSuper;
+    const A own = sums.Partial(window, true)[d];
+    const int64_t from = (window + kSuper) / kSuper, to = (last + 1) / kSuper;  // filled supers
+    // The last window may hold other groups as well: IsFilled says whether the last super counts.
+    const int64_t filled = to > from && !sums.IsFilled(to - 1) ? to - 1 : to;
+    const auto windows = [&](int64_t begin, int64_t end, A sum) {
+      return SumPartials(sums.Partial(begin, false) + d, end - begin, 2 * sums.depth, sum);
+    };
+    if (filled <= from) return windows(window + 1, last + 1, own);
+    A sum = windows(window + 1, from * kSuper, own);
+    sum = SumPartials(sums.supers + from * sums.depth + d, filled - from, sums.depth, sum);
+    return windows(filled * kSuper, last + 1, sum);
   }
 };
 
@@ -197,10 +205,11 @@ template <typename Source, typename Launcher, typename Entries, typename Sink>
 void SumGroups(Launcher& launcher, DeviceRuntime& runtime, const IdGroups& groups,
                const Entries& entries, int64_t depth, bool in_packs, const Sink& sink) {
   if (groups.size == 0 || depth == 0) return;
-  GroupSums<Source, Entries, Sink> sums = {groups, entries, sink, depth, WindowOf(groups.size),
-                                           nullptr};
-  const int64_t windows = sums.Windows();
+  GroupSums<Source, Entries, Sink> sums = {groups,  entries, sink, depth, WindowOf(groups.size),
+                                           nullptr, nullptr};
+  const int64_t windows = sums.Windows(), supers = windows / sums.kSuper;
   sums.partials = runtime.Allocate<Accumulator<Source>>(2 * windows * depth);
+  sums.supers = runtime.Allocate<Accumulator<Source>>(supers * depth);
   if (runtime.error() != 0) return;
   if (in_packs) {
     constexpr int kPack = kPackOf<Source>;
@@ -209,7 +218,12 @@ void SumGroups(Launcher& launcher, DeviceRuntime& runtime, const IdGroups& group
   } else {
     launcher.ForEach(windows * depth, SumWindowsKernel<Source, Entries, Sink, 1>{sums});
   }
-  launcher.ForEach(windows, MergeWindowsKernel<Source, Entries, Sink>{sums});
+  const int64_t lanes = launcher.threads() / launcher.lane_groups();
+  const int64_t parts = (depth + lanes - 1) / lanes;
+  if (supers > 0) {
+    launcher.ForEachLaneGroup(supers * parts, SumSupersKernel<Source, Entries, Sink>{sums});
+  }
+  launcher.ForEachLaneGroup(windows * parts, MergeWindowsKernel<Source, Entries, Sink>{sums});
 }
 
 }  // namespace candsamp

@@ -70,6 +70,7 @@ class HostBlock {
   T LargestOfLanes(T value) {
     return ReduceLanes(value, [](T a, T b) { return b > a ? b : a; });
   }
+  void SyncLanes() { memory_->lane_barriers[lane_group()]->Wait(); }
   uint32_t* words() { return memory_->words.data(); }
   void Sync() { memory_->barrier.Wait(); }
   void SyncGrid() { grid_->Wait(); }
@@ -93,11 +94,14 @@ class HostBlock {
  private:
   template <typename T, typename Op>
   T ReduceLanes(T value, Op op) {
-    T* const values = reinterpret_cast<T*>(memory_->partials.data());
+    // A place of its own for each thread, whatever the type: other lane groups may use another.
+    const auto at = [&](int thread) {
+      return reinterpret_cast<T*>(memory_->partials.data() + thread * kPartialBytes);
+    };
     for (int apart = lanes_ / 2; apart > 0; apart /= 2) {
-      values[thread_] = value;
+      *at(thread_) = value;
       memory_->lane_barriers[lane_group()]->Wait();
-      value = op(value, values[thread_ ^ apart]);
+      value = op(value, *at(thread_ ^ apart));
       memory_->lane_barriers[lane_group()]->Wait();
     }
     return value;
