@@ -78,11 +78,9 @@ struct RaggedLogitsOfRow {
   DeviceRowTable<W> weights, biases;
   bool in_packs;
 
-  // What a logit is made of, to all lanes.
   struct Logit {
     A z;
-    A slope;         // of the softcap
-    A inverse_norm;  // of the class row, if rows are divided by their norms
+    A slope;  // of the softcap
   };
 
   static constexpr int kTogether = 4;  // classes whose rows are on their way at a time
@@ -105,26 +103,17 @@ struct RaggedLogitsOfRow {
     for (int j = 0; j < kTogether; ++j) dots[j] = block.SumOfLanes(dots[j]);
   }
 
-  // `of_input`: the inverse norm of the input, or 1, over the temperature.
-  template <typename Block>
-  CANDSAMP_DEVICE Logit Of(Block& block, int64_t id, A dot, A log_q, A of_input) const {
-    Logit logit = {A(0), A(1), A(1)};
-    dot *= of_input;
-    if (options.normalize) {
-      logit.inverse_norm = InverseNormOfLanes(block, weights.Row(id), depth);
-      dot *= logit.inverse_norm;
-    }
-    const A bias = BiasOf(biases, id);
-    if (options.softcap == 0) {
-      logit.z = dot - log_q + bias;
-    } else {
-      const A cap = static_cast<A>(options.softcap);
-      const A capped = Softcap(dot + BiasUnderSoftcap(bias), cap, &logit.slope);
-      logit.z = IsMask(bias) ? bias : capped - log_q;
-    }
+  // `dot` is that of the scaled input and class row.
+  CANDSAMP_DEVICE Logit Of(A dot, A bias, A log_q) const {
+    if (options.softcap == 0) return {dot - log_q + bias, A(1)};
+    Logit logit;
+    const A cap = static_cast<A>(options.softcap);
+    const A capped = Softcap(dot + BiasUnderSoftcap(bias), cap, &logit.slope);
+    logit.z = IsMask(bias) ? bias : capped - log_q;
     return logit;
   }
 
+  // The inverse norm of the input, or 1, over the temperature.
   template <typename Block>
   CANDSAMP_DEVICE A OfInput(Block& block, int64_t row) const {
     const A factor = static_cast<A>(1 / options.temperature);
@@ -161,8 +150,8 @@ struct RaggedChunksKernel {
   using A = Accumulator<W>;
   static constexpr int kPack = kPackOf<W>;
   static constexpr int kBatch = 4;  // rows on their way at a time
-  // Of each lane group, its chunk's ids, logits and coefficients.
-  static constexpr int kSharedWords = kMostLaneGroups * kChunk * (8 + 2 * sizeof(A)) / 4;
+  // Of each lane group, what it shares of a chunk.
+  static constexpr int kSharedWords = kMostLaneGroups * kChunk * (8 + 3 * sizeof(A)) / 4;
 
   DeviceRaggedForward<T, W> f;
   RaggedLogitsOfRow<T, W> logits;
@@ -177,15 +166,19 @@ struct RaggedChunksKernel {
     shared.ids = reinterpret_cast<int64_t*>(block.words()) + block.lane_group() * kChunk;
     A* const values =
         reinterpret_cast<A*>(reinterpret_cast<int64_t*>(block.words()) + kMostLaneGroups * kChunk);
-    shared.z = values + 2 * block.lane_group() * kChunk;
+    shared.dots = values + 3 * block.lane_group() * kChunk;
+    shared.z = shared.dots + kChunk;
     shared.coefficients = shared.z + kChunk;
     const DeviceRaggedBatch& batch = f.batch;
     for (int64_t c = GridLaneGroup(block); c < batch.num_chunks; c += GridLaneGroups(block)) {
       const int64_t row = chunk_rows[c];
       const int64_t begin = (c - batch.first_chunks[row]) * kChunk;
       const int64_t count = Least(kChunk, batch.Classes(row) - begin);
-      WriteLogits(block, row, begin, count, shared);
+      LoadClasses(block, row, begin, count, shared);
       block.SyncLanes();
+      WriteDots(block, row, count, shared);
+      block.SyncLanes();
+      WriteLogits(block, row, begin, count, shared);
       const int64_t labels = Most(0, Least(count, batch.Labels(row) - begin));
       Reduce(block, c, row, count, labels, shared);
       block.SyncLanes();
@@ -199,80 +192,89 @@ struct RaggedChunksKernel {
   }
 
  private:
+  // Of each class of a chunk; but for ids and dots, only its lane reads them before Reduce.
   struct Shared {
-    int64_t* ids;
-    A* z;
-    A* coefficients;  // until Reduce what the softcap and norms make of them
+    int64_t* ids;     // kDropped for an accidental hit
+    A* dots;          // of the scaled input and class row
+    A* z;             // the bias, then the logit
+    A* coefficients;  // of the class row in the weighted sum, first without the logit's part
   };
 
+  static constexpr int64_t kDropped = INT64_MIN;  // no class
+
+  // Class k of a chunk that begins at class `begin` of its row, in the batch: which label or
+  // candidate it is.
+  struct Place {
+    bool is_label;
+    int64_t at;
+  };
+  CANDSAMP_DEVICE Place PlaceOf(int64_t row, int64_t k) const {
+    const int64_t labels = f.batch.Labels(row);
+    if (k < labels) return {true, f.batch.label_splits[row] + k};
+    return {false, f.batch.candidate_splits[row] + k - labels};
+  }
+
+  // Each lane looks classes up, so that they are on their way together.
   template <typename Block>
-  CANDSAMP_DEVICE void WriteLogits(Block& block, int64_t row, int64_t begin, int64_t count,
+  CANDSAMP_DEVICE void LoadClasses(const Block& block, int64_t row, int64_t begin, int64_t count,
                                    const Shared& shared) const {
-    const DeviceRaggedBatch& batch = f.batch;
-    const int64_t first_label = batch.label_splits[row], labels = batch.Labels(row);
-    const int64_t first_candidate = batch.candidate_splits[row] - labels;
-    const A of_input = logits.OfInput(block, row);
+    for (int64_t k = block.lane(); k < count; k += block.lanes()) {
+      const Place place = PlaceOf(row, begin + k);
+      const int64_t id = (place.is_label ? f.batch.labels : f.batch.candidates)[place.at];
+      const bool drops = f.remove_accidental_hits && !place.is_label && IsLabel(row, id);
+      shared.ids[k] = drops ? kDropped : id;
+      shared.z[k] = BiasOf(f.biases, id);
+    }
+  }
+
+  CANDSAMP_DEVICE bool IsLabel(int64_t row, int64_t id) const {
+    for (int64_t k = f.batch.label_splits[row]; k < f.batch.label_splits[row + 1]; ++k) {
+      if (f.batch.labels[k] == id) return true;
+    }
+    return false;
+  }
+
+  template <typename Block>
+  CANDSAMP_DEVICE void WriteDots(Block& block, int64_t row, int64_t count,
+                                 const Shared& shared) const {
     constexpr int kTogether = RaggedLogitsOfRow<T, W>::kTogether;
+    const A of_input = logits.OfInput(block, row);
     for (int64_t k0 = 0; k0 < count; k0 += kTogether) {
       int64_t ids[kTogether];
       A dots[kTogether];
       CANDSAMP_UNROLL
-      for (int j = 0; j < kTogether; ++j) {
-        const int64_t k = begin + k0 + j;
-        ids[j] = k0 + j >= count ? -1
-                 : k < labels    ? batch.labels[first_label + k]
-                                 : batch.candidates[first_candidate + k];
-        const bool drops = f.remove_accidental_hits && k0 + j < count && k >= labels;
-        if (drops && IsLabel(block, first_label, labels, ids[j])) ids[j] = kDropped;
-      }
+      for (int j = 0; j < kTogether; ++j) ids[j] = k0 + j < count ? shared.ids[k0 + j] : kDropped;
       logits.Dots(block, row, ids, dots);
       CANDSAMP_UNROLL
       for (int j = 0; j < kTogether; ++j) {
-        if (k0 + j >= count) break;
-        const bool is_label = begin + k0 + j < labels;
-        const int64_t at = (is_label ? first_label : first_candidate) + begin + k0 + j;
-        WriteLogit(block, k0 + j, is_label, at, ids[j], dots[j], of_input, shared);
+        A inverse_norm = A(1);
+        if (logits.options.normalize) {
+          inverse_norm = InverseNormOfLanes(block, f.weights.Row(ids[j]), f.depth);
+        }
+        if (k0 + j >= count || block.lane() != 0) continue;
+        shared.dots[k0 + j] = dots[j] * of_input * inverse_norm;
+        shared.coefficients[k0 + j] = inverse_norm;
       }
     }
   }
 
-  static constexpr int64_t kDropped = INT64_MIN;  // no class
-
-  // Writes the logit of class k of the chunk, which is label or candidate `at` of the batch.
+  // Each lane finishes the logits of its classes.
   template <typename Block>
-  CANDSAMP_DEVICE void WriteLogit(Block& block, int64_t k, bool is_label, int64_t at, int64_t id,
-                                  A dot, A of_input, const Shared& shared) const {
-    A* const grad = (is_label ? f.label_logit_grad : f.candidate_logit_grad) + at;
-    A* const slope =
-        cap_slopes == nullptr ? nullptr : cap_slopes + (is_label ? at : f.batch.num_labels + at);
-    if (id == kDropped) {
-      if (block.lane() != 0) return;
-      shared.ids[k] = id;
-      shared.z[k] = MinusInfinity<A>();
-      shared.coefficients[k] = A(0);
-      *grad = f.kind == LossKind::kSoftmax ? MinusInfinity<A>() : A(0);
-      if (slope != nullptr) *slope = A(1);
-      return;
+  CANDSAMP_DEVICE void WriteLogits(const Block& block, int64_t row, int64_t begin, int64_t count,
+                                   const Shared& shared) const {
+    for (int64_t k = block.lane(); k < count; k += block.lanes()) {
+      const Place place = PlaceOf(row, begin + k);
+      const float* const log_q = place.is_label ? f.label_log_q : f.candidate_log_q;
+      auto logit = logits.Of(shared.dots[k], shared.z[k],
+                             log_q == nullptr ? A(0) : static_cast<A>(log_q[place.at]));
+      if (shared.ids[k] == kDropped) logit = {MinusInfinity<A>(), A(1)};
+      shared.z[k] = logit.z;
+      shared.coefficients[k] *= shared.ids[k] == kDropped ? A(0) : logit.slope;
+      A* const grad = place.is_label ? f.label_logit_grad : f.candidate_logit_grad;
+      grad[place.at] = f.kind == LossKind::kSoftmax ? logit.z : Sigmoid(logit.z);
+      if (cap_slopes == nullptr) continue;
+      cap_slopes[place.is_label ? place.at : f.batch.num_labels + place.at] = logit.slope;
     }
-    const float* const log_q = is_label ? f.label_log_q : f.candidate_log_q;
-    const auto logit =
-        logits.Of(block, id, dot, log_q == nullptr ? A(0) : static_cast<A>(log_q[at]), of_input);
-    if (block.lane() != 0) return;
-    shared.ids[k] = id;
-    shared.z[k] = logit.z;
-    shared.coefficients[k] = logit.slope * logit.inverse_norm;
-    *grad = f.kind == LossKind::kSoftmax ? logit.z : Sigmoid(logit.z);
-    if (slope != nullptr) *slope = logit.slope;
-  }
-
-  template <typename Block>
-  CANDSAMP_DEVICE bool IsLabel(Block& block, int64_t first, int64_t labels, int64_t id) const {
-    if (labels == 1) return f.batch.labels[first] == id;
-    int found = 0;
-    for (int64_t k = block.lane(); k < labels; k += block.lanes()) {
-      found |= f.batch.labels[first + k] == id;
-    }
-    return block.LargestOfLanes(found) != 0;
   }
 
   // From logits to coefficients of class rows, by one lane group.
@@ -552,7 +554,9 @@ struct RaggedScoresKernel {
       CANDSAMP_UNROLL
       for (int j = 0; j < kTogether; ++j) ids[j] = j == 0 ? batch.candidates[k] : -1;
       logits.Dots(block, row, ids, dots);
-      const auto logit = logits.Of(block, ids[0], dots[0], A(0), logits.OfInput(block, row));
+      A dot = dots[0] * logits.OfInput(block, row);
+      if (r.options.normalize) dot *= InverseNormOfLanes(block, r.weights.Row(ids[0]), r.depth);
+      const auto logit = logits.Of(dot, BiasOf(r.biases, ids[0]), A(0));
       if (block.lane() != 0) continue;
       Narrow(logit.z, &r.logits[k]);
       if (r.slopes != nullptr) r.slopes[k] = logit.slope;
