@@ -23,6 +23,7 @@
 #include "tests/cuda/checks/random_cases.h"
 #include "tests/cuda/checks/rows_checks.h"
 #include "tests/cuda/checks/sampled_checks.h"
+#include "tests/cuda/checks/table_checks.h"
 
 namespace candsamp {
 
@@ -219,6 +220,16 @@ std::string AllClasses(Backend& backend, RandomCases& cases, const CheckSizes& s
                             {0, cases.Below(count), count, -1, INT64_MAX, INT64_MIN});
 }
 
+template <typename Backend>
+std::string Gather(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t) {
+  return CheckGather(backend, cases, std::min<int64_t>(sizes.candidates, 3000));
+}
+
+template <typename Backend>
+std::string Ranks(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t) {
+  return CheckRanks(backend, cases, sizes.candidates);
+}
+
 // The dense losses, forward and backward.
 template <typename Backend>
 std::string SampledLoss(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
@@ -286,6 +297,8 @@ std::vector<Check<Backend>> AllChecks() {
       {"heavy_updates", HeavyUpdates<Backend>},
       {"hits", RandomHits<Backend>},
       {"all_classes", AllClasses<Backend>},
+      {"gathers", Gather<Backend>},
+      {"ranks", Ranks<Backend>},
       {"sampled_losses", SampledLoss<Backend>},
       {"ragged_losses", RaggedLoss<Backend>},
       {"exact", Exact<Backend>},

@@ -19,6 +19,7 @@
 #include "cc/cuda/losses/sampled_launchers.h"
 #include "cc/cuda/matrix/cublaslt_products.h"
 #include "cc/cuda/optimizers/launchers.h"
+#include "cc/cuda/rows/launchers.h"
 #include "cc/cuda/samplers/launchers.h"
 
 namespace candsamp {
@@ -110,6 +111,20 @@ class CudaBackend {
     ClassNumbers classes;
     Done(LaunchNumberClasses(runtime, input, output, &classes, counts), "LaunchNumberClasses");
     Done(LaunchWriteClassIds(runtime, classes, class_ids), "LaunchWriteClassIds");
+  }
+  template <typename W>
+  void Gather(const DeviceRowTable<W>& table, const int64_t* ids, int64_t count, W* out) {
+    Runtime runtime(this);
+    Done(LaunchGatherRows(runtime, table, ids, count, out), "LaunchGatherRows");
+  }
+  int64_t Rank(const int64_t* ids, int64_t count, int64_t limit, int64_t* distinct,
+               int64_t* ranks) {
+    Runtime runtime(this);
+    IdGroups groups;
+    int64_t number = -1;
+    Done(LaunchGroupRows(runtime, ids, count, limit, &groups, &number), "LaunchGroupRows");
+    Done(LaunchRankIds(runtime, groups, distinct, ranks), "LaunchRankIds");
+    return number;
   }
   template <typename T, typename W>
   void SampledForward(const DeviceSampledForward<T, W>& forward) {

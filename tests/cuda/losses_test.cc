@@ -7,6 +7,7 @@
 #include "tests/cuda/checks/optimizer_checks.h"
 #include "tests/cuda/checks/ragged_checks.h"
 #include "tests/cuda/checks/sampled_checks.h"
+#include "tests/cuda/checks/table_checks.h"
 #include "tests/cuda/host/host_backend.h"
 
 namespace candsamp {
@@ -20,6 +21,12 @@ void OnGrids(uint32_t seed, Check check) {
     RandomCases cases(seed + static_cast<uint32_t>(shape.threads));
     for (int k = 0; k < 3; ++k) EXPECT_EQ(check(backend, cases), "");
   }
+}
+
+TEST(TablesOnThreads, GathersAndRanks) {
+  OnGrids(5, [](HostBackend& backend, RandomCases& cases) {
+    return CheckGather(backend, cases, 200) + CheckRanks(backend, cases, 200);
+  });
 }
 
 TEST(LossesOnThreads, Sampled) {

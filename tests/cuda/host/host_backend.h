@@ -78,6 +78,20 @@ class HostBackend {
     const ClassNumbers classes = candsamp::NumberClasses(launcher_, runtime, input, output, counts);
     WriteClassIds(launcher_, classes, class_ids);
   }
+  template <typename W>
+  void Gather(const DeviceRowTable<W>& table, const int64_t* ids, int64_t count, W* out) {
+    GatherRows(launcher_, table, ids, count, out);
+  }
+  int64_t Rank(const int64_t* ids, int64_t count, int64_t limit, int64_t* distinct,
+               int64_t* ranks) {
+    Runtime runtime(this);
+    IdGroups groups;
+    int64_t number = -1;
+    GroupRowsOn(launcher_, runtime, ids, count, limit, &groups, &number);
+    WriteGroupIds(launcher_, groups, distinct);
+    launcher_.ForEach(count, WriteRanksKernel{groups, ranks});
+    return number;
+  }
   template <typename T, typename W>
   void SampledForward(const DeviceSampledForward<T, W>& forward) {
     Runtime runtime(this);
