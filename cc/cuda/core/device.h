@@ -59,6 +59,14 @@ CANDSAMP_DEVICE void AtomicReplaceIf(uint64_t* at, uint64_t value, Replaces repl
 }
 #endif
 
+template <typename T>  // of 4 or 8 bytes
+CANDSAMP_DEVICE void AtomicStore(T* at, T value) {
+#ifdef __CUDA_ARCH__
+  *static_cast<volatile T*>(at) = value;
+#else
+  __atomic_store_n(at, value, __ATOMIC_RELAXED);
+#endif
+}
 CANDSAMP_DEVICE inline void AtomicMin(uint64_t* at, uint64_t value) {
 #ifdef __CUDA_ARCH__
   atomicMin(reinterpret_cast<unsigned long long*>(at), value);

@@ -62,15 +62,18 @@ struct AddBiasesKernel {
   }
 };
 
-// A NaN that no arithmetic makes stands for a class that does not compete.
-CANDSAMP_FORMULA void SetAbsent(float* logit) { *logit = BitCast<float>(0x7fa5a5a5u); }
-CANDSAMP_FORMULA void SetAbsent(double* logit) {
-  *logit = BitCast<double>(uint64_t{0x7ff5a5a5a5a5a5a5});
+// A NaN that no arithmetic makes stands for a class that does not compete. Several threads may
+// exclude the same class.
+constexpr uint32_t kAbsentFloat = 0x7fa5a5a5;
+constexpr uint64_t kAbsentDouble = 0x7ff5a5a5a5a5a5a5;
+CANDSAMP_DEVICE inline void SetAbsent(float* logit) {
+  AtomicStore(reinterpret_cast<uint32_t*>(logit), kAbsentFloat);
 }
-CANDSAMP_FORMULA bool IsAbsent(float logit) { return BitCast<uint32_t>(logit) == 0x7fa5a5a5u; }
-CANDSAMP_FORMULA bool IsAbsent(double logit) {
-  return BitCast<uint64_t>(logit) == 0x7ff5a5a5a5a5a5a5;
+CANDSAMP_DEVICE inline void SetAbsent(double* logit) {
+  AtomicStore(reinterpret_cast<uint64_t*>(logit), kAbsentDouble);
 }
+CANDSAMP_FORMULA bool IsAbsent(float logit) { return BitCast<uint32_t>(logit) == kAbsentFloat; }
+CANDSAMP_FORMULA bool IsAbsent(double logit) { return BitCast<uint64_t>(logit) == kAbsentDouble; }
 
 // Takes the logits of labels.
 template <typename A>

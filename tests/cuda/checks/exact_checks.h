@@ -201,8 +201,8 @@ inline ExactCase RandomExactCase(RandomCases& cases, int64_t most_rows, int64_t 
   c.inputs = eighths(c.rows * c.depth, 8);
   c.weights = eighths(c.num_classes * c.depth, 8);
   c.biases = eighths(c.num_classes, 8);
-  if (cases.Below(4) == 0) {  // masked classes
-    for (double& bias : c.biases) bias = cases.Below(3) ? bias : -INFINITY;
+  if (const int64_t kind = cases.Below(6); kind < 2) {  // masked classes, or broken ones
+    for (double& bias : c.biases) bias = cases.Below(3) ? bias : kind == 0 ? -INFINITY : NAN;
   }
   c.grad = eighths(c.rows, 16);
   return c;
