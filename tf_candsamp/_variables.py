@@ -1,9 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Variables that an op reads in place, by their handles: what TensorFlow has to be told of it."""
 
+import contextlib
 import functools
 
 import tensorflow as tf
+
+
+def kept_whole() -> contextlib.AbstractContextManager[object]:
+    """A context in which parameter servers' partitioners leave a variable in one piece."""
+    if not _on_parameter_servers():
+        return contextlib.nullcontext()
+    return beside(tf.Variable(0, trainable=False))  # scalars are never partitioned
+
+
+def beside(variable: tf.Variable) -> contextlib.AbstractContextManager[object]:
+    """A context in which variables become whole ones on the parameter server of another."""
+    if not _on_parameter_servers():
+        return contextlib.nullcontext()
+    return tf.distribute.get_strategy().extended.colocate_vars_with(variable)
+
+
+def _on_parameter_servers() -> bool:
+    return isinstance(tf.distribute.get_strategy(), tf.distribute.ParameterServerStrategy)
 
 
 def part_on_replica(variable: tf.Variable) -> tf.Variable:

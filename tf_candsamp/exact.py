@@ -203,7 +203,7 @@ def label_rank(
     """
     with tf.name_scope(name or "LabelRank"):
         options = _Options(num_classes, temperature, normalize, partition_strategy)
-        batch = loss_inputs(weights, biases, inputs)
+        batch = loss_inputs(weights, biases, inputs, partition_strategy)
         positions, batch, matrix = _rows_that_count(batch, labels, mask, ignore_id)
         rank = _call(
             ops.candsamp_resource_label_rank if batch.has_variable() else ops.candsamp_label_rank,
@@ -266,7 +266,7 @@ def top_k(
     """
     with tf.name_scope(name or "TopK"):
         options = _Options(num_classes, temperature, normalize, partition_strategy)
-        batch = loss_inputs(weights, biases, inputs)
+        batch = loss_inputs(weights, biases, inputs, partition_strategy)
         has_variable = batch.has_variable()
         positions = open_positions(batch.inputs, None, None)
         batch = batch._replace(inputs=positions.flat("inputs", batch.inputs))

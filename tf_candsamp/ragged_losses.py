@@ -9,6 +9,7 @@ import tensorflow as tf
 from tf_candsamp._arguments.classes import warn_of_rounded_labels
 from tf_candsamp._arguments.ragged import class_rows, log_q_rows
 from tf_candsamp._library import ops
+from tf_candsamp._losses.fetched_rows import fetch_rows
 from tf_candsamp._losses.gradients import (
     STATS,
     gradients_of_inputs,
@@ -278,9 +279,12 @@ def ragged_candidate_logits(
     with tf.name_scope(name or "RaggedCandidateLogits"):
         batch = loss_inputs(weights, biases, inputs)
         rows = class_rows("candidates", candidates)
+        classes = {"candidates": rows.values}
+        if not batch.in_place:
+            batch, classes = fetch_rows(batch, classes)
         scored = batch.call(
             "ragged_candidate_logits",
-            candidates=rows.values,
+            **classes,
             candidate_splits=rows.splits,
             A=batch.sum_type(),
             **LogitOptions(temperature, normalize, logit_softcap).attributes(),
@@ -311,18 +315,24 @@ def _ragged_loss(
     )
     positions = positions.keeping_ragged(batch.mask, batch.ignore_id, labels)
     inputs = inputs._replace(inputs=positions.rows(positions.flat("inputs", inputs.inputs)))
+    rows = positions.ragged_rows(
+        labels=labels.values,
+        label_splits=labels.splits,
+        label_log_q=label_log_q,
+        label_log_q_splits=label_log_q_splits,
+        candidates=candidates.values,
+        candidate_splits=candidates.splits,
+        candidate_log_q=candidate_log_q,
+        candidate_log_q_splits=candidate_log_q_splits,
+    )
+    if not inputs.in_place:
+        inputs, classes = fetch_rows(
+            inputs, {name: rows[name] for name in ("labels", "candidates")}
+        )
+        rows.update(classes)
     outputs = inputs.call(
         op_name,
-        **positions.ragged_rows(
-            labels=labels.values,
-            label_splits=labels.splits,
-            label_log_q=label_log_q,
-            label_log_q_splits=label_log_q_splits,
-            candidates=candidates.values,
-            candidate_splits=candidates.splits,
-            candidate_log_q=candidate_log_q,
-            candidate_log_q_splits=candidate_log_q_splits,
-        ),
+        **rows,
         remove_accidental_hits=remove_accidental_hits,
         A=inputs.sum_type(),
         stats=bool(options.return_stats),

@@ -10,6 +10,7 @@ from tf_candsamp._arguments.classes import class_matrix, class_vector, warn_of_r
 from tf_candsamp._arguments.scalars import fraction, positive, positive_number
 from tf_candsamp._library import ops
 from tf_candsamp._losses.candidates import Candidates
+from tf_candsamp._losses.fetched_rows import fetch_rows
 from tf_candsamp._losses.gradients import (
     STATS,
     gradients_of_inputs,
@@ -372,7 +373,7 @@ def _sampled_loss(
     num_true = positive("num_true", batch.num_true)
     attributes = options.attributes(op_name, num_true)
     warn_of_rounded_labels(batch.labels, num_classes)
-    inputs = loss_inputs(batch.weights, batch.biases, batch.inputs)
+    inputs = loss_inputs(batch.weights, batch.biases, batch.inputs, options.partition_strategy)
     positions = open_positions(inputs.inputs, batch.mask, batch.ignore_id)
     labels = class_matrix("labels", positions.label_matrix(batch.labels), num_true, floats=True)
     positions = positions.keeping(batch.mask, batch.ignore_id, labels)
@@ -386,6 +387,16 @@ def _sampled_loss(
     drawn = candidates.arguments(
         labels, num_classes, num_true, inputs.sum_type(), counted=options.correction != "none"
     )
+    if not inputs.in_place:
+        inputs, rows = fetch_rows(
+            inputs,
+            {"labels": labels, "sampled_candidates": drawn["sampled_candidates"]},
+            num_classes=num_classes,
+            partition_strategy=options.partition_strategy,
+        )
+        labels, num_classes = rows["labels"], -1
+        drawn["sampled_candidates"] = rows["sampled_candidates"]
+        attributes["partition_strategy"] = "div"
     outputs = inputs.call(
         op_name,
         labels=labels,

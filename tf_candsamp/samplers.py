@@ -17,7 +17,7 @@ from tf_candsamp._samplers.learned_state import learned_counts, step_counter
 from tf_candsamp._samplers.sampler import Sampler, SamplerOps
 from tf_candsamp._samplers.saved_state import value_of
 from tf_candsamp._types import PathLike, TensorLike
-from tf_candsamp._variables import handle_of
+from tf_candsamp._variables import beside, handle_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -142,7 +142,8 @@ class FixedUnigramSampler(Sampler):
             if weights.shape[0] is None:
                 raise ValueError("unigrams must have a known size, got a vector of unknown size.")
             super().__init__(weights.shape[0], unique=unique, seed=seed, name=name)
-            self._unigrams = tf.Variable(weights, trainable=False, name="unigrams")
+            with beside(self._random_state):
+                self._unigrams = tf.Variable(weights, trainable=False, name="unigrams")
 
     @property
     def unigrams(self) -> tf.Variable:
@@ -232,9 +233,10 @@ class LearnedUnigramSampler(Sampler):
             raise ValueError(f"range_max must be less than 2^32, got {range_max}.")
         self._halve_every = None if halve_every is None else positive("halve_every", halve_every)
         self._distortion = fraction("distortion", distortion)
-        self._counts = learned_counts(counts, self._range_max)
-        if self._halve_every is not None:
-            self._steps = step_counter()
+        with beside(self._random_state):
+            self._counts = learned_counts(counts, self._range_max)
+            if self._halve_every is not None:
+                self._steps = step_counter()
 
     @property
     def counts(self) -> tf.Variable:

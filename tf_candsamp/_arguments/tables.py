@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tf_candsamp._arguments.placement import are_together
 from tf_candsamp._arguments.tensors import check_dense, to_tensor
 from tf_candsamp._devices import check_device
 from tf_candsamp._library import ops
@@ -18,7 +19,8 @@ _INT32_MAX = 2**31 - 1
 class ClassTable(NamedTuple):
     """A row, or one value, for each class.
 
-    entries: what the op takes for each shard, a variable's handle or a tensor.
+    entries: what the op takes for each shard: a variable's handle or a tensor. For tables that are
+      elsewhere, a variable instead of its handle.
     dtype: the type of all shards.
     has_variable: whether any entry is a handle.
     shape_dtype: the type of the dense shape of gradient slices; int32 wherever it can hold the
@@ -26,53 +28,99 @@ class ClassTable(NamedTuple):
     rows: the number of rows of all shards, None if it is not known yet.
     """
 
-    entries: list[tf.Tensor]
+    entries: list[Any]
     dtype: tf.DType
     has_variable: bool
     shape_dtype: tf.DType
     rows: int | None
 
 
-def open_table(
-    name: str, value: ClassTableLike | None, *, rank: int, dtype: tf.DType | None = None
-) -> ClassTable:
-    """Returns the `ClassTable` of the argument `name`.
+class Shards(NamedTuple):
+    """The argument `name`, a class table, taken apart.
+
+    is_list: whether the user gave shards.
+    is_partitioned: whether a partitioner made them, which gives them consecutive rows.
+    """
+
+    name: str
+    values: list[Any]
+    is_list: bool
+    is_partitioned: bool
+
+    def variables(self) -> list[tf.Variable]:
+        """Those of the values that are variables."""
+        return [value for value in self.values if _is_resource_variable(value)]
+
+
+def take_apart(name: str, value: ClassTableLike | None) -> Shards:
+    """The shards of the argument `name`.
 
     Args:
       name: the argument's name, for errors.
-      value: a tf.Variable, a Keras variable, anything convertible to a tensor, or a list of these,
-        which are its shards. None is a table without entries.
-      rank: 2, or 1 for a table that is a vector.
-      dtype: the type that the entries must have; None takes that of the first entry.
+      value: a tf.Variable, a Keras variable, anything convertible to a tensor, what TensorFlow's
+        partitioners make, or a list of these, which are its shards. None has no shards.
     """
     check_dense(name, value)  # a SparseTensorValue is a tuple, but not of shards
-    is_list = isinstance(value, (list, tuple))
-    shards = _shards(value)
-    if value is not None and not shards:
+    is_partitioned = _is_partitioned(value)
+    is_list = is_partitioned or isinstance(value, (list, tuple))
+    table: Any = value
+    values = [] if table is None else list(table) if is_list else [table]
+    if value is not None and not values:
         raise ValueError(f"{name} must hold at least one shard, got an empty list.")
+    values = [part_on_replica(variable_of_keras(v)) for v in values]
+    return Shards(name, values, is_list, is_partitioned)
+
+
+def check_partition(partition_strategy: str, *tables: Shards) -> None:
+    """Refuses to deal out rows in turn that a partitioner has shared out consecutively."""
+    for table in tables:
+        if table.is_partitioned and partition_strategy == "mod":
+            raise ValueError(
+                f"partition_strategy must be 'div' where {table.name} is a partitioned variable, "
+                "whose shards hold consecutive rows, got 'mod'."
+            )
+
+
+def can_be_read_in_place(*tables: Shards) -> bool:
+    """Whether an op of this server can read all variables of the tables by their handles."""
+    return are_together(variable for table in tables for variable in table.variables())
+
+
+def open_table(
+    table: Shards, *, rank: int, dtype: tf.DType | None = None, in_place: bool = True
+) -> ClassTable:
+    """Returns the `ClassTable` of an argument.
+
+    Args:
+      table: see `take_apart`.
+      rank: 2, or 1 for a table that is a vector.
+      dtype: the type that the entries must have; None takes that of the first entry.
+      in_place: see `can_be_read_in_place`.
+    """
     entries = []
     has_variable = False
     shape_dtype = tf.int32
     rows: int | None = 0
-    for k, shard in enumerate(shards):
-        shard_name = f"{name}[{k}]" if len(shards) > 1 else name
-        shard = part_on_replica(variable_of_keras(shard))
-        if _is_resource_variable(shard):
+    for k, shard in enumerate(table.values):
+        name = f"{table.name}[{k}]" if len(table.values) > 1 else table.name
+        if not _is_resource_variable(shard):
+            shard = entry = to_tensor(name, shard, dtype or tf.float32)
+        elif in_place:
             has_variable = True
-            check_device(shard_name, shard)
+            check_device(name, shard)
             entry = shard.handle
             let_tapes_see(shard)
         else:
-            shard = entry = to_tensor(shard_name, shard, dtype or tf.float32)
+            entry = shard
         dtype = dtype or shard.dtype
         if shard.dtype != dtype:
             raise TypeError(
-                f"{shard_name} must be of type {dtype.name}, as the tables' other parts are, got "
+                f"{name} must be of type {dtype.name}, as the tables' other parts are, got "
                 f"{shard.dtype.name}."
             )
-        if is_list and shard.shape.rank not in (rank, None):
+        if table.is_list and shard.shape.rank not in (rank, None):
             raise ValueError(
-                f"{name} is a list, so its shards must have rank {rank}, got one of shape "
+                f"{table.name} is a list, so its shards must have rank {rank}, got one of shape "
                 f"{shard.shape}."
             )
         shard_rows = shard.shape[0] if shard.shape.rank else None
@@ -88,24 +136,21 @@ def variables_as_tensors(name: str, value: ClassTableLike | None) -> ClassTableL
 
     A later update of the variable leaves the tensor as it is.
     """
-    if not isinstance(value, (list, tuple)):
-        return _variable_as_tensor(name, value)
-    return [_variable_as_tensor(f"{name}[{k}]", shard) for k, shard in enumerate(value)]
+    table: Any = value
+    if not isinstance(table, (list, tuple)) and not _is_partitioned(table):
+        return _variable_as_tensor(name, table)
+    return [_variable_as_tensor(f"{name}[{k}]", shard) for k, shard in enumerate(table)]
 
 
 def _variable_as_tensor(name: str, value: Any) -> Any:
     variable = part_on_replica(variable_of_keras(value))
     if not _is_resource_variable(variable):
         return value
+    if not are_together([variable]):
+        return variable.read_value()  # which crosses the network, and so is a copy
     check_device(name, variable)
     with tf.control_dependencies([ops.candsamp_share_variable(variable.handle)]):
         return variable.read_value()
-
-
-def _shards(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def variable_of_keras(value: Any) -> Any:
@@ -122,6 +167,12 @@ def variable_of_keras(value: Any) -> Any:
     if inner is None:
         inner = value._value
     return value.value if inner is None else inner
+
+
+def _is_partitioned(value: Any) -> bool:
+    """Whether a partitioner made the value: a ShardedVariable, or one of TensorFlow 1."""
+    sharded = isinstance(value, tf.__internal__.distribute.ShardedVariable)
+    return sharded or (hasattr(value, "partitions") and hasattr(value, "as_tensor"))
 
 
 def _is_resource_variable(value: Any) -> bool:

@@ -24,6 +24,7 @@ from tf_candsamp._samplers.keras_state import TrackedModule
 from tf_candsamp._samplers.random_stream import op_seeds, stream_of_generator, stream_of_seeds
 from tf_candsamp._samplers.saved_state import Identity, SavedState
 from tf_candsamp._types import ExpectedCount, RaggedLike, TensorLike
+from tf_candsamp._variables import kept_whole
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -80,7 +81,8 @@ class Sampler(SavedState, TrackedModule):
                 seed1, seed2 = secrets.randbits(64), secrets.randbits(64)
             # Not from_seed: it puts the seed into the counter, so neighbouring seeds overlap.
             state = stream_of_seeds(seed1, seed2)
-            self._generator = tf.random.Generator.from_state(state, alg="philox")
+            with kept_whole():
+                self._generator = tf.random.Generator.from_state(state, alg="philox")
         self._random_state = self._generator.state
 
     @property

@@ -469,6 +469,12 @@ EXAMPLES += [
         {**TABLE_FLAGS, "A": tf.float32},
         {"values": "[[3, 1], [6, 4]]", "indices": "[[1, 0], [2, 1]]"},
     ),
+    (
+        "FindRows",
+        {"ids": "[[7, 2], [2, 5]]", "shard_rows": "[4, 4]"},
+        {"names": ["labels"], "table": "weights", "shards": 2},
+        {"rows": "[2]", "places": "[[1, 0], [0, 2]]"},
+    ),
 ]
 
 

@@ -463,11 +463,18 @@ def estimator_update():
     return Step(made.variables, lambda: made.update(np.arange(3000) % 900))
 
 
+def find_rows():
+    ids = tf.range(3000, dtype=tf.int64) % 900
+    attributes = {"names": ["labels"], "table": "weights", "shards": 2}
+    return Call(lambda: ops.candsamp_find_rows([ids], [500, 500], **attributes))
+
+
 def counting_cases():
     return {
         "halve": halving,
         "count_step": counted_step,
         "frequency update": estimator_update,
+        "find_rows": find_rows,
         "frequency gaps": lambda: Call(functools.partial(estimator().log_q, np.arange(5000))),
     }
 
