@@ -5,7 +5,7 @@ import importlib
 from types import ModuleType
 
 from tf_candsamp import (
-    _library,  # noqa: F401  First: it says in one sentence what is missing.
+    _library,  # First: it says in one sentence what is missing.
     data,  # noqa: F401
 )
 from tf_candsamp._build_info import VERSION as __version__
@@ -44,11 +44,14 @@ from tf_candsamp.samplers import (
     Sampler,
     UniformSampler,
 )
+from tf_candsamp.serving import export_scorer
 from tf_candsamp.stateless_samplers import (
     stateless_fixed_unigram_candidate_sampler,
     stateless_log_uniform_candidate_sampler,
     stateless_uniform_candidate_sampler,
 )
+
+library_path = _library.library_path
 
 __all__ = [
     "CandidateSample",
@@ -64,12 +67,14 @@ __all__ = [
     "__version__",
     "all_candidate_sampler",
     "compute_accidental_hits",
+    "export_scorer",
     "fixed_unigram_candidate_sampler",
     "full_softmax_loss",
     "gbce_positive_weight",
     "in_batch_softmax_loss",
     "label_rank",
     "learned_unigram_candidate_sampler",
+    "library_path",
     "log_uniform_candidate_sampler",
     "mixed_softmax_loss",
     "nce_loss",

@@ -36,7 +36,21 @@ if _minor(tf.__version__) != _WANTED:
         "or build tf_candsamp for yours."
     )
 
-ops: Any = tf.load_op_library(os.path.join(os.path.dirname(__file__), "libtf_candsamp.so"))
+
+def library_path() -> str:
+    """The path of the library that holds all ops and their kernels.
+
+    A program without this package loads it before a SavedModel that uses these ops: Python by
+    `tf.load_op_library`, C and C++ by `TF_LoadLibrary`.
+
+        tf.load_op_library(path)  # what tfcs.library_path() returned where the package is
+
+    It needs TensorFlow of the minor version that it was built for, and nothing else.
+    """
+    return os.path.join(os.path.dirname(__file__), "libtf_candsamp.so")
+
+
+ops: Any = tf.load_op_library(library_path())
 
 
 def no_gradient(*op_names: str) -> None:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SavedModels in processes that have TensorFlow but not this package, as docs/serving.md says."""
 
-import os
-
 import numpy as np
 import processes
 import pytest
@@ -11,7 +9,7 @@ import tensorflow as tf
 import tf_candsamp as tfcs
 
 CLASSES, DEPTH = 30, 4
-LIBRARY = os.path.join(os.path.dirname(tfcs.__file__), "libtf_candsamp.so")
+LIBRARY = tfcs.library_path()
 INPUTS = np.arange(2 * DEPTH, dtype=np.float32).reshape(2, DEPTH)
 LABELS = np.array([[3], [5]])
 
