@@ -2,6 +2,7 @@
 """The texts that pages show of results. BLOCKS maps each block's name to what makes it."""
 
 from . import (
+    distributed,
     exact,
     examples,
     expected_counts,
@@ -28,5 +29,6 @@ BLOCKS = {
     **optimizers.BLOCKS,
     **exact.BLOCKS,
     **gpu.BLOCKS,
+    **distributed.BLOCKS,
     **examples.BLOCKS,
 }

@@ -31,14 +31,12 @@ print(json.dumps(tf.nest.map_structure(lambda x: x.numpy().tolist(), results)))
 """
 
 
-def tables(shards, strategy):
+def shards_of(table, shards, strategy):
     if shards == 1:
-        return tf.Variable(WEIGHTS), tf.Variable(BIASES)
-    if strategy == "mod":
-        return [
-            [tf.Variable(table[k::shards]) for k in range(shards)] for table in (WEIGHTS, BIASES)
-        ]
-    return [[tf.Variable(part) for part in np.array_split(t, shards)] for t in (WEIGHTS, BIASES)]
+        return tf.Variable(table)
+    in_turn = [table[k::shards] for k in range(shards)]
+    parts = in_turn if strategy == "mod" else np.array_split(table, shards)
+    return [tf.Variable(part) for part in parts]
 
 
 def expected(biases, options):
