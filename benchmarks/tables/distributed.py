@@ -9,9 +9,8 @@ SIDES = ("ours", "theirs")
 
 
 def steps_table(run):
-    heads = (
-        "strategy|servers|table|V|ours ms|tf.nn ms|ratio|ours MB|tf.nn MB|of its bytes"
-    ).split("|")
+    heads = "strategy|servers|table|V|ours ms|tf.nn ms|ratio|ours MB|tf.nn MB|share"
+    heads = heads.split("|")
 
     def line(case):
         ours, theirs = (case["bytes"][side] for side in SIDES)
