@@ -3,7 +3,7 @@
 # So is "make demo-words" where apt-get reaches Debian's packages: its text is in two of them.
 
 # Which Python .venv is made from, which TensorFlow is installed in it, and which GPUs the wheel has
-# machine code for.
+# machine code for ("none": no GPU kernels, even where nvcc is).
 PYTHON ?= python3
 TF_PACKAGE ?= tensorflow-cpu==2.21.0
 CUDA_ARCHS ?=
@@ -13,8 +13,8 @@ export PYTHON TF_PACKAGE CUDA_ARCHS
 
 PY = .venv/bin/python
 
-.PHONY: build demo demo-movielens demo-words test lint format benchmark gpu-check-files release \
-    clean venv
+.PHONY: build demo demo-movielens demo-words test test-package test-tf215 lint format benchmark \
+    gpu-check-files release clean venv
 
 build: venv
 	$(BAZEL) build //pip_package:wheel
@@ -33,9 +33,17 @@ demo-words: build
 	$(PY) examples/words/main.py
 
 test: build
-	tools/bootstrap.sh examples/requirements.txt
 	$(BAZEL) test //...
+	$(MAKE) test-package
+
+# The package's tests alone, without those of the C++ under it.
+test-package: build
+	tools/bootstrap.sh examples/requirements.txt
 	$(PY) -m pytest tests/py --numprocesses=auto --maxprocesses=4 --dist=loadfile --durations=15
+
+# The same under the last TensorFlow that has Keras 2 and Estimator.
+test-tf215:
+	tools/for_tensorflow.sh 2.15.1 test-package
 
 lint: venv
 	tools/bootstrap.sh tools/lint_requirements.txt

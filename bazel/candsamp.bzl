@@ -46,7 +46,7 @@ def _gpus():
     archs = [arch.strip() for arch in CUDA_ARCHS.split(",") if arch.strip()]
     for arch in archs:
         if not arch.isdigit():
-            fail(("CUDA_ARCHS is '%s': expected 'all', or compute capabilities with ',' between " +
+            fail(("CUDA_ARCHS is '%s': expected 'all', 'none', or compute capabilities with ',' between " +
                   "them, as '80,90'. Without it the wheel holds PTX alone.") % CUDA_ARCHS)
     return sorted([int(arch) for arch in archs])
 

@@ -10,6 +10,7 @@ _ENVIRONMENT = "CANDSAMP_ENVIRONMENT"
 
 # Which GPUs to compile for: candsamp.bzl says what it may be.
 _ARCHS = "CANDSAMP_CUDA_ARCHS"
+_NO_GPU = "none"
 
 # NVIDIA's packages on PyPI share one folder.
 _PYPI_NVCC = """
@@ -111,14 +112,18 @@ def _toolkit(ctx, candidate, cxx):
 def _cuda_impl(ctx):
     cxx = str(ctx.which("g++"))
     ctx.file("probe.cu", _PROBE)
-    toolkits = [_toolkit(ctx, candidate, cxx) for candidate in _candidates(ctx)]
+    archs = ctx.os.environ.get(_ARCHS, "")
+    candidates = [] if archs == _NO_GPU else _candidates(ctx)
+    toolkits = [_toolkit(ctx, candidate, cxx) for candidate in candidates]
     working = [toolkit for toolkit in toolkits if type(toolkit) == "struct"]
     if working:
         ctx.symlink(working[0].home + "/include", "include")
         ctx.symlink(working[0].home + _RUNTIME, "libcudart_static.a")
         ctx.file("BUILD", _BUILD)
     else:
-        why = toolkits or ["no nvcc in CUDA_HOME, on PATH or among the Python packages"]
+        why = toolkits or [
+            "CUDA_ARCHS is 'none'" if archs == _NO_GPU else "no nvcc in CUDA_HOME, on PATH or among the Python packages",
+        ]
 
         # buildifier: disable=print
         print("tf_candsamp: %s: the wheel will have CPU kernels only." % why[0])
@@ -127,7 +132,7 @@ def _cuda_impl(ctx):
         has_cuda = bool(working),
         nvcc = repr(working[0].nvcc if working else None),
         cxx = repr(cxx),
-        cuda_archs = repr(ctx.os.environ.get(_ARCHS, "")),
+        cuda_archs = repr("" if archs == _NO_GPU else archs),
     ))
 
 cuda_configure = repository_rule(

@@ -63,7 +63,7 @@ def step_arguments():
 
 
 def test_moving_from_tf_nn():
-    given, (exchange, layer, servers) = blocks("docs/moving_from_tf_nn.md")
+    given, (exchange, layer) = blocks("docs/moving_from_tf_nn.md")
     arguments = step_arguments()
     run(exchange, given | arguments)
 
@@ -72,22 +72,18 @@ def test_moving_from_tf_nn():
     assert layer(arguments["inputs"], arguments["labels"][:, 0]).shape == [3]
     assert layer.supports_jit is False
 
-    shards = [tf.Variable(shard) for shard in tf.split(arguments["weights"], 2)]
-    tf.random.set_seed(1)
-    with tf.GradientTape() as tape:
-        given |= arguments | {"table": shards}
-        run(servers, given)
-    sparse = tape.gradient(given["loss"], shards)
-    tf.random.set_seed(1)
-    with tf.GradientTape() as tape:
-        want = tfcs.sampled_softmax_loss(
-            arguments["weights"], None, arguments["labels"], arguments["inputs"], 512, 2000
-        )
-    dense = tf.convert_to_tensor(tape.gradient(want, arguments["weights"]))
-    np.testing.assert_allclose(given["loss"], want, rtol=1e-5)
-    np.testing.assert_allclose(
-        tf.concat([tf.convert_to_tensor(g) for g in sparse], 0), dense, rtol=1e-4, atol=1e-6
-    )
+
+def test_a_dataset_of_the_service():
+    given, (*_, pipeline) = blocks("docs/scaling.md")
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    worker = service.WorkerServer(service.WorkerConfig(dispatcher.target.split("://")[1]))
+    labels = tf.data.Dataset.from_tensors(tf.constant([[3], [17]], tf.int64)).repeat(3)
+    given |= {"data": labels, "address": dispatcher.target}
+    run(pipeline, given)
+    drawn = [sample.sampled_candidates.numpy().tolist() for _, sample in given["data"]]
+    assert len(drawn) == 3 and drawn[0] != drawn[1]
+    del worker
 
 
 def test_sequences():
@@ -195,7 +191,11 @@ def test_keras(tmp_path, monkeypatch):
 
 def test_serving(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    given, (module, archive) = blocks("docs/serving.md")
+    given, (scorer, module, archive) = blocks("docs/serving.md")
+    run(scorer, given | step_arguments())
+    best = tf.saved_model.load("scorer").signatures["top_k"](inputs=tf.ones([2, 8]))
+    assert best["indices"].shape == [2, 10]
+
     run(module, given)
     loaded = tf.saved_model.load("ranker")
     inputs = tf.ones([2, 64])
