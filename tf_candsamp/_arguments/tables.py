@@ -154,11 +154,13 @@ def _variable_as_tensor(name: str, value: Any) -> Any:
 
 
 def variable_of_keras(value: Any) -> Any:
-    """What a Keras 3 variable holds; other values as is.
+    """What a variable of Keras holds; other values as is.
 
-    The variable's public `value` is no way to it: under autocast that is a cast copy of the whole
-    table.
+    Under a mixed policy its public face is no way to it: that of Keras 3, `value`, is a cast copy
+    of the whole table, and what Keras 2 puts around a variable has the type of such a copy.
     """
+    if hasattr(value, "true_dtype") and hasattr(value, "_variable"):  # Keras 2
+        return value._variable
     if not hasattr(value, "_value") or isinstance(value, (tf.Variable, tf.Tensor)):
         return value
     scopes = sys.modules.get("keras.src.backend.common.stateless_scope")

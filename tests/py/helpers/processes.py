@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Python processes that tests start. They find the modules that the tests find (conftest.py)."""
 
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -8,6 +9,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAMS = ROOT / "tests" / "py" / "programs"
+
+# An environment in which tf.keras is Keras 2. In TensorFlow 2.15, which has no tf_keras, it is.
+KERAS_2 = {"TF_USE_LEGACY_KERAS": "1"} if importlib.util.find_spec("tf_keras") else {}
 
 
 def start(*arguments, cwd=PROGRAMS, **environment):

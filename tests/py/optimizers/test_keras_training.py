@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Optimizers that update rows in Keras's training: fit, files, checkpoints, replicas, Keras 2."""
+"""Optimizers that update rows in Keras's training: fit, files, checkpoints, replicas."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -218,9 +217,3 @@ def test_replicas_sum_their_slices(name, replicas):
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first, expected, rtol=1e-5)
     assert np.any(np.array(first) != 1)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("tf_keras") is None, reason="tf_keras is not there")
-def test_in_keras_2():
-    output = processes.run("row_optimizers_in_keras_2.py", TF_USE_LEGACY_KERAS="1")
-    assert output.endswith("right\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run by test_out_of_memory.py: fails every op's allocations in turn, and prints what follows.
+"""Run by test_allocation_failures.py: fails every op's allocations in turn; prints what follows.
 
 Usage: allocation_failures.py LIBRARY THREADS, where the library is that of allocation_failures.cc.
 Prints JSON: of each case what it did and what was wrong, and which ops no case has used.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Uses the optimizers where tf.keras is Keras 2; test_keras_training.py starts this.
+"""Uses the optimizers where tf.keras is Keras 2; test_keras_2_steps.py starts this.
 
 Each step is compared with that of Keras 2 itself on gradients that are dense.
 """
