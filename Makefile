@@ -13,8 +13,8 @@ export PYTHON TF_PACKAGE CUDA_ARCHS
 
 PY = .venv/bin/python
 
-.PHONY: build demo demo-movielens demo-words test test-package test-tf215 lint format benchmark \
-    gpu-check-files release clean venv
+.PHONY: build demo demo-movielens demo-words demo-estimator estimator test test-package test-tf215 \
+    test-versions smoke lint format benchmark gpu-check-files release clean venv
 
 build: venv
 	$(BAZEL) build //pip_package:wheel
@@ -32,18 +32,46 @@ demo-words: build
 	tools/bootstrap.sh examples/requirements.txt
 	$(PY) examples/words/main.py
 
+# Under the last TensorFlow that has Estimator, in a folder of its own.
+demo-estimator:
+	tools/for_tensorflow.sh 2.15.1 estimator
+
+estimator: build
+	tools/bootstrap.sh examples/requirements.txt
+	$(PY) examples/estimator/main.py
+
 test: build
 	$(BAZEL) test //...
 	$(MAKE) test-package
 
+# These measure the memory of their process, which shows what else has run there.
+MEMORY_TESTS = $(shell find tests/py -name "test_*_memory.py" -or -name "test_*_leaks.py")
+
 # The package's tests alone, without those of the C++ under it.
 test-package: build
 	tools/bootstrap.sh examples/requirements.txt
-	$(PY) -m pytest tests/py --numprocesses=auto --maxprocesses=4 --dist=loadfile --durations=15
+	$(PY) -m pytest tests/py $(addprefix --ignore=, $(MEMORY_TESTS)) \
+	    --numprocesses=auto --maxprocesses=4 --dist=loadfile --durations=15
+	$(PY) -m pytest $(MEMORY_TESTS)
 
 # The same under the last TensorFlow that has Keras 2 and Estimator.
 test-tf215:
 	tools/for_tensorflow.sh 2.15.1 test-package
+
+# Builds for each release between that one and the default, and runs what tells most of each: the
+# documents' programs, tf.nn's own cases, and what training with Keras and its checkpoints needs.
+test-versions:
+	for version in 2.16.2 2.17.1 2.18.1 2.19.1 2.20.0; do \
+	    tools/for_tensorflow.sh $$version smoke || exit; \
+	done
+
+SMOKE = package/test_package.py package/test_docs.py drop_in/test_drop_in_nn_test_cases.py \
+    keras/layers/test_layer_fit.py keras/layers/test_layer_saving.py optimizers/test_keras_steps.py \
+    samplers/state/test_sampler_checkpoints.py samplers/state/test_sampler_saved_models.py
+
+smoke: build
+	$(PY) -m pytest $(addprefix tests/py/, $(SMOKE)) --numprocesses=auto --maxprocesses=4 \
+	    --dist=loadfile
 
 lint: venv
 	tools/bootstrap.sh tools/lint_requirements.txt

@@ -138,8 +138,9 @@ class Network:
         variables = self.model.trainable_variables
         if self.way != OURS:
             return [self.model.adagrad.get_slot(v.value, "accumulator") for v in variables]
-        step_and_rate, sums = self.model.optimizer.variables[:2], self.model.optimizer.variables[2:]
-        assert len(step_and_rate) + len(variables) == len(self.model.optimizer.variables)
+        # Before them is the number of steps and, in some releases, the learning rate.
+        sums = self.model.optimizer.variables[-len(variables) :]
+        assert [s.shape for s in sums] == [v.shape for v in variables]
         return sums
 
     def _fit(self, batches: np.ndarray) -> None:
