@@ -9,7 +9,9 @@ Strategies:
 
 - parameter servers: one worker, one or two servers. The table and biases are whole, shared out by
   a partitioner, or lists of two shards;
-- several workers: two processes, each with a copy of the table, that add up their gradients.
+- several workers: two processes, each with a copy of the table, that add up their gradients;
+- mirrored: the same with two devices of one process, logical CPUs here, between which nothing
+  crosses a network.
 
 Bytes are those of the loopback interface: leave the machine alone meanwhile.
 """
@@ -38,7 +40,11 @@ CASES = [
     for classes in (20_000, 1_000_000)
     for table in ("whole", "sharded", "listed")
     for servers in (1, 2)
-] + [{"strategy": "several workers", "servers": 0, "table": "whole", "V": 20_000}]
+] + [
+    {"strategy": strategy, "servers": 0, "table": "whole", "V": classes}
+    for strategy in ("several workers", "mirrored")
+    for classes in (20_000, 1_000_000)
+]
 LOSSES = {"theirs": tf.nn.sampled_softmax_loss, "ours": tfcs.sampled_softmax_loss}
 
 
@@ -137,7 +143,16 @@ def on_parameter_servers(case, rounds):
 
 def on_workers(case, rounds):
     """What each of two workers does; the first one's result counts."""
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    return on_replicas(case, rounds, tf.distribute.MultiWorkerMirroredStrategy())
+
+
+def on_mirrors(case, rounds):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
+    return on_replicas(case, rounds, tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+
+
+def on_replicas(case, rounds, strategy):
 
     def run_of(loss):
         with strategy.scope():
@@ -150,12 +165,12 @@ def on_workers(case, rounds):
         data = batches(case)
 
         @tf.function(autograph=False)
-        def on_replicas(labels, inputs):
+        def on_each(labels, inputs):
             return strategy.run(step, args=(labels, inputs))
 
         def run(calls):
             for _ in range(calls):
-                on_replicas(*next(data))
+                on_each(*next(data))
 
         return run
 
@@ -165,7 +180,7 @@ def on_workers(case, rounds):
 def measure(case, rounds):
     """Measures a case in processes of its own: TensorFlow joins one cluster in its life."""
     command = [sys.executable, __file__, "--process", json.dumps([case, rounds])]
-    if case["strategy"] == "parameter servers":
+    if case["strategy"] != "several workers":
         done = subprocess.run(command, capture_output=True, text=True)
         return result_of(done.returncode, done.stdout, done.stderr)
     workers = cluster.addresses(2)
@@ -185,6 +200,13 @@ def result_of(status, output, errors):
     return json.loads(output.splitlines()[-1])
 
 
+ON = {
+    "parameter servers": on_parameter_servers,
+    "several workers": on_workers,
+    "mirrored": on_mirrors,
+}
+
+
 def is_main(case):
     """Whether --quick runs it."""
     return case["V"] == 20_000 and case["servers"] != 1
@@ -193,7 +215,6 @@ def is_main(case):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--process"]:
         of_case, of_rounds = json.loads(sys.argv[2])
-        on = on_workers if of_case["strategy"] == "several workers" else on_parameter_servers
-        print(json.dumps(on(of_case, of_rounds)))
+        print(json.dumps(ON[of_case["strategy"]](of_case, of_rounds)))
     else:
         harness.run("distributed", __doc__, CASES, measure, is_quick=is_main)
