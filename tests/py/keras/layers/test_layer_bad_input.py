@@ -40,7 +40,6 @@ every_layer = pytest.mark.parametrize("kind", [*lcs.SAMPLED, "RaggedSampledSoftm
             "a row for each of num_classes = 60 classes, got input_dim 59",
         ),
     ],
-    ids=str,
 )
 def test_options(kind, options, error, message):
     with pytest.raises(error, match=message):
@@ -65,7 +64,6 @@ def test_options(kind, options, error, message):
         ({"sampler": tfcs.UniformSampler(60), "seed": 1}, ValueError, "seed must be None"),
         ({"evaluation": "quick"}, ValueError, "evaluation must be 'exact' or 'sampled'"),
     ],
-    ids=str,
 )
 def test_options_of_sampled_layers(kind, options, error, message):
     with pytest.raises(error, match=message):
