@@ -45,6 +45,12 @@ from tf_candsamp.samplers import (
     UniformSampler,
 )
 from tf_candsamp.serving import export_scorer
+from tf_candsamp.split_losses import (
+    PartialSoftmax,
+    merge_partial_softmax,
+    partial_sampled_softmax,
+    split_sampled_softmax_loss,
+)
 from tf_candsamp.stateless_samplers import (
     stateless_fixed_unigram_candidate_sampler,
     stateless_log_uniform_candidate_sampler,
@@ -60,6 +66,7 @@ __all__ = [
     "LearnedUnigramSampler",
     "LogUniformSampler",
     "LossStats",
+    "PartialSoftmax",
     "RaggedCandidateSample",
     "Sampler",
     "TopK",
@@ -76,8 +83,10 @@ __all__ = [
     "learned_unigram_candidate_sampler",
     "library_path",
     "log_uniform_candidate_sampler",
+    "merge_partial_softmax",
     "mixed_softmax_loss",
     "nce_loss",
+    "partial_sampled_softmax",
     "ragged_candidate_logits",
     "ragged_nce_loss",
     "ragged_sampled_softmax_loss",
@@ -88,6 +97,7 @@ __all__ = [
     "row_rmsprop",
     "row_sgd",
     "sampled_softmax_loss",
+    "split_sampled_softmax_loss",
     "stateless_fixed_unigram_candidate_sampler",
     "stateless_log_uniform_candidate_sampler",
     "stateless_uniform_candidate_sampler",
