@@ -65,8 +65,11 @@ test-versions:
 	    tools/for_tensorflow.sh $$version smoke || exit; \
 	done
 
-SMOKE = package/test_package.py package/test_docs.py drop_in/test_drop_in_nn_test_cases.py \
-    keras/layers/test_layer_fit.py keras/layers/test_layer_saving.py optimizers/test_keras_steps.py \
+SMOKE = package/test_package.py package/test_docs.py package/test_export_scorer.py \
+    drop_in/test_drop_in_nn_test_cases.py losses/sampled/test_sampled_values.py \
+    losses/test_loss_keras_2.py losses/test_split_losses.py examples/test_estimator.py \
+    keras/layers/test_layer_fit.py keras/layers/test_layer_saving.py \
+    optimizers/test_keras_steps.py optimizers/test_keras_2_steps.py optimizers/test_row_values.py \
     samplers/state/test_sampler_checkpoints.py samplers/state/test_sampler_saved_models.py
 
 smoke: build

@@ -20,6 +20,11 @@ MOST_SAMPLED = 512  # movies that are drawn for a step, where any are
 LEARNING_RATE = 5e-3
 
 
+def tf_variable(variable) -> tf.Variable:
+    """What a variable of Keras 3 holds; those of Keras 2 are TensorFlow's own."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
 class Tower(keras.layers.Layer):
     """A query [B, LENGTH, DIMENSION] from the movies up to each place, and the movies' table."""
 
@@ -48,7 +53,7 @@ class Tower(keras.layers.Layer):
 
     def vectors(self, movies: tf.Tensor) -> tf.Tensor:
         """The rows of movies, [.., DIMENSION]; any row for padding."""
-        return tf.gather(self.table.value, tf.maximum(movies, 0))
+        return tf.gather(tf_variable(self.table), tf.maximum(movies, 0))
 
 
 class Recommender:
@@ -71,7 +76,7 @@ class Recommender:
 
     @property
     def table(self) -> tf.Variable:
-        return self.tower.table.value
+        return tf_variable(self.tower.table)
 
     def train_epoch(self, ratings: Ratings, on_step: Callable[[], None]) -> float:
         """Trains once on all movies but what does not fill a batch; returns the mean loss."""
@@ -90,9 +95,10 @@ class Recommender:
             losses = self._loss(self, self.tower(movies, training=True), following)
             places = tf.math.count_nonzero(following != PADDING, dtype=tf.float32)
             loss = tf.reduce_sum(losses) / places  # losses at padding are 0
-        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        gradients = tape.gradient(loss, [tf_variable(v) for v in variables])
         # As a tensor the slices of a movie are summed: Keras's Adam would square each by itself.
-        self._optimizer.apply([tf.convert_to_tensor(g) for g in gradients], variables)
+        gradients = [tf.convert_to_tensor(g) for g in gradients]
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
     def ranks(self, ratings: Ratings, held_out: int) -> np.ndarray:

@@ -24,6 +24,11 @@ LEARNING_RATE, FIRST_SUM = 0.07, 1e-7
 STEPS_AT_ONCE = 50  # that Keras makes in one call
 
 
+def tf_variable(variable) -> tf.Variable:
+    """What a variable of Keras 3 holds; those of Keras 2 are TensorFlow's own."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
 class OutputLayer(keras.layers.Layer):
     """The rows and biases of classes, and a loss written in TensorFlow alone."""
 
@@ -55,8 +60,8 @@ class StockSampledSoftmax(OutputLayer):
 
     def losses_of(self, inputs, labels):
         return tf.nn.sampled_softmax_loss(
-            self.table.value,
-            self.bias.value,
+            tf_variable(self.table),
+            tf_variable(self.bias),
             labels,
             inputs,
             self.num_sampled,
@@ -71,11 +76,11 @@ class StockModel(keras.Model):
     def make_optimizer(self) -> None:
         """Also makes its state, by a step of zeros."""
         self.adagrad = tf.compat.v1.train.AdagradOptimizer(LEARNING_RATE, FIRST_SUM)
-        tables = [variable.value for variable in self.trainable_variables]
+        tables = [tf_variable(variable) for variable in self.trainable_variables]
         self.adagrad.apply_gradients([(tf.zeros_like(table), table) for table in tables])
 
     def train_step(self, windows):
-        tables = [variable.value for variable in self.trainable_variables]
+        tables = [tf_variable(variable) for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
             self(windows, training=True)
             loss = tf.add_n(self.losses)
@@ -122,7 +127,8 @@ class Network:
         else:
             self.model = StockModel(windows, losses)
             self.model.make_optimizer()
-            self.model.compile(None, steps_per_execution=STEPS_AT_ONCE)
+            # train_step has an optimizer of its own; this one, without state, is not used.
+            self.model.compile("sgd", steps_per_execution=STEPS_AT_ONCE)
 
     def start(self, batch: np.ndarray) -> None:
         """Does what TensorFlow does once, with a step on `batch`, and undoes the step."""
@@ -137,7 +143,7 @@ class Network:
         """What Adagrad keeps for each trainable variable."""
         variables = self.model.trainable_variables
         if self.way != OURS:
-            return [self.model.adagrad.get_slot(v.value, "accumulator") for v in variables]
+            return [self.model.adagrad.get_slot(tf_variable(v), "accumulator") for v in variables]
         # Before them is the number of steps and, in some releases, the learning rate.
         sums = self.model.optimizer.variables[-len(variables) :]
         assert [s.shape for s in sums] == [v.shape for v in variables]

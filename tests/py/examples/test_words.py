@@ -293,7 +293,7 @@ def test_a_step_sums_what_comes_twice(toy, way):
     with tf.GradientTape() as tape:
         same.model(windows, training=True)
         loss = tf.add_n(same.model.losses)
-    gradients = tape.gradient(loss, [table.value for table in tables_of(same)])
+    gradients = tape.gradient(loss, [network.tf_variable(table) for table in tables_of(same)])
     assert isinstance(gradients[0], tf.IndexedSlices)
     before = [table.numpy() for table in tables_of(made)]
     seconds = made.train(windows[None])

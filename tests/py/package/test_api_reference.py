@@ -64,6 +64,8 @@ def _examples(name):
 
 @by_name
 def test_examples_in_docstrings(name):
+    if not name.thing.__module__.startswith("tf_candsamp"):
+        pytest.skip("this is Keras 2's own class")
     log = []
     runner = doctest.DocTestRunner(checker=_Numbers())
     for test in _examples(name):

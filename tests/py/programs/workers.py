@@ -35,7 +35,9 @@ def main(folder, phase):
     with strategy.scope():
         drawing = {"seeded": samplers(1), "not seeded": samplers(None)}
         weights = tf.Variable(tf.zeros([CLASSES, 4]))
-    checkpoint = tf.train.Checkpoint(drawing=drawing, weights=weights)
+    # Copies: what it holds it turns into dicts that functions of TensorFlow 2.15 cannot return.
+    kept = {seeded: dict(of_kind) for seeded, of_kind in drawing.items()}
+    checkpoint = tf.train.Checkpoint(drawing=kept, weights=weights)
 
     @tf.function
     def draw():

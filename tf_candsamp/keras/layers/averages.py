@@ -40,6 +40,8 @@ class Averages(keras.metrics.Metric):
     ) -> None:
         """Adds the values of a batch, each [N], with the weights [N]."""
         self._latest = group
+        if tf.distribute.in_cross_replica_context():
+            return  # Keras 2 builds a functional model: there is no replica whose batch this is.
         weights = tf.cast(sample_weight, tf.float32)
         sums = [tf.reduce_sum(weights * tf.cast(value, tf.float32)) for value in values]
         self._sums[group].assign_add(tf.stack([*sums, tf.reduce_sum(weights)]))

@@ -105,14 +105,13 @@ def test_sample_weights_are_not_cast_to_halves(kind):
 )
 def test_fit_under_a_global_policy(kind, policy):
     """With loss scaling for float16; labels and candidates stay integers."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
+    keras.mixed_precision.set_global_policy(policy)
     try:
         model, _, _ = layer_models.model_of(layer_models.make(kind))
         batches = layer_models.data(kind)
         history = model.fit(batches, epochs=4, verbose=0, shuffle=False).history["loss"]
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.mixed_precision.set_global_policy("float32")
     assert history[-1] < 0.97 * history[0]
 
 
