@@ -7,7 +7,7 @@ classes there are.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import tensorflow as tf
 
@@ -84,7 +84,8 @@ def partial_sampled_softmax(
       name: a name for the operation.
 
     Returns:
-      A `PartialSoftmax` of the type of the losses.
+      A `PartialSoftmax` of the type of the losses. Gradients of tables are `tf.IndexedSlices` that
+      two ops have made: a label's row comes in each.
 
     Raises:
       TypeError, ValueError, tf.errors.InvalidArgumentError: as `sampled_softmax_loss`; or neither
@@ -313,7 +314,8 @@ def _drawn(
         expected_count=expected_count,
         update=update,
     )
-    label_count = tf.scatter_nd(here, sample.true_expected_count[:, 0], tf.shape(rows, tf.int64))
+    count: Any = sample.true_expected_count  # of true classes there are
+    label_count = tf.scatter_nd(here, count[:, 0], tf.shape(rows, tf.int64))
     return sample.sampled_candidates, label_count, sample.sampled_expected_count
 
 
