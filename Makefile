@@ -69,7 +69,7 @@ SMOKE = package/test_package.py package/test_docs.py package/test_export_scorer.
     drop_in/test_drop_in_nn_test_cases.py losses/sampled/test_sampled_values.py \
     losses/test_loss_keras_2.py losses/test_split_losses.py examples/test_estimator.py \
     keras/layers/test_layer_fit.py keras/layers/test_layer_saving.py \
-    optimizers/test_keras_steps.py optimizers/test_keras_2_steps.py optimizers/test_row_values.py \
+    optimizers/test_keras_steps.py optimizers/test_keras_2_steps.py \
     samplers/state/test_sampler_checkpoints.py samplers/state/test_sampler_saved_models.py
 
 smoke: build
