@@ -38,8 +38,8 @@ std::string CheckGather(Backend& backend, RandomCases& cases, int64_t most_rows)
     if (ids[k] < 0 || ids[k] >= table.ids()) continue;
     std::copy_n(table.Row(ids[k]), depth, want.begin() + static_cast<int64_t>(k) * depth);
   }
-  DeviceRowTable<float> device = OneShard(on_device[0], table.ids(), depth);
-  device.num_shards = shards;
+  // The first shard may have no rows, so OneShard would take its memory for that of no table.
+  DeviceRowTable<float> device = {depth, table.ids(), on_device[0], shards, nullptr, nullptr, false};
   device.shards = backend.Upload(on_device);
   device.first_row = backend.Upload(table.first_row());
   device.in_turn = partition == Partition::kInTurn;
