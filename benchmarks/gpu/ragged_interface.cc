@@ -3,6 +3,7 @@
 #include "benchmarks/gpu/calls.h"
 #include "cc/cuda/losses/ragged_launchers.h"
 #include "cc/cuda/optimizers/launchers.h"
+#include "cc/cuda/rows/launchers.h"
 #include "cc/lib/optimizers/row_formulas.h"
 
 // What library.py hands over, as its Structure of the same fields. All pointers are to the device's
@@ -54,14 +55,15 @@ class RaggedStep {
     const DeviceRaggedGradient<T, float> gradient = {
         f_.batch, {}, c_.depth, f_.inputs, f_.label_logit_grad, f_.candidate_logit_grad, c_.grad};
     RaggedClassGradients<W> out = {};
-    out.class_ids = c_.class_ids;
     out.rows = static_cast<W*>(c_.rows_grad);
     out.biases = static_cast<W*>(c_.biases_grad);
-    IdGroups groups;
-    error = LaunchGroupRaggedClasses(scratch_, gradient, c_.num_classes, &groups, &out.distinct);
+    RaggedClasses classes;
+    error = LaunchGroupRaggedClasses(scratch_, gradient, c_.num_classes, &classes, &out.distinct);
     if (error != 0) return error;
     if (out.distinct > c_.most_classes) return cudaErrorInvalidValue;
-    return LaunchSumRaggedClasses<T, W>(scratch_, gradient, groups, out);
+    error = LaunchRankIds(scratch_, classes.groups, c_.class_ids, nullptr);
+    if (error != 0) return error;
+    return LaunchSumRaggedClasses<T, W>(scratch_, gradient, classes, out);
   }
 
   int64_t bytes() const { return static_cast<int64_t>(scratch_.most()); }

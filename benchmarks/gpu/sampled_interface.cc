@@ -60,12 +60,10 @@ class SampledStep {
 
   int Run(CudaStream cuda_stream) {
     scratch_.Begin(cuda_stream);
-    ClassNumbers numbers;
     int64_t counts[2];
-    int error = LaunchNumberClasses(
+    const int error = LaunchNumberClasses(
         scratch_, {c_.candidates, c_.num_sampled, c_.labels, c_.rows, c_.num_classes},
-        {sample_columns_, label_classes_}, &numbers, counts);
-    if (error == 0) error = LaunchWriteClassIds(scratch_, numbers, c_.class_ids);
+        {sample_columns_, label_classes_, c_.class_ids}, counts);
     f_.batch.columns = counts[0];
     f_.batch.classes = counts[1];
     return error == 0 ? Multiply() : error;

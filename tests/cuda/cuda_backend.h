@@ -106,11 +106,9 @@ class CudaBackend {
     Done(LaunchAllCandidates(stream_, all), "LaunchAllCandidates");
   }
   void NumberClasses(const ClassNumbersInput& input, const ClassNumbersOutput& output,
-                     int64_t* counts, int64_t* class_ids) {
+                     int64_t* counts) {
     Runtime runtime(this);
-    ClassNumbers classes;
-    Done(LaunchNumberClasses(runtime, input, output, &classes, counts), "LaunchNumberClasses");
-    Done(LaunchWriteClassIds(runtime, classes, class_ids), "LaunchWriteClassIds");
+    Done(LaunchNumberClasses(runtime, input, output, counts), "LaunchNumberClasses");
   }
   template <typename W>
   void Gather(const DeviceRowTable<W>& table, const int64_t* ids, int64_t count, W* out) {
@@ -160,12 +158,13 @@ class CudaBackend {
   }
   template <typename T, typename W>
   int64_t SumRaggedClasses(const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
-                           int64_t num_classes, RaggedClassGradients<W>* out) {
+                           int64_t num_classes, int64_t* class_ids, RaggedClassGradients<W>* out) {
     Runtime runtime(this);
-    IdGroups groups;
-    Done(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &out->distinct),
+    RaggedClasses classes;
+    Done(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &classes, &out->distinct),
          "LaunchGroupRaggedClasses");
-    Done(LaunchSumRaggedClasses<T, W>(runtime, gradient, groups, *out), "LaunchSumRaggedClasses");
+    Done(LaunchRankIds(runtime, classes.groups, class_ids, nullptr), "LaunchRankIds");
+    Done(LaunchSumRaggedClasses<T, W>(runtime, gradient, classes, *out), "LaunchSumRaggedClasses");
     return out->distinct;
   }
   template <typename T, typename W>

@@ -4,7 +4,9 @@
 #ifndef TF_CANDSAMP_CC_CUDA_CLASSES_CLASS_NUMBERS_H_
 #define TF_CANDSAMP_CC_CUDA_CLASSES_CLASS_NUMBERS_H_
 
-#include "cc/cuda/classes/id_groups.h"
+#include "cc/cuda/classes/id_set.h"
+#include "cc/cuda/core/device_runtime.h"
+#include "cc/cuda/core/team.h"
 
 namespace candsamp {
 
@@ -14,104 +16,100 @@ struct ClassNumbersInput {
   const int64_t* labels;
   int64_t num_labels;
   int64_t num_classes;  // all ids that are no class are one of this id
+
+  CANDSAMP_METHOD int64_t size() const { return num_candidates + num_labels; }
 };
 
 struct ClassNumbersOutput {
   int64_t* of_candidates;  // [num_candidates]
   int64_t* of_labels;      // [num_labels]
+  int64_t* class_ids;      // by number; room for one of each candidate and label
 };
 
-struct ClassNumbers {
-  IdGroups groups;   // of candidates, then labels
-  int64_t* numbers;  // [size + 1] how many classes occur first before each position; and at all
-
-  // The number of a group: that of its first position.
-  CANDSAMP_METHOD int64_t Of(int64_t group) const {
-    return numbers[groups.order[groups.starts[group]]];
-  }
-};
-
-struct MarkFirstsKernel {
-  ClassNumbers classes;
-
-  template <typename Block>
-  CANDSAMP_DEVICE void operator()(Block& block) const {
-    const IdGroups& groups = classes.groups;
-    for (int64_t k = GridRank(block); k <= groups.size; k += GridSize(block)) {
-      if (k == groups.size) {
-        classes.numbers[k] = 0;
-      } else {
-        classes.numbers[groups.order[k]] = groups.Begins(k) ? 1 : 0;
-      }
-    }
-  }
-};
-
-struct WriteNumbersKernel {
-  ClassNumbers classes;
-  int64_t num_candidates;
+// One launch:
+//  1. Each position, of a candidate or a label, puts its class into a set, in which a class keeps
+//     its first position.
+//  2. A scan over the first positions numbers their classes.
+//  3. Each position looks the number of its class up.
+struct NumberClassesKernel {
+  ClassNumbersInput input;
   ClassNumbersOutput output;
-  int64_t* counts;  // distinct candidates; all distinct classes
+  int64_t slots;
+  uint64_t* set;       // for a DeviceIdSet of so many slots
+  int64_t* of_slots;   // [slots] the numbers of the classes there
+  uint64_t* partials;  // of the grid's scans
+  int64_t* counts;     // distinct candidates; all distinct classes
+
+  // The set is half full at most.
+  static int64_t Slots(int64_t size) { return 2 * size + 16; }
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    const IdGroups& groups = classes.groups;
-    for (int64_t k = GridRank(block); k < groups.size; k += GridSize(block)) {
-      const int64_t position = groups.order[k], number = classes.Of(groups.GroupOf(k));
-      if (position < num_candidates) {
-        output.of_candidates[position] = number;
-      } else {
-        output.of_labels[position - num_candidates] = number;
-      }
+    GridTeam<Block> team(block, partials);
+    DeviceIdSet classes(set, slots);
+    classes.Clear(team);
+    team.Sync();
+    const int64_t size = input.size(), each = (size + team.size() - 1) / team.size();
+    const int64_t begin = Least(team.rank() * each, size), end = Least(begin + each, size);
+    for (int64_t k = begin; k < end; ++k) {
+      *At(k) = classes.Insert(static_cast<uint64_t>(IdOf(k)), static_cast<uint64_t>(k));
     }
-    if (GridRank(block) == 0) {
-      counts[0] = classes.numbers[num_candidates];
-      counts[1] = classes.numbers[groups.size];
+    team.Sync();
+    int64_t firsts = 0;
+    for (int64_t k = begin; k < end; ++k) firsts += IsFirst(classes, k);
+    int64_t all;
+    int64_t number = team.ExclusiveScan(firsts, int64_t{0}, AddNumbers(), &all);
+    for (int64_t k = begin; k < end; ++k) {
+      if (k == input.num_candidates) counts[0] = number;
+      if (!IsFirst(classes, k)) continue;
+      of_slots[*At(k)] = number;
+      output.class_ids[number++] = IdOf(k);
     }
+    if (team.rank() == 0) {
+      counts[1] = all;
+      if (input.num_labels == 0) counts[0] = all;
+    }
+    team.Sync();
+    for (int64_t k = begin; k < end; ++k) *At(k) = of_slots[*At(k)];
+  }
+
+ private:
+  CANDSAMP_DEVICE int64_t IdOf(int64_t k) const {
+    const int64_t id =
+        k < input.num_candidates ? input.candidates[k] : input.labels[k - input.num_candidates];
+    return id < 0 || id > input.num_classes ? input.num_classes : id;
+  }
+  // Where the number of a position goes; its slot is kept there before.
+  CANDSAMP_DEVICE int64_t* At(int64_t k) const {
+    return k < input.num_candidates ? output.of_candidates + k
+                                    : output.of_labels + (k - input.num_candidates);
+  }
+  CANDSAMP_DEVICE bool IsFirst(const DeviceIdSet& classes, int64_t k) const {
+    return classes.IsFirst(*At(k), static_cast<uint64_t>(k));
   }
 };
 
-struct WriteClassIdsKernel {
-  ClassNumbers classes;
-  int64_t* class_ids;
-
-  template <typename Block>
-  CANDSAMP_DEVICE void operator()(Block& block) const {
-    const IdGroups& groups = classes.groups;
-    const int64_t count = groups.count();
-    for (int64_t g = GridRank(block); g < count; g += GridSize(block)) {
-      class_ids[classes.Of(g)] = groups.IdOf(g);
-    }
-  }
-};
-
-// Writes the numbers of candidates and labels, and to counts[2], in the host's memory, how many
-// distinct candidates and how many distinct classes there are: it waits for those.
+// Writes to counts[2], in the host's memory, how many distinct candidates and how many distinct
+// classes there are: it waits for those.
 template <typename Launcher>
-ClassNumbers NumberClasses(Launcher& launcher, DeviceRuntime& runtime,
-                           const ClassNumbersInput& input, const ClassNumbersOutput& output,
-                           int64_t* counts) {
-  ClassNumbers classes;
-  classes.groups = GroupIds(launcher, runtime, input.candidates, input.num_candidates, input.labels,
-                            input.num_labels, input.num_classes);
-  const int64_t size = classes.groups.size;
-  size_t sum_bytes = 0;
-  launcher.ExclusiveSum(nullptr, &sum_bytes, nullptr, size + 1);
-  classes.numbers = runtime.Allocate<int64_t>(size + 1);
-  int64_t* const device_counts = runtime.Allocate<int64_t>(2);
-  char* const memory = runtime.Allocate<char>(sum_bytes);
-  if (runtime.error() != 0) return classes;
-  launcher.ForEach(size + 1, MarkFirstsKernel{classes});
-  launcher.ExclusiveSum(memory, &sum_bytes, classes.numbers, size + 1);
-  launcher.ForEach(size, WriteNumbersKernel{classes, input.num_candidates, output, device_counts});
+int NumberClassesOn(Launcher launcher, DeviceRuntime& runtime, const ClassNumbersInput& input,
+                    const ClassNumbersOutput& output, int64_t* counts) {
+  const int64_t slots = NumberClassesKernel::Slots(input.size());
+  const LaunchPlan plan = launcher.template Plan<NumberClassesKernel>(
+      (input.size() + launcher.threads() - 1) / launcher.threads(),
+      [&](int blocks) { return 3 * slots + kPartialWords * blocks + 2; });
+  if (plan.error != 0) return plan.error;
+  char* const scratch = runtime.Allocate<char>(plan.scratch_bytes);
+  if (runtime.error() != 0) return runtime.error();
+  // Partials come first: their alignment is the largest.
+  uint64_t* const partials = reinterpret_cast<uint64_t*>(scratch);
+  uint64_t* const set = partials + kPartialWords * plan.blocks;
+  int64_t* const of_slots = reinterpret_cast<int64_t*>(set + 2 * slots);
+  int64_t* const device_counts = of_slots + slots;
+  launcher.Together(plan.blocks, NumberClassesKernel{input, output, slots, set, of_slots, partials,
+                                                     device_counts});
   launcher.CopyToHostAndWait(counts, device_counts, 2 * sizeof *counts);
-  return classes;
-}
-
-// Writes class_ids, [distinct classes] by number.
-template <typename Launcher>
-void WriteClassIds(Launcher& launcher, const ClassNumbers& classes, int64_t* class_ids) {
-  launcher.ForEach(classes.groups.size, WriteClassIdsKernel{classes, class_ids});
+  return launcher.error();
 }
 
 }  // namespace candsamp

@@ -53,27 +53,27 @@ struct ConcatenateIdsKernel {
   }
 };
 
-// Writes 1 where a group begins.
-struct MarkGroupsKernel {
+// Finds where groups begin, and numbers them.
+struct FindGroupsKernel {
   IdGroups groups;
+  uint64_t* partials;  // of the grid's scan
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    for (int64_t k = GridRank(block); k <= groups.size; k += GridSize(block)) {
-      groups.before[k] = k < groups.size && groups.Begins(k) ? 1 : 0;
+    GridTeam<Block> team(block, partials);
+    const int64_t size = groups.size, each = (size + team.size() - 1) / team.size();
+    const int64_t begin = Least(team.rank() * each, size), end = Least(begin + each, size);
+    int64_t begins = 0;
+    for (int64_t k = begin; k < end; ++k) begins += groups.Begins(k);
+    int64_t all;
+    int64_t group = team.ExclusiveScan(begins, int64_t{0}, AddNumbers(), &all);
+    for (int64_t k = begin; k < end; ++k) {
+      groups.before[k] = group;
+      if (groups.Begins(k)) groups.starts[group++] = k;
     }
-  }
-};
-
-struct StartGroupsKernel {
-  IdGroups groups;
-
-  template <typename Block>
-  CANDSAMP_DEVICE void operator()(Block& block) const {
-    for (int64_t k = GridRank(block); k < groups.size; k += GridSize(block)) {
-      if (groups.Begins(k)) groups.starts[groups.before[k]] = k;
-    }
-    if (GridRank(block) == 0) groups.starts[groups.count()] = groups.size;
+    if (team.rank() != 0) return;
+    groups.before[size] = all;
+    groups.starts[all] = size;
   }
 };
 
@@ -86,12 +86,15 @@ IdGroups GroupIds(Launcher& launcher, DeviceRuntime& runtime, const int64_t* fir
   groups.size = first_size + second_size;
   const int64_t size = groups.size;
   const int bits = BitsOf(limit);
-  size_t sort_bytes = 0, sum_bytes = 0;
+  size_t sort_bytes = 0;
   launcher.SortPairs(nullptr, &sort_bytes, nullptr, nullptr, nullptr, nullptr, size, bits);
-  launcher.ExclusiveSum(nullptr, &sum_bytes, nullptr, size + 1);
+  const LaunchPlan plan = launcher.template Plan<FindGroupsKernel>(
+      (size + launcher.threads() - 1) / launcher.threads(),
+      [](int blocks) { return kPartialWords * blocks; });
   int64_t* const unsorted = runtime.Allocate<int64_t>(size);
   int64_t* const positions = runtime.Allocate<int64_t>(size);
-  char* const memory = runtime.Allocate<char>(sort_bytes > sum_bytes ? sort_bytes : sum_bytes);
+  char* const memory = runtime.Allocate<char>(sort_bytes);
+  char* const partials = runtime.Allocate<char>(plan.scratch_bytes);
   groups.ids = runtime.Allocate<int64_t>(size);
   groups.order = runtime.Allocate<int64_t>(size);
   groups.before = runtime.Allocate<int64_t>(size + 1);
@@ -101,9 +104,7 @@ IdGroups GroupIds(Launcher& launcher, DeviceRuntime& runtime, const int64_t* fir
       size, ConcatenateIdsKernel{first, first_size, second, size, limit, unsorted, positions});
   launcher.SortPairs(memory, &sort_bytes, unsorted, groups.ids, positions, groups.order, size,
                      bits);
-  launcher.ForEach(size + 1, MarkGroupsKernel{groups});
-  launcher.ExclusiveSum(memory, &sum_bytes, groups.before, size + 1);
-  launcher.ForEach(size, StartGroupsKernel{groups});
+  launcher.Together(plan.blocks, FindGroupsKernel{groups, reinterpret_cast<uint64_t*>(partials)});
   return groups;
 }
 

@@ -3,6 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstring>
+
 namespace candsamp {
 namespace {
 
@@ -13,6 +15,28 @@ int CopyAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes
   const cudaError_t error = cudaMemcpyAsync(to, from, bytes, kind, StreamOf(cuda_stream));
   return error != cudaSuccess ? error : cudaStreamSynchronize(StreamOf(cuda_stream));
 }
+
+// A few page-locked bytes, by way of which numbers come to the host in half the time.
+class FewPageLocked {
+ public:
+  static constexpr size_t kBytes = 64;
+
+  FewPageLocked() {
+    if (cudaHostAlloc(&memory_, kBytes, cudaHostAllocPortable) == cudaSuccess) return;
+    memory_ = nullptr;
+    cudaGetLastError();
+  }
+  ~FewPageLocked() {
+    if (memory_ != nullptr) cudaFreeHost(memory_);
+  }
+  FewPageLocked(const FewPageLocked&) = delete;
+  FewPageLocked& operator=(const FewPageLocked&) = delete;
+
+  void* memory() const { return memory_; }  // nullptr: there is none
+
+ private:
+  void* memory_ = nullptr;
+};
 
 }  // namespace
 
@@ -33,7 +57,12 @@ int CopyToDeviceAndWait(CudaStream cuda_stream, void* to, const void* from, size
 }
 
 int CopyToHostAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes) {
-  return CopyAndWait(cuda_stream, to, from, bytes, cudaMemcpyDeviceToHost);
+  thread_local const FewPageLocked few;
+  void* const by = bytes <= FewPageLocked::kBytes ? few.memory() : nullptr;
+  const int error =
+      CopyAndWait(cuda_stream, by == nullptr ? to : by, from, bytes, cudaMemcpyDeviceToHost);
+  if (error == cudaSuccess && by != nullptr) std::memcpy(to, by, bytes);
+  return error;
 }
 
 }  // namespace candsamp

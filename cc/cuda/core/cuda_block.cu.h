@@ -29,9 +29,11 @@ class CudaBlock {
   __device__ int lane() const { return threadIdx.x % 32; }
   __device__ int lane_group() const { return threadIdx.x / 32; }
   template <typename T>
-  __device__ T SumOfLanes(T value) {
+  __device__ T SumOfLanes(T value, int least = 1, int most = 32) {
 #pragma unroll
-    for (int apart = 16; apart > 0; apart /= 2) value += __shfl_xor_sync(~0u, value, apart);
+    for (int apart = most / 2; apart >= least; apart /= 2) {
+      value += __shfl_xor_sync(~0u, value, apart);
+    }
     return value;
   }
   template <typename T>

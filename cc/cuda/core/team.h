@@ -10,8 +10,9 @@
 // in
 //   lane group lane_group() of lane_groups(). All lanes of a group make the same calls of
 //   SumOfLanes(value) and LargestOfLanes(value), which give all of them the same bits, and of
-//   SyncLanes(), after which plain writes of one are visible to the others. On a device
-//   they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers. A
+//   SyncLanes(), after which plain writes of one are visible to the others. SumOfLanes(value, least,
+//   most) sums over the lanes whose numbers differ from this one's by bits from least to below most
+//   alone, which are powers of two. On a device they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers. A
 //   block has at most kMostLaneGroups.
 // - The grid is the blocks() blocks of one launch. SyncGrid() waits for all threads of the grid.
 //   Only kernels that Together launched may call it: the device then runs all blocks at once. The
@@ -81,6 +82,11 @@ template <typename Block>
 CANDSAMP_DEVICE int64_t GridLaneGroups(const Block& block) {
   return static_cast<int64_t>(block.blocks()) * block.lane_groups();
 }
+
+// For scans of numbers.
+struct AddNumbers {
+  CANDSAMP_DEVICE int64_t operator()(int64_t a, int64_t b) const { return a + b; }
+};
 
 template <typename Block>
 class BlockTeam {

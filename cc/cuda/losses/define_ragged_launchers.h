@@ -23,17 +23,17 @@
   template <>                                                                                    \
   int LaunchSumRaggedClasses<T, W>(DeviceRuntime & runtime,                                      \
                                    const DeviceRaggedGradient<T, Accumulator<W>>& gradient,      \
-                                   const IdGroups& groups, const RaggedClassGradients<W>& out) { \
-    return SumRaggedClassesOn<T, W>(Launcher(runtime.stream()), runtime, gradient, groups, out); \
+                                   const RaggedClasses& classes, const RaggedClassGradients<W>& out) { \
+    return SumRaggedClassesOn<T, W>(Launcher(runtime.stream()), runtime, gradient, classes, out); \
   }
 
 #define CANDSAMP_DEFINE_RAGGED_INPUT_LAUNCHERS(Launcher, T)                                     \
   template <>                                                                                   \
   int LaunchGroupRaggedClasses(DeviceRuntime& runtime,                                          \
                                const DeviceRaggedGradient<T, Accumulator<T>>& gradient,         \
-                               int64_t num_classes, IdGroups* groups, int64_t* distinct) {      \
+                               int64_t num_classes, RaggedClasses* classes, int64_t* distinct) {      \
     return GroupRaggedClassesOn(Launcher(runtime.stream()), runtime, gradient, num_classes,     \
-                                groups, distinct);                                              \
+                                classes, distinct);                                             \
   }                                                                                             \
   template <>                                                                                   \
   int LaunchScaleByRow(DeviceRuntime& runtime, const Accumulator<T>* unscaled,                  \

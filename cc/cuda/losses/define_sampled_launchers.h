@@ -35,19 +35,10 @@
     return launcher.error();                                                   \
   }
 
-#define CANDSAMP_DEFINE_CLASS_NUMBER_LAUNCHERS(Launcher)                                \
-  int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,       \
-                          const ClassNumbersOutput& output, ClassNumbers* classes,      \
-                          int64_t* counts) {                                            \
-    Launcher launcher(runtime.stream());                                                \
-    *classes = NumberClasses(launcher, runtime, input, output, counts);                 \
-    return runtime.error() != 0 ? runtime.error() : static_cast<int>(launcher.error()); \
-  }                                                                                     \
-  int LaunchWriteClassIds(DeviceRuntime& runtime, const ClassNumbers& classes,          \
-                          int64_t* class_ids) {                                         \
-    Launcher launcher(runtime.stream());                                                \
-    WriteClassIds(launcher, classes, class_ids);                                        \
-    return launcher.error();                                                            \
+#define CANDSAMP_DEFINE_NUMBER_CLASSES(Launcher)                                             \
+  int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,            \
+                          const ClassNumbersOutput& output, int64_t* counts) {               \
+    return NumberClassesOn(Launcher(runtime.stream()), runtime, input, output, counts);      \
   }
 
 #endif  // TF_CANDSAMP_CC_CUDA_LOSSES_DEFINE_SAMPLED_LAUNCHERS_H_

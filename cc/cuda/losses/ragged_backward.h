@@ -40,41 +40,39 @@ template <typename Source, typename T, typename A>
 struct RaggedOccurrences {
   DeviceRaggedGradient<T, A> gradient;
   const int64_t* rows;   // of each label and candidate
-  const Source* inputs;  // as logits take them, but for the factor
-  A factor;
+  const Source* inputs;  // as logits take them, but for the temperature
 
   CANDSAMP_DEVICE const Source* At(int64_t position, A* weight) const {
     const int64_t row = rows[position];
-    *weight = gradient.Gradient(position, row) * factor;
+    *weight = gradient.Gradient(position, row);
     return inputs + row * gradient.depth;
   }
 };
 
-// The gradients alone, for biases: as rows of one value.
-template <typename T, typename A>
-struct RaggedOccurrencesOfBiases {
-  DeviceRaggedGradient<T, A> gradient;
-  const int64_t* rows;
+// Takes the sum of each group, in their order: the gradients of class rows and of their biases.
+template <typename A, typename Out, typename W>
+struct ClassGradientsSink {
+  static constexpr bool kTakesWeights = true;
 
-  CANDSAMP_DEVICE const A* At(int64_t position, A* weight) const {
-    const int64_t labels = gradient.num_labels();
-    *weight = gradient.row_factor == nullptr ? A(1) : gradient.row_factor[rows[position]];
-    return position < labels ? gradient.label_gradient + position
-                             : gradient.candidate_gradient + position - labels;
-  }
-};
-
-// Takes the sum of each group, in their order.
-template <typename A, typename Out>
-struct GroupsSink {
   int64_t depth;
-  Out* out;  // [groups, depth]
+  A factor;   // of rows
+  Out* rows;  // [groups, depth]
+  W* biases;  // [groups], or nullptr
 
   template <int kSize>
   CANDSAMP_DEVICE void Write(int64_t group, int64_t d, const A* sums) const {
     CANDSAMP_UNROLL
-    for (int v = 0; v < kSize; ++v) Narrow(sums[v], &out[group * depth + d + v]);
+    for (int v = 0; v < kSize; ++v) Narrow(sums[v] * factor, &rows[group * depth + d + v]);
   }
+  CANDSAMP_DEVICE void WriteWeight(int64_t group, A sum) const {
+    if (biases != nullptr) Narrow(sum, &biases[group]);
+  }
+};
+
+// The classes of a batch.
+struct RaggedClasses {
+  IdGroups groups;  // of labels, where there are gradients of them, then candidates
+  int64_t* rows;    // of each of those
 };
 
 // Groups the classes of a batch, and waits for how many distinct ones there are. Ids that are no
@@ -82,19 +80,22 @@ struct GroupsSink {
 template <typename T, typename A, typename Launcher>
 int GroupRaggedClassesOn(Launcher launcher, DeviceRuntime& runtime,
                          const DeviceRaggedGradient<T, A>& gradient, int64_t num_classes,
-                         IdGroups* groups, int64_t* distinct) {
+                         RaggedClasses* classes, int64_t* distinct) {
   const DeviceRaggedBatch& batch = gradient.batch;
-  *groups = GroupIds(launcher, runtime, batch.labels, gradient.num_labels(), batch.candidates,
-                     batch.num_candidates, num_classes);
+  IdGroups& groups = classes->groups;
+  groups = GroupIds(launcher, runtime, batch.labels, gradient.num_labels(), batch.candidates,
+                    batch.num_candidates, num_classes);
+  classes->rows = runtime.Allocate<int64_t>(groups.size);
   if (runtime.error() != 0) return runtime.error();
-  launcher.CopyToHostAndWait(distinct, groups->before + groups->size, sizeof *distinct);
+  launcher.ForEach(groups.size, RowsOfClassesKernel{batch, gradient.label_gradient != nullptr,
+                                                    classes->rows});
+  launcher.CopyToHostAndWait(distinct, groups.before + groups.size, sizeof *distinct);
   return launcher.error();
 }
 
 template <typename W>
 struct RaggedClassGradients {
-  int64_t distinct;
-  int64_t* class_ids;   // [distinct] in ascending order
+  int64_t distinct;     // classes, in ascending order
   W* rows;              // [distinct, depth]
   W* biases;            // [distinct], or nullptr
   const W* class_rows;  // [distinct, depth], read if rows are divided by their norms
@@ -103,33 +104,28 @@ struct RaggedClassGradients {
 template <typename T, typename W, typename Launcher>
 int SumRaggedClassesOn(Launcher launcher, DeviceRuntime& runtime,
                        const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
-                       const IdGroups& groups, const RaggedClassGradients<W>& out) {
+                       const RaggedClasses& classes, const RaggedClassGradients<W>& out) {
   using A = Accumulator<W>;
   const DeviceRaggedBatch& batch = gradient.batch;
   const int64_t depth = gradient.depth;
-  WriteGroupIds(launcher, groups, out.class_ids);
-  int64_t* const rows = runtime.Allocate<int64_t>(groups.size);
-  const bool normalize = gradient.options.normalize;
-  A* const unit = normalize ? runtime.Allocate<A>(batch.rows * depth) : nullptr;
-  A* const sums = normalize ? runtime.Allocate<A>(out.distinct * depth) : nullptr;
-  if (runtime.error() != 0) return runtime.error();
-  launcher.ForEach(groups.size,
-                   RowsOfClassesKernel{batch, gradient.label_gradient != nullptr, rows});
   const A factor = static_cast<A>(1 / gradient.options.temperature);
-  if (normalize) {
+  const auto sum = [&](auto* inputs, auto* rows) {
+    using Source = std::remove_const_t<std::remove_pointer_t<decltype(inputs)>>;
+    using Out = std::remove_pointer_t<decltype(rows)>;
+    SumGroups<Source>(launcher, runtime, classes.groups,
+                      RaggedOccurrences<Source, T, A>{gradient, classes.rows, inputs}, depth,
+                      InPacks<kPackOf<Source>>(inputs, depth),
+                      ClassGradientsSink<A, Out, W>{depth, factor, rows, out.biases});
+  };
+  if (gradient.options.normalize) {
+    A* const unit = runtime.Allocate<A>(batch.rows * depth);
+    A* const sums = runtime.Allocate<A>(out.distinct * depth);
+    if (runtime.error() != 0) return runtime.error();
     ScaleRows(launcher, gradient.inputs, batch.rows, depth, true, unit);
-    SumGroups<A>(launcher, runtime, groups,
-                 RaggedOccurrences<A, T, A>{gradient, rows, unit, factor}, depth,
-                 InPacks<kPackOf<A>>(unit, depth), GroupsSink<A, A>{depth, sums});
+    sum(unit, sums);
     GradientsOfRows(launcher, out.class_rows, sums, out.distinct, depth, true, A(1), out.rows);
   } else {
-    SumGroups<T>(launcher, runtime, groups,
-                 RaggedOccurrences<T, T, A>{gradient, rows, gradient.inputs, factor}, depth,
-                 InPacks<kPackOf<T>>(gradient.inputs, depth), GroupsSink<A, W>{depth, out.rows});
-  }
-  if (out.biases != nullptr) {
-    SumGroups<A>(launcher, runtime, groups, RaggedOccurrencesOfBiases<T, A>{gradient, rows}, 1,
-                 false, GroupsSink<A, W>{1, out.biases});
+    sum(gradient.inputs, out.rows);
   }
   return runtime.error() != 0 ? runtime.error() : static_cast<int>(launcher.error());
 }
@@ -217,6 +213,8 @@ struct CandidateRows {
 // Takes the sums of groups that are numbered by their ids.
 template <typename A>
 struct SumsOfRows {
+  static constexpr bool kTakesWeights = false;
+
   const int64_t* ids;
   const int64_t* starts;
   int64_t depth;

@@ -85,9 +85,11 @@ struct RaggedLogitsOfRow {
 
   static constexpr int kTogether = 4;  // classes whose rows are on their way at a time
 
-  // The dot products of an input with the rows of classes, all lanes' together; 0 for no row.
+  // The dot products of an input with the rows of classes; 0 for no row. So many `lanes`, side by
+  // side, share the columns, and all of those get the products.
   template <typename Block>
-  CANDSAMP_DEVICE void Dots(Block& block, int64_t row, const int64_t* ids, A* dots) const {
+  CANDSAMP_DEVICE void Dots(Block& block, int lanes, int64_t row, const int64_t* ids,
+                            A* dots) const {
     const W* rows[kTogether];
     CANDSAMP_UNROLL
     for (int j = 0; j < kTogether; ++j) {
@@ -95,12 +97,12 @@ struct RaggedLogitsOfRow {
       dots[j] = A(0);
     }
     if (in_packs) {
-      LaneDots<kPack>(block, inputs + row * depth, rows, dots);
+      LaneDots<kPack>(block.lane() % lanes, lanes, inputs + row * depth, rows, dots);
     } else {
-      LaneDots<1>(block, inputs + row * depth, rows, dots);
+      LaneDots<1>(block.lane() % lanes, lanes, inputs + row * depth, rows, dots);
     }
     CANDSAMP_UNROLL
-    for (int j = 0; j < kTogether; ++j) dots[j] = block.SumOfLanes(dots[j]);
+    for (int j = 0; j < kTogether; ++j) dots[j] = block.SumOfLanes(dots[j], 1, lanes);
   }
 
   // `dot` is that of the scaled input and class row.
@@ -122,10 +124,10 @@ struct RaggedLogitsOfRow {
   }
 
  private:
-  template <int kSize, typename Block>
-  CANDSAMP_DEVICE void LaneDots(const Block& block, const T* input, const W* const* rows,
+  template <int kSize>
+  CANDSAMP_DEVICE void LaneDots(int lane, int lanes, const T* input, const W* const* rows,
                                 A* dots) const {
-    for (int64_t d = block.lane() * kSize; d < depth; d += block.lanes() * kSize) {
+    for (int64_t d = lane * kSize; d < depth; d += lanes * kSize) {
       const auto x = Pack<T, kSize>::Load(input + d);
       Pack<W, kSize> w[kTogether];
       CANDSAMP_UNROLL
@@ -144,8 +146,10 @@ struct RaggedLogitsOfRow {
   }
 };
 
-// Step 1. Logits (softmax) or their gradients (NCE) go where gradients of logits go.
-template <typename T, typename W>
+// Step 1. Logits (softmax) or their gradients (NCE) go where gradients of logits go. Short rows
+// leave no lane idle: kSideBySide of them are read side by side, each by a part of the lanes.
+// REQUIRES: kSideBySide is 1 if rows are divided by their norms.
+template <typename T, typename W, int kSideBySide>
 struct RaggedChunksKernel {
   using A = Accumulator<W>;
   static constexpr int kPack = kPackOf<W>;
@@ -239,23 +243,35 @@ struct RaggedChunksKernel {
                                  const Shared& shared) const {
     constexpr int kTogether = RaggedLogitsOfRow<T, W>::kTogether;
     const A of_input = logits.OfInput(block, row);
-    for (int64_t k0 = 0; k0 < count; k0 += kTogether) {
+    const int lanes = LanesOfRow(block), side_by_side = block.lanes() / lanes;
+    for (int64_t k0 = block.lane() / lanes; k0 - block.lane() / lanes < count;
+         k0 += kTogether * side_by_side) {
       int64_t ids[kTogether];
       A dots[kTogether];
       CANDSAMP_UNROLL
-      for (int j = 0; j < kTogether; ++j) ids[j] = k0 + j < count ? shared.ids[k0 + j] : kDropped;
-      logits.Dots(block, row, ids, dots);
+      for (int j = 0; j < kTogether; ++j) {
+        const int64_t k = k0 + j * side_by_side;
+        ids[j] = k < count ? shared.ids[k] : kDropped;
+      }
+      logits.Dots(block, lanes, row, ids, dots);
       CANDSAMP_UNROLL
       for (int j = 0; j < kTogether; ++j) {
+        const int64_t k = k0 + j * side_by_side;
         A inverse_norm = A(1);
         if (logits.options.normalize) {
           inverse_norm = InverseNormOfLanes(block, f.weights.Row(ids[j]), f.depth);
         }
-        if (k0 + j >= count || block.lane() != 0) continue;
-        shared.dots[k0 + j] = dots[j] * of_input * inverse_norm;
-        shared.coefficients[k0 + j] = inverse_norm;
+        if (k >= count || block.lane() % lanes != 0) continue;
+        shared.dots[k] = dots[j] * of_input * inverse_norm;
+        shared.coefficients[k] = inverse_norm;
       }
     }
+  }
+
+  // How many lanes share a class row.
+  template <typename Block>
+  static CANDSAMP_DEVICE int LanesOfRow(const Block& block) {
+    return block.lanes() < kSideBySide ? 1 : block.lanes() / kSideBySide;
   }
 
   // Each lane finishes the logits of its classes.
@@ -316,15 +332,19 @@ struct RaggedChunksKernel {
   template <int kSize, typename Block>
   CANDSAMP_DEVICE void SumRows(Block& block, int64_t chunk, int64_t count,
                                const Shared& shared) const {
-    for (int64_t d = block.lane() * kSize; d < f.depth; d += block.lanes() * kSize) {
+    const int lanes = LanesOfRow(block), side_by_side = block.lanes() / lanes;
+    const int lane = block.lane() % lanes, side = block.lane() / lanes;
+    for (int64_t first = 0; first < f.depth; first += lanes * kSize) {
+      const int64_t d = first + lane * kSize;
       Pack<A, kSize> sum = {};
-      for (int64_t k0 = 0; k0 < count; k0 += kBatch) {
+      for (int64_t k0 = side; k0 < count && d < f.depth; k0 += kBatch * side_by_side) {
         Pack<W, kSize> values[kBatch];
         A coefficients[kBatch];
         CANDSAMP_UNROLL
         for (int j = 0; j < kBatch; ++j) {
-          const W* const row = k0 + j < count ? f.weights.Row(shared.ids[k0 + j]) : nullptr;
-          coefficients[j] = row == nullptr ? A(0) : shared.coefficients[k0 + j];
+          const int64_t k = k0 + j * side_by_side;
+          const W* const row = k < count ? f.weights.Row(shared.ids[k]) : nullptr;
+          coefficients[j] = row == nullptr ? A(0) : shared.coefficients[k];
           values[j] = row == nullptr ? Pack<W, kSize>{} : Pack<W, kSize>::Load(row + d);
         }
         CANDSAMP_UNROLL
@@ -336,7 +356,11 @@ struct RaggedChunksKernel {
           }
         }
       }
-      sum.Store(sums + chunk * f.depth + d);
+      CANDSAMP_UNROLL
+      for (int v = 0; v < kSize; ++v) {
+        sum.values[v] = block.SumOfLanes(sum.values[v], lanes, block.lanes());
+      }
+      if (side == 0 && d < f.depth) sum.Store(sums + chunk * f.depth + d);
     }
   }
 };
@@ -345,12 +369,11 @@ struct RaggedChunksKernel {
 template <typename T, typename W>
 struct RaggedMergeKernel {
   using A = Accumulator<W>;
-  static constexpr int kSharedWords = kMostLaneGroups * 32 * sizeof(A) / 4;
+  static constexpr int kSharedWords = 2 * kMostLaneGroups * 32 * sizeof(A) / 4;
 
   DeviceRaggedForward<T, W> f;
   const RaggedPart<A>* parts;
   const A* sums;
-  const A* cap_slopes;
   A* maxima;    // [rows], what step 3 subtracts from logits
   A* divisors;  // [rows], and divides by
 
@@ -395,31 +418,40 @@ struct RaggedMergeKernel {
     return merged;
   }
 
+  // Threads share columns and, where those are fewer than threads, chunks.
   template <typename Block>
   CANDSAMP_DEVICE void SumChunks(Block& block, int64_t row, A reference, A divisor) const {
-    A* const shared = reinterpret_cast<A*>(block.words());
+    A* const factors = reinterpret_cast<A*>(block.words());
+    A* const shared = factors + block.threads();
     const int64_t begin = f.batch.first_chunks[row];
     const int64_t chunks = f.batch.first_chunks[row + 1] - begin;
-    const int64_t each = (chunks + block.lane_groups() - 1) / block.lane_groups();
-    const int64_t from = block.lane_group() * each;
-    for (int64_t first = 0; first < f.depth; first += block.lanes()) {
-      const int64_t d = first + block.lane();
+    const int64_t width = Least(Most(1, f.depth), block.threads());
+    const int64_t shares = block.threads() / width, share = block.thread() / width;
+    for (int64_t first = 0; first < f.depth; first += width) {
+      const int64_t d = first + block.thread() % width;
+      const bool sums_up = share < shares && d < f.depth;
       A sum = A(0);
-      for (int64_t c = begin + from; c < begin + Least(from + each, chunks); ++c) {
-        if (d >= f.depth) break;
-        const A factor =
-            f.kind == LossKind::kSoftmax ? exp(parts[c].max - reference) / divisor : A(1);
-        sum = MulAdd(factor, sums[c * f.depth + d], sum);
-      }
-      shared[block.thread()] = sum;
-      block.Sync();
-      if (block.lane_group() == 0 && d < f.depth) {
-        for (int g = 1; g < block.lane_groups(); ++g) {
-          sum += shared[g * block.lanes() + block.lane()];
+      for (int64_t tile = begin; tile < begin + chunks; tile += block.threads()) {
+        const int64_t count = Least(block.threads(), begin + chunks - tile);
+        if (block.thread() < count) {
+          factors[block.thread()] = f.kind == LossKind::kSoftmax
+                                        ? exp(parts[tile + block.thread()].max - reference) / divisor
+                                        : A(1);
         }
-        f.unscaled_inputs_grad[row * f.depth + d] = sum;
+        block.Sync();
+        for (int64_t c = share; sums_up && c < count; c += shares) {
+          sum = MulAdd(factors[c], sums[(tile + c) * f.depth + d], sum);
+        }
+        block.Sync();
       }
-      block.Sync();
+      if (shares > 1) {
+        shared[block.thread()] = sum;
+        block.Sync();
+        for (int64_t s = 1; share == 0 && s < shares; ++s) {
+          sum += shared[s * width + block.thread()];
+        }
+      }
+      if (share == 0 && d < f.depth) f.unscaled_inputs_grad[row * f.depth + d] = sum;
     }
   }
 
@@ -521,10 +553,21 @@ int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime, const DeviceRagge
   const RaggedLogitsOfRow<T, W> logits = {
       f.options.logit, f.depth, f.inputs, f.weights, f.biases, RaggedInPacks(f.inputs, f.weights)};
   launcher.ForEach(batch.num_chunks, RowsOfChunksKernel{batch, chunk_rows});
-  launcher.ForEachLaneGroup(
-      batch.num_chunks, RaggedChunksKernel<T, W>{f, logits, chunk_rows, parts, sums, cap_slopes});
+  const auto reduce_chunks = [&](auto kernel) {
+    kernel = {f, logits, chunk_rows, parts, sums, cap_slopes};
+    launcher.ForEachLaneGroup(batch.num_chunks, kernel);
+  };
+  // How many packs a row has, of the 32 that the lanes of a device read at once.
+  const int64_t packs = logits.in_packs ? f.depth / kPackOf<W> : f.depth;
+  if (packs > 16 || f.options.logit.normalize) {
+    reduce_chunks(RaggedChunksKernel<T, W, 1>{});
+  } else if (packs > 8) {
+    reduce_chunks(RaggedChunksKernel<T, W, 2>{});
+  } else {
+    reduce_chunks(RaggedChunksKernel<T, W, 4>{});
+  }
   launcher.ForEachBlock(batch.rows,
-                        RaggedMergeKernel<T, W>{f, parts, sums, cap_slopes, maxima, divisors});
+                        RaggedMergeKernel<T, W>{f, parts, sums, maxima, divisors});
   launcher.ForEachLaneGroup(batch.rows, RaggedTargetsKernel<T, W>{f, cap_slopes});
   launcher.ForEachLaneGroup(
       batch.num_chunks, RaggedLogitGradsKernel<T, W>{f, chunk_rows, maxima, divisors, cap_slopes});
@@ -553,7 +596,7 @@ struct RaggedScoresKernel {
       A dots[kTogether];
       CANDSAMP_UNROLL
       for (int j = 0; j < kTogether; ++j) ids[j] = j == 0 ? batch.candidates[k] : -1;
-      logits.Dots(block, row, ids, dots);
+      logits.Dots(block, block.lanes(), row, ids, dots);
       A dot = dots[0] * logits.OfInput(block, row);
       if (r.options.normalize) dot *= InverseNormOfLanes(block, r.weights.Row(ids[0]), r.depth);
       const auto logit = logits.Of(dot, BiasOf(r.biases, ids[0]), A(0));

@@ -133,26 +133,18 @@ struct LabelInputs {
   }
 };
 
-// The derivatives alone, for biases.
-template <typename A>
-struct LabelGradients {
-  int64_t num_true;
-  const A *grad, *label_logit_grad;
-
-  CANDSAMP_DEVICE const A* At(int64_t label, A* weight) const {
-    *weight = grad[label / num_true];
-    return label_logit_grad + label;
-  }
-};
-
-// Takes the sums of classes from number `first` on, times a factor.
-template <typename A, typename Out>
+// Takes the sums of classes from number `first` on: the gradients of rows and biases of labels that
+// are no candidates.
+template <typename A, typename Out, typename W>
 struct OtherClassesSink {
+  static constexpr bool kTakesWeights = true;
+
   const int64_t* numbers;  // the groups' ids, sorted
   const int64_t* starts;
   int64_t first, end, depth;
-  A factor;
-  Out* out;  // [end - first, depth]
+  A factor;    // of rows
+  Out* rows;   // [end - first, depth]
+  W* biases;   // [end - first], or nullptr
 
   template <int kSize>
   CANDSAMP_DEVICE void Write(int64_t group, int64_t d, const A* sums) const {
@@ -160,8 +152,13 @@ struct OtherClassesSink {
     if (number < first || number >= end) return;
     CANDSAMP_UNROLL
     for (int v = 0; v < kSize; ++v) {
-      Narrow(sums[v] * factor, &out[(number - first) * depth + d + v]);
+      Narrow(sums[v] * factor, &rows[(number - first) * depth + d + v]);
     }
+  }
+  CANDSAMP_DEVICE void WriteWeight(int64_t group, A sum) const {
+    const int64_t number = numbers[starts[group]];
+    if (biases == nullptr || number < first || number >= end) return;
+    Narrow(sum, &biases[number - first]);
   }
 };
 
@@ -314,27 +311,25 @@ class SampledBackwardOn {
     const LabelInputs<P, A> entries = {factors.inputs(), depth, batch_.num_true, b_.grad,
                                        b_.label_logit_grad};
     const bool in_packs = InPacks<kPackOf<P>>(factors.inputs(), depth);
-    W* const out = b_.class_rows_grad + batch_.columns * depth;
+    W* const rows = b_.class_rows_grad + batch_.columns * depth;
+    W* const biases =
+        b_.class_biases_grad == nullptr ? nullptr : b_.class_biases_grad + batch_.columns;
     const auto sum_into = [&](auto* to) {
       using Out = std::remove_pointer_t<decltype(to)>;
-      SumGroups<P>(launcher_, runtime_, groups, entries, depth, in_packs,
-                   OtherClassesSink<A, Out>{groups.ids, groups.starts, batch_.columns,
-                                            batch_.classes, depth, temperature_factor_, to});
+      SumGroups<P>(
+          launcher_, runtime_, groups, entries, depth, in_packs,
+          OtherClassesSink<A, Out, W>{groups.ids, groups.starts, batch_.columns, batch_.classes,
+                                      depth, temperature_factor_, to, biases});
     };
     if (options_.normalize) {
       A* const sums = runtime_.Allocate<A>(others * depth);
       if (runtime_.error() != 0) return;
       sum_into(sums);
       GradientsOfRows(launcher_, b_.class_rows + batch_.columns * depth, sums, others, depth, true,
-                      A(1), out);
+                      A(1), rows);
     } else {
-      sum_into(out);
+      sum_into(rows);
     }
-    if (b_.class_biases_grad == nullptr) return;
-    SumGroups<A>(launcher_, runtime_, groups,
-                 LabelGradients<A>{batch_.num_true, b_.grad, b_.label_logit_grad}, 1, false,
-                 OtherClassesSink<A, W>{groups.ids, groups.starts, batch_.columns, batch_.classes,
-                                        1, A(1), b_.class_biases_grad + batch_.columns});
   }
 
   Launcher& launcher_;

@@ -11,11 +11,9 @@
 
 namespace candsamp {
 
-// Numbers classes, and waits for their counts: see NumberClasses. LaunchWriteClassIds then writes
-// the ids of so many.
+// Numbers classes, and waits for their counts: see NumberClassesOn.
 int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,
-                        const ClassNumbersOutput& output, ClassNumbers* classes, int64_t* counts);
-int LaunchWriteClassIds(DeviceRuntime& runtime, const ClassNumbers& classes, int64_t* class_ids);
+                        const ClassNumbersOutput& output, int64_t* counts);
 
 // Write the logs of counts, for float and double, and the offsets of candidates, for all types.
 template <typename A>

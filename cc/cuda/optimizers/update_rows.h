@@ -43,6 +43,7 @@ template <typename W, typename Formula>
 struct UpdateSink {
   using A = Accumulator<W>;
   static constexpr int kSlots = Formula::kSlots;
+  static constexpr bool kTakesWeights = false;
 
   Formula formula;
   DeviceRowUpdate<W> rows;
@@ -97,6 +98,8 @@ int UpdateRowsOn(Launcher launcher, DeviceRuntime& runtime, const Formula& formu
 // Sums of the slices of each distinct row, in ascending order of rows.
 template <typename T>
 struct SumsSink {
+  static constexpr bool kTakesWeights = false;
+
   int64_t depth;
   T* sums;  // [distinct rows, depth]
 

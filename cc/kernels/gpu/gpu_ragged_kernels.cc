@@ -128,13 +128,13 @@ class GpuRaggedLossOp : public StatusKernel {
     const DeviceRaggedGradient<T, A> gradient = {
         f.batch, f.options.logit, f.depth, f.inputs, f.label_logit_grad, f.candidate_logit_grad,
         nullptr};
-    IdGroups groups;
+    RaggedClasses classes;
     int64_t distinct = 0;
     TF_RETURN_IF_ERROR(
-        CudaStatus(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &distinct)));
-    int64_t* const classes = runtime.Allocate<int64_t>(distinct);
-    TF_RETURN_IF_ERROR(CudaStatus(LaunchRankIds(runtime, groups, classes, nullptr)));
-    return OutputRows(context, runtime, f.weights, classes, distinct);
+        CudaStatus(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &classes, &distinct)));
+    int64_t* const class_ids = runtime.Allocate<int64_t>(distinct);
+    TF_RETURN_IF_ERROR(CudaStatus(LaunchRankIds(runtime, classes.groups, class_ids, nullptr)));
+    return OutputRows(context, runtime, f.weights, class_ids, distinct);
   }
 
   bool remove_accidental_hits_;
@@ -211,15 +211,15 @@ absl::Status OutputSlices(OpKernelContext* context, DeviceRuntime& runtime,
   TF_RETURN_IF_ERROR(weights.Open(context, "weight", depth, kPartition));
   TF_RETURN_IF_ERROR(biases.Open(context, "bias", ClassTableSlices::kVector, kPartition));
   const int64_t num_classes = NumClasses(weights, biases);
-  IdGroups groups;
+  RaggedClasses classes;
   RaggedClassGradients<W> out = {};
-  TF_RETURN_IF_ERROR(
-      CudaStatus(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &groups, &out.distinct)));
+  TF_RETURN_IF_ERROR(CudaStatus(
+      LaunchGroupRaggedClasses(runtime, gradient, num_classes, &classes, &out.distinct)));
   Tensor class_ids;
   TF_RETURN_IF_ERROR(
       context->allocate_temp(tensorflow::DT_INT64, TensorShape({out.distinct}), &class_ids));
-  out.class_ids = MutableData<int64_t>(&class_ids);
-  TF_RETURN_IF_ERROR(CudaStatus(LaunchRankIds(runtime, groups, out.class_ids, nullptr)));
+  int64_t* const ids = MutableData<int64_t>(&class_ids);
+  TF_RETURN_IF_ERROR(CudaStatus(LaunchRankIds(runtime, classes.groups, ids, nullptr)));
   TF_RETURN_IF_ERROR(SetDeviceClasses(context, runtime, class_ids, &weights));
   TF_RETURN_IF_ERROR(SetDeviceClasses(context, runtime, class_ids, &biases));
   if (weights.shards() == 1) {
@@ -238,11 +238,11 @@ absl::Status OutputSlices(OpKernelContext* context, DeviceRuntime& runtime,
     } else {  // the table itself, whose rows are looked up
       W* const class_rows = runtime.Allocate<W>(out.distinct * depth);
       TF_RETURN_IF_ERROR(
-          CudaStatus(LaunchGatherRows(runtime, rows, out.class_ids, out.distinct, class_rows)));
+          CudaStatus(LaunchGatherRows(runtime, rows, ids, out.distinct, class_rows)));
       out.class_rows = class_rows;
     }
   }
-  TF_RETURN_IF_ERROR(CudaStatus(LaunchSumRaggedClasses<T, W>(runtime, gradient, groups, out)));
+  TF_RETURN_IF_ERROR(CudaStatus(LaunchSumRaggedClasses<T, W>(runtime, gradient, classes, out)));
   if (weights.shards() > 1) {
     TF_RETURN_IF_ERROR(CopyDeviceValues(context, runtime, out.rows, out.distinct, depth, &weights));
   }

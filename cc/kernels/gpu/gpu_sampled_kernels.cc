@@ -107,25 +107,30 @@ class GpuSampledLossOp : public StatusKernel {
   static absl::Status NumberClasses(OpKernelContext* context, DeviceRuntime& runtime,
                                     const Tensor& labels, const Tensor& candidates,
                                     int64_t num_classes, DeviceSampledForward<T, W>* f) {
-    Tensor *label_classes, *sample_columns, *class_ids;
+    Tensor *label_classes, *sample_columns;
     TF_RETURN_IF_ERROR(
         AllocateOutputs(context, {{"label_classes", labels.shape(), &label_classes},
                                   {"sample_columns", candidates.shape(), &sample_columns}}));
-    ClassNumbers numbers;
+    // A part of what was allocated for as many classes as there could be.
+    Tensor class_ids;
+    TF_RETURN_IF_ERROR(context->allocate_temp(
+        DT_INT64, TensorShape({candidates.NumElements() + labels.NumElements()}), &class_ids));
     int64_t counts[2];
     TF_RETURN_IF_ERROR(CudaStatus(LaunchNumberClasses(
         runtime,
         {Data<int64_t>(candidates), candidates.NumElements(), Data<int64_t>(labels),
          labels.NumElements(), num_classes},
-        {MutableData<int64_t>(sample_columns), MutableData<int64_t>(label_classes)}, &numbers,
+        {MutableData<int64_t>(sample_columns), MutableData<int64_t>(label_classes),
+         MutableData<int64_t>(&class_ids)},
         counts)));
-    TF_RETURN_IF_ERROR(context->allocate_output("class_ids", TensorShape({counts[1]}), &class_ids));
+    class_ids = class_ids.Slice(0, counts[1]);
+    TF_RETURN_IF_ERROR(context->set_output("class_ids", class_ids));
     f->batch.columns = counts[0];
     f->batch.classes = counts[1];
     f->batch.label_classes = Data<int64_t>(*label_classes);
     f->batch.sample_columns = Data<int64_t>(*sample_columns);
-    f->class_ids = Data<int64_t>(*class_ids);
-    return CudaStatus(LaunchWriteClassIds(runtime, numbers, MutableData<int64_t>(class_ids)));
+    f->class_ids = Data<int64_t>(class_ids);
+    return absl::OkStatus();
   }
 
   absl::Status Outputs(OpKernelContext* context, const TensorShape& of_labels,

@@ -73,10 +73,9 @@ class HostBackend {
   }
   void All(const AllCandidates& all) { LaunchAllCandidatesOn(launcher_, all); }
   void NumberClasses(const ClassNumbersInput& input, const ClassNumbersOutput& output,
-                     int64_t* counts, int64_t* class_ids) {
+                     int64_t* counts) {
     Runtime runtime(this);
-    const ClassNumbers classes = candsamp::NumberClasses(launcher_, runtime, input, output, counts);
-    WriteClassIds(launcher_, classes, class_ids);
+    NumberClassesOn(launcher_, runtime, input, output, counts);
   }
   template <typename W>
   void Gather(const DeviceRowTable<W>& table, const int64_t* ids, int64_t count, W* out) {
@@ -126,11 +125,12 @@ class HostBackend {
   // Returns the number of classes; sums them if there is room for so many.
   template <typename T, typename W>
   int64_t SumRaggedClasses(const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
-                           int64_t num_classes, RaggedClassGradients<W>* out) {
+                           int64_t num_classes, int64_t* class_ids, RaggedClassGradients<W>* out) {
     Runtime runtime(this);
-    IdGroups groups;
-    GroupRaggedClassesOn(launcher_, runtime, gradient, num_classes, &groups, &out->distinct);
-    SumRaggedClassesOn<T, W>(launcher_, runtime, gradient, groups, *out);
+    RaggedClasses classes;
+    GroupRaggedClassesOn(launcher_, runtime, gradient, num_classes, &classes, &out->distinct);
+    WriteGroupIds(launcher_, classes.groups, class_ids);
+    SumRaggedClassesOn<T, W>(launcher_, runtime, gradient, classes, *out);
     return out->distinct;
   }
   template <typename T, typename W>

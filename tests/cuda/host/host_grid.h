@@ -64,11 +64,15 @@ class HostBlock {
   int lane_group() const { return thread_ / lanes_; }
   template <typename T>
   T SumOfLanes(T value) {
-    return ReduceLanes(value, [](T a, T b) { return a + b; });
+    return SumOfLanes(value, 1, lanes_);
+  }
+  template <typename T>
+  T SumOfLanes(T value, int least, int most) {
+    return ReduceLanes(value, least, most, [](T a, T b) { return a + b; });
   }
   template <typename T>
   T LargestOfLanes(T value) {
-    return ReduceLanes(value, [](T a, T b) { return b > a ? b : a; });
+    return ReduceLanes(value, 1, lanes_, [](T a, T b) { return b > a ? b : a; });
   }
   void SyncLanes() { memory_->lane_barriers[lane_group()]->Wait(); }
   uint32_t* words() { return memory_->words.data(); }
@@ -93,12 +97,12 @@ class HostBlock {
 
  private:
   template <typename T, typename Op>
-  T ReduceLanes(T value, Op op) {
+  T ReduceLanes(T value, int least, int most, Op op) {
     // A place of its own for each thread, whatever the type: other lane groups may use another.
     const auto at = [&](int thread) {
       return reinterpret_cast<T*>(memory_->partials.data() + thread * kPartialBytes);
     };
-    for (int apart = lanes_ / 2; apart > 0; apart /= 2) {
+    for (int apart = most / 2; apart >= least; apart /= 2) {
       *at(thread_) = value;
       memory_->lane_barriers[lane_group()]->Wait();
       value = op(value, *at(thread_ ^ apart));
