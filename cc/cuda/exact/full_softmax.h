@@ -202,7 +202,6 @@ int FullSoftmaxBackwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProdu
                           const DeviceFullSoftmaxBackward<T, W>& b) {
   using A = Accumulator<W>;
   using P = Operand<T>;
-  constexpr bool kSumsAreRows = std::is_same_v<W, A>;
   const DeviceScoring<T, W>& scoring = b.scoring;
   const LogitOptions& options = scoring.options;
   const int64_t rows = scoring.rows, depth = scoring.depth();
@@ -213,7 +212,7 @@ int FullSoftmaxBackwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProdu
   const Panel<P> gradients = AllocatePanel<P>(runtime, rows, wide);
   const SampledColumns<A> columns = ColumnsOfClasses(launcher, runtime, scoring);
   A* const inputs_grad = runtime.Allocate<A>(rows * depth);
-  const bool in_place = kSumsAreRows && !options.normalize;
+  const bool in_place = kWritesProducts<T, W> && !options.normalize;
   A* const sums = in_place ? nullptr : runtime.Allocate<A>(wide * depth);
   SegmentShares shares = SegmentShares::Of(rows, wide);
   const int64_t row_shares = shares.Blocks(rows, launcher.lane_groups());
@@ -248,10 +247,11 @@ int FullSoftmaxBackwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProdu
                                         inputs_grad, depth, 1, first > 0});
     if (error != 0) return error;
     W* const out = b.weights_grad + first * depth;
-    A* const product = in_place ? reinterpret_cast<A*>(out) : sums;
+    void* const product = in_place ? static_cast<void*>(out) : sums;
     error = products.Multiply(
-        runtime, {kFactorType<T>, count, depth, rows, Transposed(of_logits),
-                  classes.factors().Inputs(), product, depth, 1 / options.temperature, false});
+        runtime,
+        {kFactorType<T>, count, depth, rows, Transposed(of_logits), classes.factors().Inputs(),
+         product, depth, 1 / options.temperature, false, in_place && kIsNarrow<W>});
     if (error != 0) return error;
     if (!in_place) {
       GradientsOfRows(launcher, class_rows, sums, count, depth, options.normalize, A(1), out);

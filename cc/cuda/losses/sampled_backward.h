@@ -194,7 +194,6 @@ class SampledBackwardOn {
 
  private:
   static constexpr bool kSameType = std::is_same_v<T, Accumulator<W>>;
-  static constexpr bool kRowsAreSums = std::is_same_v<W, Accumulator<W>>;
   static constexpr int64_t kSumBytes = int64_t{32} << 20;
 
   int64_t PanelWidth() const {
@@ -235,7 +234,7 @@ class SampledBackwardOn {
     A* const column_sums = b_.class_biases_grad == nullptr
                                ? nullptr
                                : runtime_.Allocate<A>(row_shares * batch_.columns);
-    A* const sums = SumsAreRows() ? nullptr : runtime_.Allocate<A>(SummedRows() * depth);
+    A* const sums = ProductsAreRows() ? nullptr : runtime_.Allocate<A>(SummedRows() * depth);
     if (runtime_.error() != 0) return runtime_.error();
 
     for (int64_t first = 0; first < batch_.columns; first += wide) {
@@ -273,7 +272,7 @@ class SampledBackwardOn {
   }
 
   // Whether products may be written where the gradients of rows go.
-  bool SumsAreRows() const { return kRowsAreSums && !options_.normalize; }
+  bool ProductsAreRows() const { return kWritesProducts<T, W> && !options_.normalize; }
   // Else, of how many rows at a time: so that their sums stay in the L2 cache.
   int64_t SummedRows() const {
     const int64_t bytes = Most(1, b_.depth) * static_cast<int64_t>(sizeof(A));
@@ -283,18 +282,20 @@ class SampledBackwardOn {
   // The gradients of the rows of a panel's candidates.
   int SumRows(const ProductFactors<T, W>& factors, const Panel<P>& panel, A* sums) {
     const int64_t depth = b_.depth;
-    const int64_t at_a_time = SumsAreRows() ? panel.count : SummedRows();
+    const bool in_place = ProductsAreRows();
+    const int64_t at_a_time = in_place ? panel.count : SummedRows();
     for (int64_t begin = 0; begin < panel.count; begin += at_a_time) {
       const int64_t count = Least(at_a_time, panel.count - begin);
       const int64_t at = (panel.first + begin) * depth;
       W* const out = b_.class_rows_grad + at;
       const Factor of_logits = {panel.values + begin, panel.stride, true};
-      A* const product = SumsAreRows() ? reinterpret_cast<A*>(out) : sums;
+      void* const product = in_place ? static_cast<void*>(out) : sums;
       const int error = products_.Multiply(
-          runtime_, {kFactorType<T>, count, depth, batch_.rows, of_logits, factors.Inputs(),
-                     product, depth, 1 / options_.temperature, false});
+          runtime_,
+          {kFactorType<T>, count, depth, batch_.rows, of_logits, factors.Inputs(), product, depth,
+           1 / options_.temperature, false, in_place && kIsNarrow<W>});
       if (error != 0) return error;
-      if (SumsAreRows()) continue;
+      if (in_place) continue;
       GradientsOfRows(launcher_, b_.class_rows + at, sums, count, depth, options_.normalize, A(1),
                       out);
     }

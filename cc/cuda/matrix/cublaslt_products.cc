@@ -75,7 +75,8 @@ class Description {
     Layout(&a_, type, p.right, p.inner, p.columns);
     Layout(&b_, type, p.left, p.rows, p.inner);
     if (status_ == 0) {
-      Note(lt_.MatrixLayoutCreate(&product_, sum_type, p.columns, p.rows, p.stride));
+      Note(lt_.MatrixLayoutCreate(&product_, p.narrow ? type : sum_type, p.columns, p.rows,
+                                  p.stride));
     }
     if (status_ == 0) Note(lt_.MatmulPreferenceCreate(&preference_));
     Prefer(cublaslt::kMostWorkspace, static_cast<uint64_t>(workspace_bytes));
@@ -141,7 +142,8 @@ int CublasLtProducts::Multiply(DeviceRuntime& runtime, const MatrixProduct& prod
   if (lt == nullptr) return kFailed;
   if (product.inner == 0) {
     if (product.adds) return 0;
-    const size_t size = product.type == FactorType::kDouble ? 8 : 4;
+    const bool is_bfloat16 = product.narrow && product.type == FactorType::kBfloat16;
+    const size_t size = product.type == FactorType::kDouble ? 8 : is_bfloat16 ? 2 : 4;
     return cudaMemset2DAsync(product.product, product.stride * size, 0, product.columns * size,
                              product.rows, static_cast<cudaStream_t>(runtime.stream()));
   }

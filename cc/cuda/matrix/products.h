@@ -4,6 +4,8 @@
 #ifndef TF_CANDSAMP_CC_CUDA_MATRIX_PRODUCTS_H_
 #define TF_CANDSAMP_CC_CUDA_MATRIX_PRODUCTS_H_
 
+#include <type_traits>
+
 #include "cc/cuda/core/device_runtime.h"
 #include "cc/lib/core/half.h"
 
@@ -40,6 +42,13 @@ using Operand = typename OperandOf<T>::type;
 template <typename T>
 constexpr FactorType kFactorType = OperandOf<T>::kType;
 
+// Whether a product of inputs of type T can be written as values of type W: as its sums or, where
+// kIsNarrow, in the type of its factors.
+template <typename W>
+constexpr bool kIsNarrow = !std::is_same_v<W, Accumulator<W>>;
+template <typename T, typename W>
+constexpr bool kWritesProducts = !kIsNarrow<W> || std::is_same_v<W, Operand<T>>;
+
 // A matrix that lies row by row, `stride` values from one to the next. Where `transposed`, its
 // columns are the rows of the factor.
 struct Factor {
@@ -58,6 +67,7 @@ struct MatrixProduct {
   int64_t stride;  // of the product
   double alpha;
   bool adds;
+  bool narrow = false;  // whether it is written in the type of factors, each sum rounded once
 };
 
 class MatrixProducts {

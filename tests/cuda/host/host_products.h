@@ -12,13 +12,17 @@ class HostProducts : public MatrixProducts {
   int Multiply(DeviceRuntime&, const MatrixProduct& product) override {
     switch (product.type) {
       case FactorType::kDouble:
-        Run<double>(product);
+        Run<double, double>(product);
         break;
       case FactorType::kBfloat16:
-        Run<Bfloat16>(product);
+        if (product.narrow) {
+          Run<Bfloat16, Bfloat16>(product);
+        } else {
+          Run<Bfloat16, float>(product);
+        }
         break;
       default:
-        Run<float>(product);
+        Run<float, float>(product);
     }
     return 0;
   }
@@ -31,16 +35,16 @@ class HostProducts : public MatrixProducts {
                                    : values[row * factor.stride + column]);
   }
 
-  template <typename T>
+  template <typename T, typename Out>
   static void Run(const MatrixProduct& p) {
     using A = Accumulator<T>;
-    A* const out = static_cast<A*>(p.product);
+    Out* const out = static_cast<Out*>(p.product);
     for (int64_t r = 0; r < p.rows; ++r) {
       for (int64_t c = 0; c < p.columns; ++c) {
         A sum = 0;
         for (int64_t k = 0; k < p.inner; ++k) sum += At<T>(p.left, r, k) * At<T>(p.right, k, c);
-        A& to = out[r * p.stride + c];
-        to = static_cast<A>(p.alpha) * sum + (p.adds ? to : A(0));
+        Out& to = out[r * p.stride + c];
+        Narrow(static_cast<A>(p.alpha) * sum + (p.adds ? Widen(to) : A(0)), &to);
       }
     }
   }
