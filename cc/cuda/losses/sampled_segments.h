@@ -296,7 +296,7 @@ struct SegmentShares {
   int64_t segments;  // of the panel
 
   static SegmentShares Of(int64_t rows, int64_t columns) {
-    constexpr int64_t kEnough = 16384;  // lane groups that keep a large device busy
+    constexpr int64_t kEnough = 4096;  // lane groups that keep a large device busy
     const int64_t segments = SegmentsOf(columns);
     return {Most(1, Least(16, rows * segments / kEnough)), segments};
   }

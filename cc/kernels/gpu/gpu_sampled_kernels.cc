@@ -114,7 +114,7 @@ class GpuSampledLossOp : public StatusKernel {
     // A part of what was allocated for as many classes as there could be.
     Tensor class_ids;
     TF_RETURN_IF_ERROR(context->allocate_temp(
-        DT_INT64, TensorShape({candidates.NumElements() + labels.NumElements()}), &class_ids));
+        tensorflow::DT_INT64, TensorShape({candidates.NumElements() + labels.NumElements()}), &class_ids));
     int64_t counts[2];
     TF_RETURN_IF_ERROR(CudaStatus(LaunchNumberClasses(
         runtime,

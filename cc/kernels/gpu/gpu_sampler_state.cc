@@ -72,8 +72,10 @@ absl::Status GpuLearnedUnigramState::Allocate(OpKernelContext* context, int64_t 
   // In whole words of 32 bits.
   TF_RETURN_IF_ERROR(AllocateOnGpu(
       context, (blocks.num_blocks + 1) * static_cast<int64_t>(sizeof(uint16_t)), &taken));
-  if (!state_.IsInitialized())
+  // Not IsInitialized(), which a tensor without elements always is.
+  if (state_.NumElements() == 0) {
     TF_RETURN_IF_ERROR(AllocateOnGpu(context, sizeof(SlotState), &state_));
+  }
   places_ = places;
   taken_ = taken;
   has_room_ = counted < 2 * range ? counted : kMostLearnedCount;
