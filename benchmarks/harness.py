@@ -143,11 +143,11 @@ def case_name(case):
     return ", ".join(f"{key} {value}" for key, value in case.items())
 
 
-def run(benchmark, doc, cases, measure, *, is_quick=lambda case: True, settings=None):
+def run(benchmark, doc, cases, measure, *, is_quick=lambda case: True, settings=None, gpu=None):
     """The program of a benchmark: measures its cases and saves their results.
 
     `measure(case, rounds)` returns what came out, as a dict; `is_quick` says which cases --quick
-    keeps. Returns the run, or None if some cases were left out.
+    keeps; `gpu` names the GPU that is measured. Returns the run, or None if cases were left out.
     """
     parser = argparse.ArgumentParser(description=doc.split("\n")[0])
     add = parser.add_argument
@@ -175,7 +175,8 @@ def run(benchmark, doc, cases, measure, *, is_quick=lambda case: True, settings=
         shown = ", ".join(f"{pair} {ratio['median']:.2f}" for pair, ratio in ratios.items())
         print(f"{case_name(case)}: {shown}", flush=True)
         gc.collect()  # variables and ops' tables, which functions hold in cycles
-    found = results.new_run(benchmark, {"rounds": rounds} | (settings or {}), measured)
+    settings = {"rounds": rounds} | (settings or {})
+    found = results.new_run(benchmark, settings, measured, gpu=gpu)
     is_final = whole and not options.quick
     folder = options.out or (results.FOLDER if is_final else results.ROOT / "build/results")
     path = results.save(found, folder)

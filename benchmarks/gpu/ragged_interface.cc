@@ -57,7 +57,7 @@ class RaggedStep {
     RaggedClassGradients<W> out = {};
     out.rows = static_cast<W*>(c_.rows_grad);
     out.biases = static_cast<W*>(c_.biases_grad);
-    RaggedClasses classes;
+    RaggedClasses<float> classes;
     error = LaunchGroupRaggedClasses(scratch_, gradient, c_.num_classes, &classes, &out.distinct);
     if (error != 0) return error;
     if (out.distinct > c_.most_classes) return cudaErrorInvalidValue;

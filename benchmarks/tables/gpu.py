@@ -176,4 +176,27 @@ def gpu(folder):
     return "\n\n".join(run_text(run, cpu_runs) for run in runs) or md.NONE_YET
 
 
-BLOCKS = {"gpu": gpu}
+def train_steps(run):
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    heads = "loss|optimizer|V|B|D|S|ours|TensorFlow|ratio".split("|")
+
+    def line(case):
+        seconds = case["seconds"]
+        return [
+            *(case[key] for key in ("loss", "optimizer")),
+            *(f"{case[key]:,}" for key in "VBDS"),
+            milliseconds(md.median(seconds["ours"])),
+            milliseconds(md.median(seconds["theirs"])),
+            md.with_quartiles(case["ratios"]["theirs/ours"], 1),
+        ]
+
+    lines = [line(case) for case in run["results"]]
+    return f"**{run['machine']['gpu']}**, {run['date']}: {versions}.\n\n{md.table(heads, lines)}"
+
+
+def gpu_train_step(folder):
+    runs = [run for run in results.load("gpu_train_step", folder) if run["machine"]["gpu"]]
+    return "\n\n".join(map(train_steps, runs)) or md.NONE_YET
+
+
+BLOCKS = {"gpu": gpu, "gpu-train-step": gpu_train_step}

@@ -160,7 +160,7 @@ class CudaBackend {
   int64_t SumRaggedClasses(const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
                            int64_t num_classes, int64_t* class_ids, RaggedClassGradients<W>* out) {
     Runtime runtime(this);
-    RaggedClasses classes;
+    RaggedClasses<Accumulator<W>> classes;
     Done(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &classes, &out->distinct),
          "LaunchGroupRaggedClasses");
     Done(LaunchRankIds(runtime, classes.groups, class_ids, nullptr), "LaunchRankIds");

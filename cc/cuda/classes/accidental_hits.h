@@ -130,7 +130,7 @@ int LaunchFindHitsOn(Launcher launcher, const HitsInput& input, void* scratch, i
   launcher.Clear(offsets + input.true_total, sizeof *offsets);
   launcher.ForEach(input.true_total, CountHitsKernel{input, at, words});
   launcher.ExclusiveSum(memory, &bytes, offsets, input.true_total + 1);
-  launcher.CopyToHostAndWait(found, offsets + input.true_total, sizeof *found);
+  launcher.NumbersToHostAndWait(found, offsets + input.true_total, sizeof *found);
   return launcher.error();
 }
 

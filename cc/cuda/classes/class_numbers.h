@@ -108,7 +108,7 @@ int NumberClassesOn(Launcher launcher, DeviceRuntime& runtime, const ClassNumber
   int64_t* const device_counts = of_slots + slots;
   launcher.Together(plan.blocks, NumberClassesKernel{input, output, slots, set, of_slots, partials,
                                                      device_counts});
-  launcher.CopyToHostAndWait(counts, device_counts, 2 * sizeof *counts);
+  launcher.NumbersToHostAndWait(counts, device_counts, 2 * sizeof *counts);
   return launcher.error();
 }
 

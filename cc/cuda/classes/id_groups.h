@@ -88,9 +88,9 @@ IdGroups GroupIds(Launcher& launcher, DeviceRuntime& runtime, const int64_t* fir
   const int bits = BitsOf(limit);
   size_t sort_bytes = 0;
   launcher.SortPairs(nullptr, &sort_bytes, nullptr, nullptr, nullptr, nullptr, size, bits);
-  const LaunchPlan plan = launcher.template Plan<FindGroupsKernel>(
-      (size + launcher.threads() - 1) / launcher.threads(),
-      [](int blocks) { return kPartialWords * blocks; });
+  const LaunchPlan plan =
+      launcher.template Plan<FindGroupsKernel>((size + launcher.threads() - 1) / launcher.threads(),
+                                               [](int blocks) { return kPartialWords * blocks; });
   int64_t* const unsorted = runtime.Allocate<int64_t>(size);
   int64_t* const positions = runtime.Allocate<int64_t>(size);
   char* const memory = runtime.Allocate<char>(sort_bytes);
@@ -143,7 +143,7 @@ int GroupRowsOn(Launcher launcher, DeviceRuntime& runtime, const int64_t* ids, i
                 int64_t limit, IdGroups* groups, int64_t* distinct) {
   *groups = GroupIds(launcher, runtime, ids, count, nullptr, 0, limit);
   if (runtime.error() != 0) return runtime.error();
-  launcher.CopyToHostAndWait(distinct, groups->before + count, sizeof *distinct);
+  launcher.NumbersToHostAndWait(distinct, groups->before + count, sizeof *distinct);
   return launcher.error();
 }
 

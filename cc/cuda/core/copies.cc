@@ -16,21 +16,19 @@ int CopyAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes
   return error != cudaSuccess ? error : cudaStreamSynchronize(StreamOf(cuda_stream));
 }
 
-// A few page-locked bytes, by way of which numbers come to the host in half the time.
-class FewPageLocked {
+// Page-locked memory of a thread: copies to it need no other memory of the driver's.
+class PageLocked {
  public:
-  static constexpr size_t kBytes = 64;
-
-  FewPageLocked() {
-    if (cudaHostAlloc(&memory_, kBytes, cudaHostAllocPortable) == cudaSuccess) return;
+  explicit PageLocked(size_t bytes) {
+    if (cudaHostAlloc(&memory_, bytes, cudaHostAllocPortable) == cudaSuccess) return;
     memory_ = nullptr;
     cudaGetLastError();
   }
-  ~FewPageLocked() {
+  ~PageLocked() {
     if (memory_ != nullptr) cudaFreeHost(memory_);
   }
-  FewPageLocked(const FewPageLocked&) = delete;
-  FewPageLocked& operator=(const FewPageLocked&) = delete;
+  PageLocked(const PageLocked&) = delete;
+  PageLocked& operator=(const PageLocked&) = delete;
 
   void* memory() const { return memory_; }  // nullptr: there is none
 
@@ -57,12 +55,34 @@ int CopyToDeviceAndWait(CudaStream cuda_stream, void* to, const void* from, size
 }
 
 int CopyToHostAndWait(CudaStream cuda_stream, void* to, const void* from, size_t bytes) {
-  thread_local const FewPageLocked few;
-  void* const by = bytes <= FewPageLocked::kBytes ? few.memory() : nullptr;
-  const int error =
-      CopyAndWait(cuda_stream, by == nullptr ? to : by, from, bytes, cudaMemcpyDeviceToHost);
-  if (error == cudaSuccess && by != nullptr) std::memcpy(to, by, bytes);
-  return error;
+  return CopyAndWait(cuda_stream, to, from, bytes, cudaMemcpyDeviceToHost);
+}
+
+NumbersToHost::NumbersToHost(CudaStream cuda_stream, void* to, const void* from, size_t bytes)
+    : to_(to), bytes_(bytes) {
+  thread_local const PageLocked page_locked(kMostBytes);
+  by_ = page_locked.memory();
+  if (by_ == nullptr) {
+    error_ = CopyToHostAndWait(cuda_stream, to, from, bytes);
+    return;
+  }
+  cudaEvent_t event;
+  error_ = cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+  if (error_ != cudaSuccess) return;
+  event_ = event;
+  error_ = cudaMemcpyAsync(by_, from, bytes, cudaMemcpyDeviceToHost, StreamOf(cuda_stream));
+  if (error_ == cudaSuccess) error_ = cudaEventRecord(event, StreamOf(cuda_stream));
+}
+
+NumbersToHost::~NumbersToHost() {
+  if (event_ != nullptr) cudaEventDestroy(static_cast<cudaEvent_t>(event_));
+}
+
+int NumbersToHost::Wait() {
+  if (error_ != cudaSuccess || event_ == nullptr) return error_;
+  error_ = cudaEventSynchronize(static_cast<cudaEvent_t>(event_));
+  if (error_ == cudaSuccess) std::memcpy(to_, by_, bytes_);
+  return error_;
 }
 
 }  // namespace candsamp

@@ -25,9 +25,15 @@ class CubLauncher : public CudaLauncher {
     if (error() != cudaSuccess) return;
     Note(cub::DeviceScan::ExclusiveSum(memory, *bytes, values, values, count, cuda_stream()));
   }
-  void CopyToHostAndWait(void* to, const void* from, size_t bytes) {
+  template <typename Meanwhile>
+  void NumbersToHostAndWait(void* to, const void* from, size_t bytes, Meanwhile meanwhile) {
     if (error() != cudaSuccess) return;
-    Note(static_cast<cudaError_t>(candsamp::CopyToHostAndWait(cuda_stream(), to, from, bytes)));
+    NumbersToHost numbers(cuda_stream(), to, from, bytes);
+    meanwhile();
+    Note(static_cast<cudaError_t>(numbers.Wait()));
+  }
+  void NumbersToHostAndWait(void* to, const void* from, size_t bytes) {
+    NumbersToHostAndWait(to, from, bytes, [] {});
   }
 };
 

@@ -10,10 +10,10 @@
 // in
 //   lane group lane_group() of lane_groups(). All lanes of a group make the same calls of
 //   SumOfLanes(value) and LargestOfLanes(value), which give all of them the same bits, and of
-//   SyncLanes(), after which plain writes of one are visible to the others. SumOfLanes(value, least,
-//   most) sums over the lanes whose numbers differ from this one's by bits from least to below most
-//   alone, which are powers of two. On a device they are a warp. There kLeastLanes is 32, so that an array of so many parts is in registers. A
-//   block has at most kMostLaneGroups.
+//   SyncLanes(), after which plain writes of one are visible to the others. SumOfLanes(value,
+//   least, most) sums over the lanes whose numbers differ from this one's by bits from least to
+//   below most alone, which are powers of two. On a device they are a warp. There kLeastLanes is
+//   32, so that an array of so many parts is in registers. A block has at most kMostLaneGroups.
 // - The grid is the blocks() blocks of one launch. SyncGrid() waits for all threads of the grid.
 //   Only kernels that Together launched may call it: the device then runs all blocks at once. The
 //   blocks of ForEach may run one after another, so none of them may wait for another.
@@ -33,7 +33,9 @@
 // sort
 //   by the lowest bits of the keys, and ExclusiveSum(memory, bytes, values, count) works in place.
 //   Where `memory` is null they only write to *bytes how much they need.
-// - CopyToHostAndWait(to, from, bytes).
+// - NumbersToHostAndWait(to, from, bytes, meanwhile) copies at most 64 bytes, calls meanwhile(),
+// which
+//   may launch more, and waits for the copy.
 // - threads() and lane_groups() are the numbers of those of a block, Clear(memory, bytes) writes
 //   zeros, and error() is the first error, or 0.
 //

@@ -248,10 +248,9 @@ int FullSoftmaxBackwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProdu
     if (error != 0) return error;
     W* const out = b.weights_grad + first * depth;
     void* const product = in_place ? static_cast<void*>(out) : sums;
-    error = products.Multiply(
-        runtime,
-        {kFactorType<T>, count, depth, rows, Transposed(of_logits), classes.factors().Inputs(),
-         product, depth, 1 / options.temperature, false, in_place && kIsNarrow<W>});
+    error = products.Multiply(runtime, {kFactorType<T>, count, depth, rows, Transposed(of_logits),
+                                        classes.factors().Inputs(), product, depth,
+                                        1 / options.temperature, false, in_place && kIsNarrow<W>});
     if (error != 0) return error;
     if (!in_place) {
       GradientsOfRows(launcher, class_rows, sums, count, depth, options.normalize, A(1), out);

@@ -35,10 +35,10 @@
     return launcher.error();                                                   \
   }
 
-#define CANDSAMP_DEFINE_NUMBER_CLASSES(Launcher)                                             \
-  int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,            \
-                          const ClassNumbersOutput& output, int64_t* counts) {               \
-    return NumberClassesOn(Launcher(runtime.stream()), runtime, input, output, counts);      \
+#define CANDSAMP_DEFINE_NUMBER_CLASSES(Launcher)                                        \
+  int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,       \
+                          const ClassNumbersOutput& output, int64_t* counts) {          \
+    return NumberClassesOn(Launcher(runtime.stream()), runtime, input, output, counts); \
   }
 
 #endif  // TF_CANDSAMP_CC_CUDA_LOSSES_DEFINE_SAMPLED_LAUNCHERS_H_

@@ -35,17 +35,39 @@ struct DeviceRaggedGradient {
   }
 };
 
-// The inputs of the rows in which a class occurs, with the gradients of its logits.
-template <typename Source, typename T, typename A>
+// The inputs of the rows in which classes occur, with the gradients of their logits.
+template <typename Source, typename A>
 struct RaggedOccurrences {
-  DeviceRaggedGradient<T, A> gradient;
-  const int64_t* rows;   // of each label and candidate
+  const int64_t* rows;   // of each sorted occurrence
+  const A* weights;      // likewise
   const Source* inputs;  // as logits take them, but for the temperature
+  int64_t depth;
 
-  CANDSAMP_DEVICE const Source* At(int64_t position, A* weight) const {
-    const int64_t row = rows[position];
-    *weight = gradient.Gradient(position, row);
-    return inputs + row * gradient.depth;
+  CANDSAMP_DEVICE A Weight(int64_t k) const { return weights[k]; }
+  CANDSAMP_DEVICE const Source* Row(int64_t k) const { return inputs + rows[k] * depth; }
+};
+
+// Writes the rows and the weights of sorted occurrences, so that what sums them reads both in
+// order.
+template <typename T, typename A>
+struct SortOccurrencesKernel {
+  DeviceRaggedGradient<T, A> gradient;
+  IdGroups groups;
+  int64_t* rows;
+  A* weights;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void operator()(Block& block) const {
+    const DeviceRaggedBatch& batch = gradient.batch;
+    const int64_t labels = gradient.num_labels();
+    for (int64_t k = GridRank(block); k < groups.size; k += GridSize(block)) {
+      const int64_t position = groups.order[k];
+      const int64_t row = position < labels
+                              ? RowAt(batch.label_splits, batch.rows, position)
+                              : RowAt(batch.candidate_splits, batch.rows, position - labels);
+      rows[k] = row;
+      weights[k] = gradient.Gradient(position, row);
+    }
   }
 };
 
@@ -70,9 +92,11 @@ struct ClassGradientsSink {
 };
 
 // The classes of a batch.
+template <typename A>
 struct RaggedClasses {
   IdGroups groups;  // of labels, where there are gradients of them, then candidates
-  int64_t* rows;    // of each of those
+  int64_t* rows;    // of each sorted occurrence
+  A* weights;       // likewise
 };
 
 // Groups the classes of a batch, and waits for how many distinct ones there are. Ids that are no
@@ -80,16 +104,18 @@ struct RaggedClasses {
 template <typename T, typename A, typename Launcher>
 int GroupRaggedClassesOn(Launcher launcher, DeviceRuntime& runtime,
                          const DeviceRaggedGradient<T, A>& gradient, int64_t num_classes,
-                         RaggedClasses* classes, int64_t* distinct) {
+                         RaggedClasses<A>* classes, int64_t* distinct) {
   const DeviceRaggedBatch& batch = gradient.batch;
   IdGroups& groups = classes->groups;
   groups = GroupIds(launcher, runtime, batch.labels, gradient.num_labels(), batch.candidates,
                     batch.num_candidates, num_classes);
   classes->rows = runtime.Allocate<int64_t>(groups.size);
+  classes->weights = runtime.Allocate<A>(groups.size);
   if (runtime.error() != 0) return runtime.error();
-  launcher.ForEach(groups.size, RowsOfClassesKernel{batch, gradient.label_gradient != nullptr,
-                                                    classes->rows});
-  launcher.CopyToHostAndWait(distinct, groups.before + groups.size, sizeof *distinct);
+  launcher.NumbersToHostAndWait(distinct, groups.before + groups.size, sizeof *distinct, [&] {
+    launcher.ForEach(groups.size, SortOccurrencesKernel<T, A>{gradient, groups, classes->rows,
+                                                              classes->weights});
+  });
   return launcher.error();
 }
 
@@ -104,7 +130,8 @@ struct RaggedClassGradients {
 template <typename T, typename W, typename Launcher>
 int SumRaggedClassesOn(Launcher launcher, DeviceRuntime& runtime,
                        const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
-                       const RaggedClasses& classes, const RaggedClassGradients<W>& out) {
+                       const RaggedClasses<Accumulator<W>>& classes,
+                       const RaggedClassGradients<W>& out) {
   using A = Accumulator<W>;
   const DeviceRaggedBatch& batch = gradient.batch;
   const int64_t depth = gradient.depth;
@@ -113,8 +140,8 @@ int SumRaggedClassesOn(Launcher launcher, DeviceRuntime& runtime,
     using Source = std::remove_const_t<std::remove_pointer_t<decltype(inputs)>>;
     using Out = std::remove_pointer_t<decltype(rows)>;
     SumGroups<Source>(launcher, runtime, classes.groups,
-                      RaggedOccurrences<Source, T, A>{gradient, classes.rows, inputs}, depth,
-                      InPacks<kPackOf<Source>>(inputs, depth),
+                      RaggedOccurrences<Source, A>{classes.rows, classes.weights, inputs, depth},
+                      depth, InPacks<kPackOf<Source>>(inputs, depth),
                       ClassGradientsSink<A, Out, W>{depth, factor, rows, out.biases});
   };
   if (gradient.options.normalize) {
@@ -203,11 +230,13 @@ struct CandidateRows {
   const int64_t* row_ids;
   const A* gradient;
   const A* inverse_norms;  // or nullptr
+  const int64_t* order;    // of the groups
 
-  CANDSAMP_DEVICE const W* At(int64_t k, A* weight) const {
-    *weight = inverse_norms == nullptr ? gradient[k] : gradient[k] * inverse_norms[k];
-    return table.Row(row_ids[k]);
+  CANDSAMP_DEVICE A Weight(int64_t k) const {
+    const int64_t at = order[k];
+    return inverse_norms == nullptr ? gradient[at] : gradient[at] * inverse_norms[at];
   }
+  CANDSAMP_DEVICE const W* Row(int64_t k) const { return table.Row(row_ids[order[k]]); }
 };
 
 // Takes the sums of groups that are numbered by their ids.
@@ -242,13 +271,14 @@ int RaggedScoresBackwardOn(Launcher launcher, DeviceRuntime& runtime,
   if (norms != nullptr) {
     launcher.ForEachLaneGroup(batch.num_candidates, CandidateNormsKernel<T, W>{b, norms});
   }
-  launcher.ForEach(batch.num_candidates, RowsOfClassesKernel{batch, false, rows});
+  launcher.ForEach(batch.num_candidates, RowsOfCandidatesKernel{batch, rows});
   const IdGroups groups =
       GroupIds(launcher, runtime, rows, batch.num_candidates, nullptr, 0, batch.rows);
   if (runtime.error() != 0) return runtime.error();
   launcher.Clear(sums, batch.rows * depth * sizeof *sums);
-  SumGroups<W>(launcher, runtime, groups, CandidateRows<W>{b.rows, b.row_ids, b.gradient, norms},
-               depth, RowsInPacks(b.rows), SumsOfRows<A>{groups.ids, groups.starts, depth, sums});
+  SumGroups<W>(launcher, runtime, groups,
+               CandidateRows<W>{b.rows, b.row_ids, b.gradient, norms, groups.order}, depth,
+               RowsInPacks(b.rows), SumsOfRows<A>{groups.ids, groups.starts, depth, sums});
   GradientsOfRows(launcher, b.inputs, sums, batch.rows, depth, b.options.normalize,
                   static_cast<A>(1 / b.options.temperature), b.inputs_grad);
   return runtime.error() != 0 ? runtime.error() : static_cast<int>(launcher.error());

@@ -434,9 +434,10 @@ struct RaggedMergeKernel {
       for (int64_t tile = begin; tile < begin + chunks; tile += block.threads()) {
         const int64_t count = Least(block.threads(), begin + chunks - tile);
         if (block.thread() < count) {
-          factors[block.thread()] = f.kind == LossKind::kSoftmax
-                                        ? exp(parts[tile + block.thread()].max - reference) / divisor
-                                        : A(1);
+          factors[block.thread()] =
+              f.kind == LossKind::kSoftmax
+                  ? exp(parts[tile + block.thread()].max - reference) / divisor
+                  : A(1);
         }
         block.Sync();
         for (int64_t c = share; sums_up && c < count; c += shares) {
@@ -566,8 +567,7 @@ int RaggedForwardOn(Launcher launcher, DeviceRuntime& runtime, const DeviceRagge
   } else {
     reduce_chunks(RaggedChunksKernel<T, W, 4>{});
   }
-  launcher.ForEachBlock(batch.rows,
-                        RaggedMergeKernel<T, W>{f, parts, sums, maxima, divisors});
+  launcher.ForEachBlock(batch.rows, RaggedMergeKernel<T, W>{f, parts, sums, maxima, divisors});
   launcher.ForEachLaneGroup(batch.rows, RaggedTargetsKernel<T, W>{f, cap_slopes});
   launcher.ForEachLaneGroup(
       batch.num_chunks, RaggedLogitGradsKernel<T, W>{f, chunk_rows, maxima, divisors, cap_slopes});

@@ -20,12 +20,13 @@ int LaunchRaggedScoresBackward(DeviceRuntime& runtime,
 template <typename T, typename W>
 int LaunchSumRaggedClasses(DeviceRuntime& runtime,
                            const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
-                           const RaggedClasses& classes, const RaggedClassGradients<W>& out);
+                           const RaggedClasses<Accumulator<W>>& classes,
+                           const RaggedClassGradients<W>& out);
 
 // For the types of inputs, with sums in float or, of double, in double.
 template <typename T, typename A>
 int LaunchGroupRaggedClasses(DeviceRuntime& runtime, const DeviceRaggedGradient<T, A>& gradient,
-                             int64_t num_classes, RaggedClasses* classes, int64_t* distinct);
+                             int64_t num_classes, RaggedClasses<A>* classes, int64_t* distinct);
 template <typename T, typename A>
 int LaunchScaleByRow(DeviceRuntime& runtime, const A* unscaled, const A* row_factor, int64_t rows,
                      int64_t depth, T* out);

@@ -57,18 +57,15 @@ struct RowsOfChunksKernel {
   }
 };
 
-// Writes the row of each label, then of each candidate.
-struct RowsOfClassesKernel {
+// Writes the row of each candidate.
+struct RowsOfCandidatesKernel {
   DeviceRaggedBatch batch;
-  bool with_labels;
-  int64_t* rows;  // [labels, if there are any, and candidates]
+  int64_t* rows;
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    const int64_t labels = with_labels ? batch.num_labels : 0;
-    for (int64_t k = GridRank(block); k < labels + batch.num_candidates; k += GridSize(block)) {
-      rows[k] = k < labels ? RowAt(batch.label_splits, batch.rows, k)
-                           : RowAt(batch.candidate_splits, batch.rows, k - labels);
+    for (int64_t k = GridRank(block); k < batch.num_candidates; k += GridSize(block)) {
+      rows[k] = RowAt(batch.candidate_splits, batch.rows, k);
     }
   }
 };

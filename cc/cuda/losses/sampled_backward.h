@@ -125,12 +125,12 @@ struct LabelInputs {
   const T* inputs;
   int64_t depth, num_true;
   const A *grad, *label_logit_grad;
+  const int64_t* order;  // of the groups
 
-  CANDSAMP_DEVICE const T* At(int64_t label, A* weight) const {
-    const int64_t row = label / num_true;
-    *weight = grad[row] * label_logit_grad[label];
-    return inputs + row * depth;
+  CANDSAMP_DEVICE A Weight(int64_t k) const {
+    return grad[order[k] / num_true] * label_logit_grad[order[k]];
   }
+  CANDSAMP_DEVICE const T* Row(int64_t k) const { return inputs + order[k] / num_true * depth; }
 };
 
 // Takes the sums of classes from number `first` on: the gradients of rows and biases of labels that
@@ -142,9 +142,9 @@ struct OtherClassesSink {
   const int64_t* numbers;  // the groups' ids, sorted
   const int64_t* starts;
   int64_t first, end, depth;
-  A factor;    // of rows
-  Out* rows;   // [end - first, depth]
-  W* biases;   // [end - first], or nullptr
+  A factor;   // of rows
+  Out* rows;  // [end - first, depth]
+  W* biases;  // [end - first], or nullptr
 
   template <int kSize>
   CANDSAMP_DEVICE void Write(int64_t group, int64_t d, const A* sums) const {
@@ -291,9 +291,8 @@ class SampledBackwardOn {
       const Factor of_logits = {panel.values + begin, panel.stride, true};
       void* const product = in_place ? static_cast<void*>(out) : sums;
       const int error = products_.Multiply(
-          runtime_,
-          {kFactorType<T>, count, depth, batch_.rows, of_logits, factors.Inputs(), product, depth,
-           1 / options_.temperature, false, in_place && kIsNarrow<W>});
+          runtime_, {kFactorType<T>, count, depth, batch_.rows, of_logits, factors.Inputs(),
+                     product, depth, 1 / options_.temperature, false, in_place && kIsNarrow<W>});
       if (error != 0) return error;
       if (in_place) continue;
       GradientsOfRows(launcher_, b_.class_rows + at, sums, count, depth, options_.normalize, A(1),
@@ -309,8 +308,8 @@ class SampledBackwardOn {
     const IdGroups groups = GroupIds(launcher_, runtime_, batch_.label_classes, batch_.num_labels(),
                                      nullptr, 0, batch_.classes);
     if (runtime_.error() != 0) return;
-    const LabelInputs<P, A> entries = {factors.inputs(), depth, batch_.num_true, b_.grad,
-                                       b_.label_logit_grad};
+    const LabelInputs<P, A> entries = {factors.inputs(),    depth,       batch_.num_true, b_.grad,
+                                       b_.label_logit_grad, groups.order};
     const bool in_packs = InPacks<kPackOf<P>>(factors.inputs(), depth);
     W* const rows = b_.class_rows_grad + batch_.columns * depth;
     W* const biases =

@@ -31,11 +31,10 @@ template <typename A>
 struct GradientRows {
   const A* gradients;
   int64_t depth;
+  const int64_t* order;  // of the groups
 
-  CANDSAMP_DEVICE const A* At(int64_t position, A* weight) const {
-    *weight = A(1);
-    return gradients + position * depth;
-  }
+  CANDSAMP_DEVICE A Weight(int64_t) const { return A(1); }
+  CANDSAMP_DEVICE const A* Row(int64_t k) const { return gradients + order[k] * depth; }
 };
 
 // Applies the formula to a row's sum.
@@ -90,8 +89,9 @@ int UpdateRowsOn(Launcher launcher, DeviceRuntime& runtime, const Formula& formu
   for (int s = 0; s < Formula::kSlots; ++s) {
     in_packs = in_packs && InPacks<kPackOf<A>>(rows.slots[s], rows.depth);
   }
-  SumGroups<A>(launcher, runtime, groups, GradientRows<A>{rows.gradients, rows.depth}, rows.depth,
-               in_packs, UpdateSink<W, Formula>{formula, rows, groups.ids, groups.starts});
+  SumGroups<A>(launcher, runtime, groups, GradientRows<A>{rows.gradients, rows.depth, groups.order},
+               rows.depth, in_packs,
+               UpdateSink<W, Formula>{formula, rows, groups.ids, groups.starts});
   return launcher.error();
 }
 
@@ -115,11 +115,10 @@ template <typename T>
 struct SliceRows {
   const T* slices;
   int64_t depth;
+  const int64_t* order;  // of the groups
 
-  CANDSAMP_DEVICE const T* At(int64_t position, Accumulator<T>* weight) const {
-    *weight = Accumulator<T>(1);
-    return slices + position * depth;
-  }
+  CANDSAMP_DEVICE Accumulator<T> Weight(int64_t) const { return Accumulator<T>(1); }
+  CANDSAMP_DEVICE const T* Row(int64_t k) const { return slices + order[k] * depth; }
 };
 
 // Writes the distinct ids, and the sums of their slices.
@@ -127,7 +126,7 @@ template <typename T, typename Launcher>
 int SumRowsOn(Launcher launcher, DeviceRuntime& runtime, const IdGroups& groups, const T* slices,
               int64_t depth, int64_t* ids, T* sums) {
   WriteGroupIds(launcher, groups, ids);
-  SumGroups<T>(launcher, runtime, groups, SliceRows<T>{slices, depth}, depth,
+  SumGroups<T>(launcher, runtime, groups, SliceRows<T>{slices, depth, groups.order}, depth,
                InPacks<kPackOf<T>>(slices, depth), SumsSink<T>{depth, sums});
   return runtime.error() != 0 ? runtime.error() : static_cast<int>(launcher.error());
 }

@@ -34,8 +34,8 @@ struct PartialSums {
   }
 };
 
-// What the kernels share. `Entries` says what is summed: At(position, &weight) is the row, or
-// nullptr for none, and sets its weight. `Sink` takes the sums: Write<kPack>(group, d, sums) those
+// What the kernels share. `Entries` says what is summed: Weight(k) of the k-th sorted occurrence,
+// and Row(k), which is nullptr for none. `Sink` takes the sums: Write<kPack>(group, d, sums) those
 // of the columns from d to d + kPack and, where its kTakesWeights says so, WriteWeight(group, sum)
 // that of the weights.
 template <typename Source, typename Entries, typename Sink>
@@ -51,6 +51,15 @@ struct GroupSums {
   static constexpr int64_t kSuper = 64;
 
   CANDSAMP_METHOD int64_t Windows() const { return (groups.size + window - 1) / window; }
+  // Hands a sum on: of columns from d on, or of weights.
+  template <int kSize, bool kOfWeights>
+  CANDSAMP_DEVICE void Write(int64_t group, int64_t d, const A* sum) const {
+    if constexpr (!kOfWeights) {
+      sink.template Write<kSize>(group, d, sum);
+    } else if constexpr (Sink::kTakesWeights) {
+      sink.WriteWeight(group, *sum);
+    }
+  }
   // Whether one group, which began before them, fills the windows from kSuper * s on.
   CANDSAMP_METHOD bool IsFilled(int64_t s) const {
     const int64_t begin = s * kSuper * window, end = begin + kSuper * window;
@@ -69,77 +78,77 @@ struct SumWindowsKernel {
 
   Sums sums;
 
-  // Also where rows have no columns, for the weights.
-  static CANDSAMP_METHOD int64_t Packs(int64_t depth) { return Most(1, depth / kPack); }
+  // A thread has a pack of a window, or its weights.
+  CANDSAMP_METHOD int64_t Items() const {
+    return sums.Windows() * (sums.rows.columns / kPack + Sink::kTakesWeights);
+  }
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    const int64_t packs = Packs(sums.rows.columns), items = sums.Windows() * packs;
-    for (int64_t k = GridRank(block); k < items; k += GridSize(block)) {
-      SumColumns(k / packs, k % packs * kPack);
+    const int64_t packs = sums.rows.columns / kPack, of_rows = sums.Windows() * packs;
+    for (int64_t k = GridRank(block); k < Items(); k += GridSize(block)) {
+      if (k < of_rows) {
+        Sum<kPack, false>(k / packs, k % packs * kPack);
+      } else {
+        Sum<1, true>(k - of_rows, 0);
+      }
     }
   }
 
  private:
-  // Of a pack and, in the thread of the first one, the weights.
-  struct Sum {
-    A columns[kPack];
-    A weight;
-  };
-
-  CANDSAMP_DEVICE void SumColumns(int64_t window, int64_t d) const {
+  template <int kSize, bool kOfWeights>
+  CANDSAMP_DEVICE void Sum(int64_t window, int64_t d) const {
     const IdGroups& groups = sums.groups;
     const int64_t begin = window * sums.window, end = Least(begin + sums.window, groups.size);
-    const bool has_columns = d < sums.rows.columns;
     int64_t group = groups.GroupOf(begin), group_end = groups.starts[group + 1];
-    Sum sum = {};
+    A sum[kSize] = {};
     for (int64_t first = begin; first < end; first += kBatch) {
-      Pack<Source, kPack> rows[kBatch];
+      Pack<Source, kSize> rows[kBatch];
       A weights[kBatch];
       CANDSAMP_UNROLL
       for (int j = 0; j < kBatch; ++j) {
-        weights[j] = A(0);
-        const Source* row =
-            first + j < end ? sums.entries.At(groups.order[first + j], &weights[j]) : nullptr;
-        if (!has_columns) row = nullptr;
-        rows[j] = row == nullptr ? Pack<Source, kPack>{} : Pack<Source, kPack>::Load(row + d);
+        const bool is_in = first + j < end;
+        weights[j] = is_in ? sums.entries.Weight(first + j) : A(0);
+        if (kOfWeights) continue;
+        const Source* const row = is_in ? sums.entries.Row(first + j) : nullptr;
+        rows[j] = row == nullptr ? Pack<Source, kSize>{} : Pack<Source, kSize>::Load(row + d);
       }
       CANDSAMP_UNROLL
       for (int j = 0; j < kBatch; ++j) {
         if (first + j >= end) break;
         CANDSAMP_UNROLL
-        for (int v = 0; v < kPack; ++v) {
-          sum.columns[v] = MulAdd(weights[j], Widen(rows[j].values[v]), sum.columns[v]);
+        for (int v = 0; v < kSize; ++v) {
+          sum[v] = kOfWeights ? sum[v] + weights[j]
+                              : MulAdd(weights[j], Widen(rows[j].values[v]), sum[v]);
         }
-        sum.weight += weights[j];
         if (first + j + 1 < group_end) continue;
-        Finish(window, begin, group, d, sum);
+        Finish<kSize, kOfWeights>(window, begin, group, d, sum);
         ++group;
         if (first + j + 1 < end) group_end = groups.starts[group + 1];
-        sum = {};
+        CANDSAMP_UNROLL
+        for (int v = 0; v < kSize; ++v) sum[v] = A(0);
       }
     }
-    if (group_end > end) Keep(window, begin, group, d, sum);
+    if (group_end > end) Keep<kSize, kOfWeights>(window, begin, group, d, sum);
   }
 
+  template <int kSize, bool kOfWeights>
   CANDSAMP_DEVICE void Finish(int64_t window, int64_t begin, int64_t group, int64_t d,
-                              const Sum& sum) const {
-    if (sums.groups.starts[group] < begin) return Keep(window, begin, group, d, sum);
-    if (d < sums.rows.columns) sums.sink.template Write<kPack>(group, d, sum.columns);
-    if constexpr (Sink::kTakesWeights) {
-      if (d == 0) sums.sink.WriteWeight(group, sum.weight);
+                              const A* sum) const {
+    if (sums.groups.starts[group] >= begin) {
+      sums.template Write<kSize, kOfWeights>(group, d, sum);
+    } else {
+      Keep<kSize, kOfWeights>(window, begin, group, d, sum);
     }
   }
 
+  template <int kSize, bool kOfWeights>
   CANDSAMP_DEVICE void Keep(int64_t window, int64_t begin, int64_t group, int64_t d,
-                            const Sum& sum) const {
-    const bool began_in_it = sums.groups.starts[group] >= begin;
-    if (d < sums.rows.columns) {
-      A* const out = sums.rows.OfWindow(window, began_in_it) + d;
-      CANDSAMP_UNROLL
-      for (int v = 0; v < kPack; ++v) out[v] = sum.columns[v];
-    }
-    if (Sink::kTakesWeights && d == 0) *sums.weights.OfWindow(window, began_in_it) = sum.weight;
+                            const A* sum) const {
+    const PartialSums<A>& partial = kOfWeights ? sums.weights : sums.rows;
+    A* const out = partial.OfWindow(window, sums.groups.starts[group] >= begin) + d;
+    CANDSAMP_UNROLL
+    for (int v = 0; v < kSize; ++v) out[v] = sum[v];
   }
 };
 
@@ -152,8 +161,8 @@ CANDSAMP_DEVICE Pack<A, kPack> SumPacks(const A* values, int64_t count, int64_t 
     Pack<A, kPack> batch[kBatch];
     CANDSAMP_UNROLL
     for (int j = 0; j < kBatch; ++j) {
-      batch[j] = first + j < count ? Pack<A, kPack>::Load(values + (first + j) * apart)
-                                   : Pack<A, kPack>{};
+      batch[j] =
+          first + j < count ? Pack<A, kPack>::Load(values + (first + j) * apart) : Pack<A, kPack>{};
     }
     CANDSAMP_UNROLL
     for (int j = 0; j < kBatch; ++j) {
@@ -163,6 +172,18 @@ CANDSAMP_DEVICE Pack<A, kPack> SumPacks(const A* values, int64_t count, int64_t 
   }
   return sum;
 }
+
+// The parts into which lane groups share what a window, or a super, has: as many packs of columns
+// as lanes, and the weights.
+template <int kPack>
+struct PartsOfSums {
+  int64_t of_rows, all;
+
+  static CANDSAMP_METHOD PartsOfSums Of(int64_t columns, int64_t lanes, bool with_weights) {
+    const int64_t of_rows = (columns / kPack + lanes - 1) / lanes;
+    return {of_rows, of_rows + with_weights};
+  }
+};
 
 // REQUIRES, here and below: kPack divides the depth.
 template <typename Source, typename Entries, typename Sink, int kPack>
@@ -174,13 +195,18 @@ struct SumSupersKernel {
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
-    const int64_t supers = sums.Windows() / Sums::kSuper;
-    for (int64_t s = GridLaneGroup(block); s < supers; s += GridLaneGroups(block)) {
+    const auto parts =
+        PartsOfSums<kPack>::Of(sums.rows.columns, block.lanes(), Sink::kTakesWeights);
+    const int64_t items = sums.Windows() / Sums::kSuper * parts.all;
+    for (int64_t k = GridLaneGroup(block); k < items; k += GridLaneGroups(block)) {
+      const int64_t s = k / parts.all, part = k % parts.all;
       if (!sums.IsFilled(s)) continue;
-      for (int64_t d = block.lane() * kPack; d < sums.rows.columns; d += block.lanes() * kPack) {
+      const int64_t d = (part * block.lanes() + block.lane()) * kPack;
+      if (part == parts.of_rows) {
+        if (block.lane() == 0) SumSuper<1>(sums.weights, s, 0);
+      } else if (d < sums.rows.columns) {
         SumSuper<kPack>(sums.rows, s, d);
       }
-      if (Sink::kTakesWeights && block.lane() == 0) SumSuper<1>(sums.weights, s, 0);
     }
   }
 
@@ -204,21 +230,24 @@ struct MergeWindowsKernel {
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     const IdGroups& groups = sums.groups;
-    const int64_t windows = sums.Windows();
-    for (int64_t window = GridLaneGroup(block); window < windows;
-         window += GridLaneGroups(block)) {
+    const auto parts =
+        PartsOfSums<kPack>::Of(sums.rows.columns, block.lanes(), Sink::kTakesWeights);
+    const int64_t items = sums.Windows() * parts.all;
+    for (int64_t k = GridLaneGroup(block); k < items; k += GridLaneGroups(block)) {
+      const int64_t window = k / parts.all, part = k % parts.all;
       const int64_t next = (window + 1) * sums.window;
-      if (next >= groups.size || groups.Begins(next)) continue;
+      if (next >= groups.size) continue;
+      // What does not depend on each other is on its way together.
+      const bool begins = groups.Begins(next);
       const int64_t group = groups.GroupOf(next);
-      if (groups.starts[group] < window * sums.window) continue;
-      const Span span = SpanOf(window, group);
-      for (int64_t d = block.lane() * kPack; d < sums.rows.columns; d += block.lanes() * kPack) {
-        const auto sum = Merged<kPack>(sums.rows, span, d);
-        sums.sink.template Write<kPack>(group, d, sum.values);
-      }
-      if constexpr (Sink::kTakesWeights) {
-        if (block.lane() != 0) continue;
-        sums.sink.WriteWeight(group, Merged<1>(sums.weights, span, 0).values[0]);
+      const int64_t start = groups.starts[group], end = groups.starts[group + 1];
+      if (begins || start < window * sums.window) continue;
+      const Span span = SpanOf(window, end);
+      const int64_t d = (part * block.lanes() + block.lane()) * kPack;
+      if (part == parts.of_rows) {
+        if (block.lane() == 0) Merge<1, true>(group, span, 0);
+      } else if (d < sums.rows.columns) {
+        Merge<kPack, false>(group, span, d);
       }
     }
   }
@@ -230,28 +259,32 @@ struct MergeWindowsKernel {
     int64_t first, last, first_super, end_super;
   };
 
-  CANDSAMP_DEVICE Span SpanOf(int64_t window, int64_t group) const {
+  CANDSAMP_DEVICE Span SpanOf(int64_t window, int64_t end) const {
     constexpr int64_t kSuper = Sums::kSuper;
-    const int64_t last = (sums.groups.starts[group + 1] - 1) / sums.window;
+    const int64_t last = (end - 1) / sums.window;
     const int64_t from = (window + kSuper) / kSuper, to = (last + 1) / kSuper;
     // The last window may hold other groups as well: IsFilled says whether the last super counts.
     return {window, last, from, to > from && !sums.IsFilled(to - 1) ? to - 1 : to};
   }
 
-  template <int kSize>
-  CANDSAMP_DEVICE Pack<A, kSize> Merged(const PartialSums<A>& partial, const Span& span,
-                                        int64_t d) const {
+  template <int kSize, bool kOfWeights>
+  CANDSAMP_DEVICE void Merge(int64_t group, const Span& span, int64_t d) const {
     constexpr int64_t kSuper = Sums::kSuper;
-    const auto own = Pack<A, kSize>::Load(partial.OfWindow(span.first, true) + d);
-    const auto add_windows = [&](int64_t begin, int64_t end, const Pack<A, kSize>& sum) {
-      return SumPacks<kSize>(partial.OfWindow(begin, false) + d, end - begin, 2 * partial.columns,
-                             sum);
+    const PartialSums<A>& partial = kOfWeights ? sums.weights : sums.rows;
+    auto sum = Pack<A, kSize>::Load(partial.OfWindow(span.first, true) + d);
+    const auto add_windows = [&](int64_t begin, int64_t end) {
+      sum = SumPacks<kSize>(partial.OfWindow(begin, false) + d, end - begin, 2 * partial.columns,
+                            sum);
     };
-    if (span.end_super <= span.first_super) return add_windows(span.first + 1, span.last + 1, own);
-    auto sum = add_windows(span.first + 1, span.first_super * kSuper, own);
-    sum = SumPacks<kSize>(partial.of_supers + span.first_super * partial.columns + d,
-                          span.end_super - span.first_super, partial.columns, sum);
-    return add_windows(span.end_super * kSuper, span.last + 1, sum);
+    if (span.end_super <= span.first_super) {
+      add_windows(span.first + 1, span.last + 1);
+    } else {
+      add_windows(span.first + 1, span.first_super * kSuper);
+      sum = SumPacks<kSize>(partial.of_supers + span.first_super * partial.columns + d,
+                            span.end_super - span.first_super, partial.columns, sum);
+      add_windows(span.end_super * kSuper, span.last + 1);
+    }
+    sums.template Write<kSize, kOfWeights>(group, d, sum.values);
   }
 };
 
@@ -259,13 +292,17 @@ struct MergeWindowsKernel {
 template <int kPack, int kPartPack, typename Source, typename Entries, typename Sink,
           typename Launcher>
 void LaunchGroupSums(Launcher& launcher, const GroupSums<Source, Entries, Sink>& sums) {
-  using Windows = SumWindowsKernel<Source, Entries, Sink, kPack>;
+  const SumWindowsKernel<Source, Entries, Sink, kPack> sum_windows = {sums};
+  launcher.ForEach(sum_windows.Items(), sum_windows);
+  const int64_t lanes = launcher.threads() / launcher.lane_groups();
+  const auto parts = PartsOfSums<kPartPack>::Of(sums.rows.columns, lanes, Sink::kTakesWeights);
   const int64_t windows = sums.Windows(), supers = windows / sums.kSuper;
-  launcher.ForEach(windows * Windows::Packs(sums.rows.columns), Windows{sums});
   if (supers > 0) {
-    launcher.ForEachLaneGroup(supers, SumSupersKernel<Source, Entries, Sink, kPartPack>{sums});
+    launcher.ForEachLaneGroup(supers * parts.all,
+                              SumSupersKernel<Source, Entries, Sink, kPartPack>{sums});
   }
-  launcher.ForEachLaneGroup(windows, MergeWindowsKernel<Source, Entries, Sink, kPartPack>{sums});
+  launcher.ForEachLaneGroup(windows * parts.all,
+                            MergeWindowsKernel<Source, Entries, Sink, kPartPack>{sums});
 }
 
 // Sums all groups. `in_packs`: whether rows of sources, and what the sink writes, may be read in
@@ -284,7 +321,7 @@ void SumGroups(Launcher& launcher, DeviceRuntime& runtime, const IdGroups& group
   sums.rows = allocate(depth);
   if (Sink::kTakesWeights) sums.weights = allocate(1);
   if (runtime.error() != 0) return;
-  if (in_packs && depth > 0) {
+  if (in_packs) {
     LaunchGroupSums<kPackOf<Source>, kPackOf<A>>(launcher, sums);
   } else {
     LaunchGroupSums<1, 1>(launcher, sums);

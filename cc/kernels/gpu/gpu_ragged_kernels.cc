@@ -128,7 +128,7 @@ class GpuRaggedLossOp : public StatusKernel {
     const DeviceRaggedGradient<T, A> gradient = {
         f.batch, f.options.logit, f.depth, f.inputs, f.label_logit_grad, f.candidate_logit_grad,
         nullptr};
-    RaggedClasses classes;
+    RaggedClasses<A> classes;
     int64_t distinct = 0;
     TF_RETURN_IF_ERROR(
         CudaStatus(LaunchGroupRaggedClasses(runtime, gradient, num_classes, &classes, &distinct)));
@@ -211,7 +211,7 @@ absl::Status OutputSlices(OpKernelContext* context, DeviceRuntime& runtime,
   TF_RETURN_IF_ERROR(weights.Open(context, "weight", depth, kPartition));
   TF_RETURN_IF_ERROR(biases.Open(context, "bias", ClassTableSlices::kVector, kPartition));
   const int64_t num_classes = NumClasses(weights, biases);
-  RaggedClasses classes;
+  RaggedClasses<Accumulator<W>> classes;
   RaggedClassGradients<W> out = {};
   TF_RETURN_IF_ERROR(CudaStatus(
       LaunchGroupRaggedClasses(runtime, gradient, num_classes, &classes, &out.distinct)));

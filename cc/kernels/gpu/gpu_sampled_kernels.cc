@@ -114,15 +114,16 @@ class GpuSampledLossOp : public StatusKernel {
     // A part of what was allocated for as many classes as there could be.
     Tensor class_ids;
     TF_RETURN_IF_ERROR(context->allocate_temp(
-        tensorflow::DT_INT64, TensorShape({candidates.NumElements() + labels.NumElements()}), &class_ids));
+        tensorflow::DT_INT64, TensorShape({candidates.NumElements() + labels.NumElements()}),
+        &class_ids));
     int64_t counts[2];
-    TF_RETURN_IF_ERROR(CudaStatus(LaunchNumberClasses(
-        runtime,
-        {Data<int64_t>(candidates), candidates.NumElements(), Data<int64_t>(labels),
-         labels.NumElements(), num_classes},
-        {MutableData<int64_t>(sample_columns), MutableData<int64_t>(label_classes),
-         MutableData<int64_t>(&class_ids)},
-        counts)));
+    TF_RETURN_IF_ERROR(CudaStatus(
+        LaunchNumberClasses(runtime,
+                            {Data<int64_t>(candidates), candidates.NumElements(),
+                             Data<int64_t>(labels), labels.NumElements(), num_classes},
+                            {MutableData<int64_t>(sample_columns),
+                             MutableData<int64_t>(label_classes), MutableData<int64_t>(&class_ids)},
+                            counts)));
     class_ids = class_ids.Slice(0, counts[1]);
     TF_RETURN_IF_ERROR(context->set_output("class_ids", class_ids));
     f->batch.columns = counts[0];

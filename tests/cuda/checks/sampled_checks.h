@@ -136,7 +136,8 @@ std::string CheckSampledLossOf(Backend& backend, const SampledCase& c) {
   const int64_t rows = batch.rows, num_labels = batch.num_labels();
   int64_t* const label_classes = backend.Upload(std::vector<int64_t>(num_labels, -7));
   int64_t* const sample_columns = backend.Upload(std::vector<int64_t>(batch.num_sampled, -7));
-  int64_t* const class_ids = backend.Upload(std::vector<int64_t>(batch.num_sampled + num_labels, -7));
+  int64_t* const class_ids =
+      backend.Upload(std::vector<int64_t>(batch.num_sampled + num_labels, -7));
   int64_t counts[2] = {-1, -1};
   backend.NumberClasses({backend.Upload(c.candidates), batch.num_sampled, backend.Upload(c.labels),
                          num_labels, c.num_classes},

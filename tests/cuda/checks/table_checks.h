@@ -39,7 +39,8 @@ std::string CheckGather(Backend& backend, RandomCases& cases, int64_t most_rows)
     std::copy_n(table.Row(ids[k]), depth, want.begin() + static_cast<int64_t>(k) * depth);
   }
   // The first shard may have no rows, so OneShard would take its memory for that of no table.
-  DeviceRowTable<float> device = {depth, table.ids(), on_device[0], shards, nullptr, nullptr, false};
+  DeviceRowTable<float> device = {depth,   table.ids(), on_device[0], shards,
+                                  nullptr, nullptr,     false};
   device.shards = backend.Upload(on_device);
   device.first_row = backend.Upload(table.first_row());
   device.in_turn = partition == Partition::kInTurn;

@@ -127,7 +127,7 @@ class HostBackend {
   int64_t SumRaggedClasses(const DeviceRaggedGradient<T, Accumulator<W>>& gradient,
                            int64_t num_classes, int64_t* class_ids, RaggedClassGradients<W>* out) {
     Runtime runtime(this);
-    RaggedClasses classes;
+    RaggedClasses<Accumulator<W>> classes;
     GroupRaggedClassesOn(launcher_, runtime, gradient, num_classes, &classes, &out->distinct);
     WriteGroupIds(launcher_, classes.groups, class_ids);
     SumRaggedClassesOn<T, W>(launcher_, runtime, gradient, classes, *out);

@@ -71,7 +71,14 @@ class HostLauncher {
     std::exclusive_scan(values, values + count, values, int64_t{0});
     std::memset(memory, 0xff, *bytes);
   }
-  void CopyToHostAndWait(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+  template <typename Meanwhile>
+  void NumbersToHostAndWait(void* to, const void* from, size_t bytes, Meanwhile meanwhile) {
+    std::memcpy(to, from, bytes);
+    meanwhile();
+  }
+  void NumbersToHostAndWait(void* to, const void* from, size_t bytes) {
+    NumbersToHostAndWait(to, from, bytes, [] {});
+  }
 
  private:
   // Asks for some memory, as CUB does.
