@@ -28,6 +28,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEPS = ("check", "sanitize", "benchmark")
 TOOLS = ("memcheck", "racecheck", "synccheck")
 MORE_TOOLS = ("initcheck",)
+# racecheck takes for races how cuBLAS's kernels wait for their copies: it looks at ours and CUB's.
+KERNELS = {"racecheck": ("--kernel-name", "kns=RunKernel", "--kernel-name", "kns=cub")}
 
 # The programs for a GPU, and their twins whose launchers run on threads.
 CHECKER, LIBRARY = "gpu_checker", "libcandsamp_benchmarks.so"
@@ -135,7 +137,8 @@ def sanitize(report, checker, options):
         report.note("compute-sanitizer was not found: nothing ran under it")
         return
     for tool in options.tools:
-        command = [sanitizer, "--tool", tool, "--error-exitcode", 99, "--print-limit", 20, checker]
+        command = [sanitizer, "--tool", tool, "--error-exitcode", 99, "--print-limit", 20]
+        command += [*KERNELS.get(tool, ()), checker]
         # initcheck sees what is read before it is written only where nothing was written first.
         command += [
             "--sizes=small",

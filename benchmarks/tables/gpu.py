@@ -199,4 +199,15 @@ def gpu_train_step(folder):
     return "\n\n".join(map(train_steps, runs)) or md.NONE_YET
 
 
-BLOCKS = {"gpu": gpu, "gpu-train-step": gpu_train_step}
+def step_ratios(folder):
+    """How many times faster whole steps are, from the least case to the best."""
+    ratios = [
+        case["ratios"]["theirs/ours"]["median"]
+        for run in results.load("gpu_train_step", folder)
+        if run["machine"]["gpu"]
+        for case in run["results"]
+    ]
+    return f"{min(ratios):.1f} to {max(ratios):.1f} times" if ratios else md.NONE_YET
+
+
+BLOCKS = {"gpu": gpu, "gpu-train-step": gpu_train_step, "gpu-step-ratios": step_ratios}

@@ -38,7 +38,8 @@ def _wants_gpu(config):
 def pytest_configure(config):
     config.addinivalue_line("markers", "gpu: needs a GPU that TensorFlow sees")
     # Processes that tests start find the same helpers.
-    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, config.getini("pythonpath")))
+    paths = [*map(str, config.getini("pythonpath")), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if _wants_gpu(config):
         # Some tests start other processes that draw.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
