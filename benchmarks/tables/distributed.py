@@ -21,8 +21,9 @@ def steps_table(run):
             f"{case['V']:,}",
             *(md.scaled(case["seconds"][side]["median"], 1e-3, 1) for side in SIDES),
             md.with_quartiles(case["ratios"]["theirs/ours"], 2),
-            *(md.megabytes(size, 3) for size in (ours, theirs)),
-            md.percent(ours / theirs),
+            # Replicas of one process send nothing.
+            *(md.megabytes(size, 3) if size else md.NO_FIGURE for size in (ours, theirs)),
+            md.percent(ours / theirs if theirs else None),
         ]
 
     return md.table(heads, [line(case) for case in run["results"]])
