@@ -33,9 +33,8 @@
 // sort
 //   by the lowest bits of the keys, and ExclusiveSum(memory, bytes, values, count) works in place.
 //   Where `memory` is null they only write to *bytes how much they need.
-// - NumbersToHostAndWait(to, from, bytes, meanwhile) copies at most 64 bytes, calls meanwhile(),
-// which
-//   may launch more, and waits for the copy.
+// - NumbersToHostAndWait(to, from, bytes, meanwhile) copies at most 64 bytes, and waits for them;
+//   before it waits it calls meanwhile(), which may launch more.
 // - threads() and lane_groups() are the numbers of those of a block, Clear(memory, bytes) writes
 //   zeros, and error() is the first error, or 0.
 //

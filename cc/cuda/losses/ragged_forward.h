@@ -2,10 +2,9 @@
 // The forward pass of the ragged losses on a device, and the scores of candidates: the twin of
 // cc/lib/losses/ragged_forward.h.
 //
-//  1. A block takes a chunk of a row: its lane groups compute logits, then its exponentials
-//  relative
-//     to the chunk's largest logit (or sigmoids), and the weighted sum of the class rows, which are
-//     in the L1 or L2 cache by now. Each row comes from the device's memory once.
+//  1. A lane group takes a chunk of a row: its logits, then exponentials relative to the chunk's
+//     largest logit (or sigmoids), and the weighted sum of the class rows, which are in the L1 or
+//     L2 cache by now. Each row comes from the device's memory once.
 //  2. A block merges the chunks of a row, in order, into the loss and the gradient of the input.
 //  3. Logits become their gradients.
 #ifndef TF_CANDSAMP_CC_CUDA_LOSSES_RAGGED_FORWARD_H_
