@@ -242,7 +242,7 @@ std::string SampledLoss(Backend& backend, RandomCases& cases, const CheckSizes& 
 template <typename Backend>
 std::string RaggedLoss(Backend& backend, RandomCases& cases, const CheckSizes& sizes, int64_t k) {
   const RaggedCase c = RandomRaggedCase(cases, std::min<int64_t>(sizes.rows, 200),
-                                        std::min<int64_t>(sizes.candidates, 3000));
+                                        std::min<int64_t>(2 * sizes.candidates, 3000));
   return CheckRagged(backend, c, k);
 }
 

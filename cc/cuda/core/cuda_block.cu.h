@@ -65,7 +65,8 @@ class CudaBlock {
 };
 
 template <typename Kernel>
-__global__ void __launch_bounds__(kBlockThreads) RunKernel(Kernel kernel) {
+__global__ void __launch_bounds__(kBlockThreads, LeastBlocksOf<Kernel>::value)
+    RunKernel(Kernel kernel) {
   __shared__ __align__(16) uint32_t words[SharedWordsOf<Kernel>::value];
   CudaBlock block(words);
   kernel(block);

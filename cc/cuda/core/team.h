@@ -37,6 +37,11 @@
 //   before it waits it calls meanwhile(), which may launch more.
 // - threads() and lane_groups() are the numbers of those of a block, Clear(memory, bytes) writes
 //   zeros, and error() is the first error, or 0.
+// - A Launcher::Side side(launcher) has a launcher() of its own, whose kernels may run at the same
+//   time. Those it launches after Fork() run after what the first launcher launched before that.
+//   What the first one launches after Join(), which the destructor calls, runs after what the side
+//   launched before that; after JoinMark(), after what the side launched before Mark(). There is
+//   one side at a time.
 //
 // There are two kinds of block and of launcher: CudaBlock and CudaLauncher for a device, and the
 // tests' HostBlock and HostLauncher for real threads of the host. So kernels and their launches are
@@ -59,6 +64,17 @@ struct SharedWordsOf {
 template <typename Kernel>
 struct SharedWordsOf<Kernel, decltype(static_cast<void>(Kernel::kSharedWords))> {
   static constexpr int value = Kernel::kSharedWords;
+};
+
+// How many blocks of a kernel a processor shall run at once, which bounds their registers; 0: the
+// compiler chooses.
+template <typename Kernel, typename = void>
+struct LeastBlocksOf {
+  static constexpr int value = 0;
+};
+template <typename Kernel>
+struct LeastBlocksOf<Kernel, decltype(static_cast<void>(Kernel::kLeastBlocks))> {
+  static constexpr int value = Kernel::kLeastBlocks;
 };
 
 // GridTeam's scans keep two partial results for each block.

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <iomanip>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -42,7 +44,7 @@ std::vector<T> NarrowAll(const std::vector<double>& values) {
 
 // How far rounding alone may take a result from the reference, of the largest value.
 template <typename T>
-constexpr double kRounding = sizeof(T) == 8   ? 1e-13
+constexpr double kRounding = sizeof(T) == 8   ? 4e-13
                              : sizeof(T) == 4 ? 4e-6
                                               : 1.0 / 128;
 
@@ -66,9 +68,10 @@ inline std::string Closeness(const std::string& what, const std::vector<double>&
                       : std::isnan(want)  ? std::isnan(got)
                                           : got == want;
     if (same) continue;
-    return what + "[" + std::to_string(k) + "] is " + std::to_string(got) + ", on the CPU " +
-           std::to_string(of_cpu[k]) + ", in double " + std::to_string(want) + ", the bound is " +
-           std::to_string(most) + ". ";
+    std::ostringstream difference;
+    difference << std::setprecision(9) << what << "[" << k << "] is " << got << ", on the CPU "
+               << of_cpu[k] << ", in double " << want << ", the bound is " << most << ". ";
+    return difference.str();
   }
   return "";
 }
