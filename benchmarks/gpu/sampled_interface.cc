@@ -42,8 +42,9 @@ class SampledStep {
     f_.batch.num_sampled = c.num_sampled;
     f_.batch.label_classes = label_classes_;
     f_.batch.sample_columns = sample_columns_;
+    f_.ids = {c.candidates, c.num_sampled, c.labels, c.rows, c.num_classes};
+    f_.numbers = {sample_columns_, label_classes_, c.class_ids};
     f_.depth = c.depth;
-    f_.class_ids = c.class_ids;
     f_.inputs = static_cast<const T*>(c.inputs);
     f_.weights = OneShard(static_cast<const W*>(c.weights), c.num_classes, c.depth);
     f_.biases = OneShard(static_cast<const W*>(c.biases), c.num_classes, 1);
@@ -61,9 +62,7 @@ class SampledStep {
   int Run(CudaStream cuda_stream) {
     scratch_.Begin(cuda_stream);
     int64_t counts[2];
-    const int error = LaunchNumberClasses(
-        scratch_, {c_.candidates, c_.num_sampled, c_.labels, c_.rows, c_.num_classes},
-        {sample_columns_, label_classes_, c_.class_ids}, counts);
+    const int error = LaunchSampledClasses(scratch_, f_, counts);
     f_.batch.columns = counts[0];
     f_.batch.classes = counts[1];
     return error == 0 ? Multiply() : error;

@@ -105,11 +105,6 @@ class CudaBackend {
   void All(const AllCandidates& all) {
     Done(LaunchAllCandidates(stream_, all), "LaunchAllCandidates");
   }
-  void NumberClasses(const ClassNumbersInput& input, const ClassNumbersOutput& output,
-                     int64_t* counts) {
-    Runtime runtime(this);
-    Done(LaunchNumberClasses(runtime, input, output, counts), "LaunchNumberClasses");
-  }
   template <typename W>
   void Gather(const DeviceRowTable<W>& table, const int64_t* ids, int64_t count, W* out) {
     Runtime runtime(this);
@@ -123,6 +118,11 @@ class CudaBackend {
     Done(LaunchGroupRows(runtime, ids, count, limit, &groups, &number), "LaunchGroupRows");
     Done(LaunchRankIds(runtime, groups, distinct, ranks), "LaunchRankIds");
     return number;
+  }
+  template <typename T, typename W>
+  void SampledClasses(const DeviceSampledForward<T, W>& forward, int64_t* counts) {
+    Runtime runtime(this);
+    Done(LaunchSampledClasses(runtime, forward, counts), "LaunchSampledClasses");
   }
   template <typename T, typename W>
   void SampledForward(const DeviceSampledForward<T, W>& forward) {

@@ -90,10 +90,11 @@ struct NumberClassesKernel {
 };
 
 // Writes to counts[2], in the host's memory, how many distinct candidates and how many distinct
-// classes there are: it waits for those.
-template <typename Launcher>
-int NumberClassesOn(Launcher launcher, DeviceRuntime& runtime, const ClassNumbersInput& input,
-                    const ClassNumbersOutput& output, int64_t* counts) {
+// classes there are: it waits for those. Before that it calls meanwhile(counts in the device's
+// memory), which may launch more.
+template <typename Launcher, typename Meanwhile>
+int NumberClassesOn(Launcher& launcher, DeviceRuntime& runtime, const ClassNumbersInput& input,
+                    const ClassNumbersOutput& output, int64_t* counts, Meanwhile meanwhile) {
   const int64_t slots = NumberClassesKernel::Slots(input.size());
   const LaunchPlan plan = launcher.template Plan<NumberClassesKernel>(
       (input.size() + launcher.threads() - 1) / launcher.threads(),
@@ -108,7 +109,8 @@ int NumberClassesOn(Launcher launcher, DeviceRuntime& runtime, const ClassNumber
   int64_t* const device_counts = of_slots + slots;
   launcher.Together(plan.blocks, NumberClassesKernel{input, output, slots, set, of_slots, partials,
                                                      device_counts});
-  launcher.NumbersToHostAndWait(counts, device_counts, 2 * sizeof *counts);
+  launcher.NumbersToHostAndWait(counts, device_counts, 2 * sizeof *counts,
+                                [&] { meanwhile(device_counts); });
   return launcher.error();
 }
 

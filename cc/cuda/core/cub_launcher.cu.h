@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A CudaLauncher with CUB's sort and sum. See team.h for what a launcher is.
+// A CudaLauncher with CUB's sort and sum, and with a side. See team.h for what a launcher is.
 #ifndef TF_CANDSAMP_CC_CUDA_CORE_CUB_LAUNCHER_CU_H_
 #define TF_CANDSAMP_CC_CUDA_CORE_CUB_LAUNCHER_CU_H_
 
@@ -8,12 +8,14 @@
 
 #include "cc/cuda/core/copies.h"
 #include "cc/cuda/core/cuda_launcher.cu.h"
+#include "cc/cuda/core/side_stream.h"
 
 namespace candsamp {
 
 class CubLauncher : public CudaLauncher {
  public:
   using CudaLauncher::CudaLauncher;
+  class Side;
 
   void SortPairs(void* memory, size_t* bytes, const int64_t* keys, int64_t* sorted_keys,
                  const int64_t* values, int64_t* sorted_values, int64_t count, int bits = 64) {
@@ -35,6 +37,36 @@ class CubLauncher : public CudaLauncher {
   void NumbersToHostAndWait(void* to, const void* from, size_t bytes) {
     NumbersToHostAndWait(to, from, bytes, [] {});
   }
+};
+
+class CubLauncher::Side {
+ public:
+  explicit Side(CubLauncher& beside)
+      : beside_(beside), stream_(beside.cuda_stream()), launcher_(stream_.stream()) {}
+  ~Side() { Join(); }
+
+  CubLauncher& launcher() { return launcher_; }
+  void Fork() {
+    forked_ = true;
+    Note(stream_.Fork());
+  }
+  void Join() {
+    if (forked_) Note(stream_.Join());
+    forked_ = false;
+  }
+  void Mark() { Note(stream_.Mark()); }
+  void JoinMark() { Note(stream_.JoinMark()); }
+
+ private:
+  void Note(int error) {
+    beside_.Note(launcher_.error());
+    beside_.Note(static_cast<cudaError_t>(error));
+  }
+
+  CubLauncher& beside_;
+  SideStream stream_;
+  CubLauncher launcher_;
+  bool forked_ = false;  // and not joined since
 };
 
 }  // namespace candsamp

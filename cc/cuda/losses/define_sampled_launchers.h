@@ -6,17 +6,22 @@
 
 #include "cc/cuda/losses/sampled_launchers.h"
 
-#define CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(Launcher, T, W)                                  \
-  template <>                                                                              \
-  int LaunchSampledForward(DeviceRuntime& runtime, MatrixProducts& products,               \
-                           const DeviceSampledForward<T, W>& forward) {                    \
-    return SampledForwardOn(Launcher(runtime.stream()), runtime, products, forward);       \
-  }                                                                                        \
-  template <>                                                                              \
-  int LaunchSampledBackward(DeviceRuntime& runtime, MatrixProducts& products,              \
-                            const DeviceSampledBackward<T, W>& backward) {                 \
-    Launcher launcher(runtime.stream());                                                   \
-    return SampledBackwardOn<T, W, Launcher>(launcher, runtime, products, backward).Run(); \
+#define CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(Launcher, T, W)                                     \
+  template <>                                                                                 \
+  int LaunchSampledClasses(DeviceRuntime& runtime, const DeviceSampledForward<T, W>& forward, \
+                           int64_t* counts) {                                                 \
+    return SampledClassesOn(Launcher(runtime.stream()), runtime, forward, counts);            \
+  }                                                                                           \
+  template <>                                                                                 \
+  int LaunchSampledForward(DeviceRuntime& runtime, MatrixProducts& products,                  \
+                           const DeviceSampledForward<T, W>& forward) {                       \
+    return SampledForwardOn(Launcher(runtime.stream()), runtime, products, forward);          \
+  }                                                                                           \
+  template <>                                                                                 \
+  int LaunchSampledBackward(DeviceRuntime& runtime, MatrixProducts& products,                 \
+                            const DeviceSampledBackward<T, W>& backward) {                    \
+    Launcher launcher(runtime.stream());                                                      \
+    return SampledBackwardOn<T, W, Launcher>(launcher, runtime, products, backward).Run();    \
   }
 
 #define CANDSAMP_DEFINE_LOG_COUNTS(Launcher, A)                                         \
@@ -33,12 +38,6 @@
     Launcher launcher(runtime.stream());                                       \
     launcher.ForEach(offsets.counts.size, OffsetsKernel<W>{offsets});          \
     return launcher.error();                                                   \
-  }
-
-#define CANDSAMP_DEFINE_NUMBER_CLASSES(Launcher)                                        \
-  int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,       \
-                          const ClassNumbersOutput& output, int64_t* counts) {          \
-    return NumberClassesOn(Launcher(runtime.stream()), runtime, input, output, counts); \
   }
 
 #endif  // TF_CANDSAMP_CC_CUDA_LOSSES_DEFINE_SAMPLED_LAUNCHERS_H_

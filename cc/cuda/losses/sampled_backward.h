@@ -8,6 +8,9 @@
 //     with the inputs, which are the gradients of the candidates' rows.
 //  3. Sum the gradients of the rows of labels that are no candidates (rows/sum_groups.h).
 //  4. Turn the gradients of what logits take into those of inputs and rows.
+//
+// Many of these launches are too small for a large device. So 1, 3 and the end of 4 run beside the
+// panels, on the launcher's side.
 #ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_BACKWARD_H_
 #define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_BACKWARD_H_
 
@@ -179,20 +182,21 @@ class SampledBackwardOn {
     A* const inputs_grad = kSameType && !options_are_set_ ? reinterpret_cast<A*>(b_.inputs_grad)
                                                           : runtime_.Allocate<A>(rows * depth);
     if (runtime_.error() != 0) return runtime_.error();
-    const bool is_started = batch_.classes > batch_.columns || batch_.columns == 0;
-    if (is_started) StartInputsGrad(inputs_grad);
-    // Before the panels, which may overwrite the rows of labels.
-    AddOtherLabels(factors);
-    const int error = RunPanels(factors, wide, is_started, inputs_grad);
-    if (error != 0) return error;
-    if (inputs_grad != reinterpret_cast<A*>(b_.inputs_grad)) {
-      GradientsOfRows(launcher_, b_.inputs, inputs_grad, rows, depth, options_.normalize,
-                      temperature_factor_, b_.inputs_grad);
-    }
-    return launcher_.error();
+    Side side(launcher_);
+    side.Fork();
+    is_started_ = batch_.classes > batch_.columns || batch_.columns == 0;
+    if (is_started_) StartInputsGrad(side.launcher(), inputs_grad);
+    side.Mark();
+    // They may overwrite the rows of labels, which the start has read.
+    AddOtherLabels(side.launcher(), factors);
+    if (batch_.columns == 0) FinishInputsGrad(side.launcher(), inputs_grad);
+    const int error = RunPanels(factors, wide, inputs_grad, side);
+    side.Join();
+    return error != 0 ? error : static_cast<int>(launcher_.error());
   }
 
  private:
+  using Side = typename Launcher::Side;
   static constexpr bool kSameType = std::is_same_v<T, Accumulator<W>>;
   static constexpr int64_t kSumBytes = int64_t{32} << 20;
 
@@ -204,9 +208,9 @@ class SampledBackwardOn {
     return PanelColumns(batch_.rows, batch_.columns, sizeof(P), b_.panels.gradients);
   }
 
-  void StartInputsGrad(A* inputs_grad) {
+  void StartInputsGrad(Launcher& launcher, A* inputs_grad) {
     constexpr int kSize = 4;
-    const auto start = [&](auto kernel) { launcher_.ForEachLaneGroup(batch_.rows, kernel); };
+    const auto start = [&](auto kernel) { launcher.ForEachLaneGroup(batch_.rows, kernel); };
     if (InPacks<kSize>(b_.class_rows, b_.depth) && InPacks<kSize>(inputs_grad, b_.depth)) {
       start(StartInputsGradKernel<W, kSize>{batch_, b_.depth, b_.grad, b_.class_rows,
                                             b_.label_logit_grad, inputs_grad});
@@ -216,8 +220,13 @@ class SampledBackwardOn {
     }
   }
 
-  int RunPanels(const ProductFactors<T, W>& factors, int64_t wide, bool is_started,
-                A* inputs_grad) {
+  void FinishInputsGrad(Launcher& launcher, const A* inputs_grad) {
+    if (inputs_grad == reinterpret_cast<const A*>(b_.inputs_grad)) return;
+    GradientsOfRows(launcher, b_.inputs, inputs_grad, batch_.rows, b_.depth, options_.normalize,
+                    temperature_factor_, b_.inputs_grad);
+  }
+
+  int RunPanels(const ProductFactors<T, W>& factors, int64_t wide, A* inputs_grad, Side& side) {
     const int64_t depth = b_.depth, rows = batch_.rows;
     SampledColumns<A> columns = {};
     columns.count = batch_.columns;
@@ -256,19 +265,25 @@ class SampledBackwardOn {
                               {dots.values, dots.stride, first, count}, of_panel, b_.grad,
                               b_.scales, b_.label_logit_grad, panel, column_sums));
       });
+      if (first == 0) side.JoinMark();
       const Factor of_logits = {panel.values, panel.stride, false};
       int error =
           products_.Multiply(runtime_, {kFactorType<T>, rows, depth, count, of_logits, class_rows,
-                                        inputs_grad, depth, 1, is_started || first > 0});
-      if (error == 0) error = SumRows(factors, panel, sums);
+                                        inputs_grad, depth, 1, is_started_ || first > 0});
+      if (error != 0) return error;
+      if (first + count == batch_.columns) {
+        side.Fork();
+        FinishInputsGrad(side.launcher(), inputs_grad);
+        if (column_sums != nullptr) {
+          side.launcher().ForEachBlock(
+              (batch_.columns + 31) / 32,
+              SumColumnsKernel<W>{column_sums, row_shares, batch_.columns, b_.class_biases_grad});
+        }
+      }
+      error = SumRows(factors, panel, sums);
       if (error != 0) return error;
     }
-    if (column_sums != nullptr) {
-      launcher_.ForEachBlock(
-          (batch_.columns + 31) / 32,
-          SumColumnsKernel<W>{column_sums, row_shares, batch_.columns, b_.class_biases_grad});
-    }
-    return launcher_.error();
+    return 0;
   }
 
   // Whether products may be written where the gradients of rows go.
@@ -302,10 +317,10 @@ class SampledBackwardOn {
   }
 
   // The gradients of rows and biases of labels that are no candidates.
-  void AddOtherLabels(const ProductFactors<T, W>& factors) {
+  void AddOtherLabels(Launcher& launcher, const ProductFactors<T, W>& factors) {
     const int64_t others = batch_.classes - batch_.columns, depth = b_.depth;
     if (others == 0) return;
-    const IdGroups groups = GroupIds(launcher_, runtime_, batch_.label_classes, batch_.num_labels(),
+    const IdGroups groups = GroupIds(launcher, runtime_, batch_.label_classes, batch_.num_labels(),
                                      nullptr, 0, batch_.classes);
     if (runtime_.error() != 0) return;
     const LabelInputs<P, A> entries = {factors.inputs(),    depth,       batch_.num_true, b_.grad,
@@ -317,7 +332,7 @@ class SampledBackwardOn {
     const auto sum_into = [&](auto* to) {
       using Out = std::remove_pointer_t<decltype(to)>;
       SumGroups<P>(
-          launcher_, runtime_, groups, entries, depth, in_packs,
+          launcher, runtime_, groups, entries, depth, in_packs,
           OtherClassesSink<A, Out, W>{groups.ids, groups.starts, batch_.columns, batch_.classes,
                                       depth, temperature_factor_, to, biases});
     };
@@ -325,7 +340,7 @@ class SampledBackwardOn {
       A* const sums = runtime_.Allocate<A>(others * depth);
       if (runtime_.error() != 0) return;
       sum_into(sums);
-      GradientsOfRows(launcher_, b_.class_rows + batch_.columns * depth, sums, others, depth, true,
+      GradientsOfRows(launcher, b_.class_rows + batch_.columns * depth, sums, others, depth, true,
                       A(1), rows);
     } else {
       sum_into(rows);
@@ -342,6 +357,7 @@ class SampledBackwardOn {
   const A temperature_factor_ = static_cast<A>(1 / options_.temperature);
   const bool recompute_ = b_.slopes == nullptr;
   const bool in_place_ = !recompute_ && b_.slopes_are_scratch;
+  bool is_started_ = false;  // whether the gradients of inputs hold what products are added to
 };
 
 }  // namespace candsamp

@@ -79,6 +79,9 @@ struct JoinDrawsKernel {
   }
 };
 
+// Whether a candidate was drawn several times.
+inline bool HasRepeats(const SampledBatch& batch) { return batch.columns != batch.num_sampled; }
+
 // `draw_offsets` and, with a softcap, `draw_biases` are those of the candidates. Does not wait.
 template <typename A, typename Launcher>
 SampledColumns<A> ColumnsOf(Launcher& launcher, DeviceRuntime& runtime, const SampledBatch& batch,
@@ -86,7 +89,7 @@ SampledColumns<A> ColumnsOf(Launcher& launcher, DeviceRuntime& runtime, const Sa
   if (batch.options.logit.softcap == 0) draw_biases = nullptr;
   SampledColumns<A> columns = {batch.columns, draw_offsets, draw_biases, batch.sample_hits,
                                false,         {},           draw_offsets};
-  if (batch.columns == batch.num_sampled) return columns;
+  if (!HasRepeats(batch)) return columns;
   columns.has_repeats = true;
   columns.draws = GroupIds(launcher, runtime, batch.sample_columns, batch.num_sampled, nullptr, 0,
                            batch.columns);

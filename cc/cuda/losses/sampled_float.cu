@@ -5,7 +5,6 @@
 
 namespace candsamp {
 
-CANDSAMP_DEFINE_NUMBER_CLASSES(CubLauncher)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, float, float)
 CANDSAMP_DEFINE_SAMPLED_LAUNCHERS(CubLauncher, double, double)
 CANDSAMP_DEFINE_LOG_COUNTS(CubLauncher, float)

@@ -4,16 +4,11 @@
 #ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_
 #define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_LAUNCHERS_H_
 
-#include "cc/cuda/classes/class_numbers.h"
 #include "cc/cuda/losses/expected_counts.h"
 #include "cc/cuda/losses/sampled_backward.h"
 #include "cc/cuda/losses/sampled_forward.h"
 
 namespace candsamp {
-
-// Numbers classes, and waits for their counts: see NumberClassesOn.
-int LaunchNumberClasses(DeviceRuntime& runtime, const ClassNumbersInput& input,
-                        const ClassNumbersOutput& output, int64_t* counts);
 
 // Write the logs of counts, for float and double, and the offsets of candidates, for all types.
 template <typename A>
@@ -21,7 +16,11 @@ int LaunchLogCounts(DeviceRuntime& runtime, const DeviceCounts<A>& counts, A* lo
 template <typename W>
 int LaunchOffsets(DeviceRuntime& runtime, const DeviceOffsets<W>& offsets);
 
-// For the pairs of types that the CPU's kernels have. Neither waits.
+// For the pairs of types that the CPU's kernels have. The first waits for the numbers of columns
+// and classes, counts[2]; the other two do not wait.
+template <typename T, typename W>
+int LaunchSampledClasses(DeviceRuntime& runtime, const DeviceSampledForward<T, W>& forward,
+                         int64_t* counts);
 template <typename T, typename W>
 int LaunchSampledForward(DeviceRuntime& runtime, MatrixProducts& products,
                          const DeviceSampledForward<T, W>& forward);

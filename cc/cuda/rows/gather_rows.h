@@ -15,12 +15,14 @@ struct GatherRowsKernel {
 
   DeviceRowTable<W> table;
   const int64_t* ids;
-  int64_t count;
-  W* out;  // [count, depth]; zeros for ids without a row
+  int64_t most;
+  const int64_t* counted;  // in the device's memory, how many there are; nullptr: `most`
+  W* out;                  // [count, depth]; zeros for ids without a row
 
   template <typename Block>
   CANDSAMP_DEVICE void operator()(Block& block) const {
     const int64_t depth = table.depth;
+    const int64_t count = counted == nullptr ? most : Least(*counted, most);
     for (int64_t k = GridLaneGroup(block); k < count; k += GridLaneGroups(block)) {
       const W* const row = table.Row(ids[k]);
       const int64_t apart = block.lanes() * kPack;
@@ -50,14 +52,22 @@ bool RowsInPacks(const DeviceRowTable<W>& table) {
                                : table.depth % kSize == 0;
 }
 
+// The rows of ids[*counted], at most `most`, where the host does not know yet how many those are.
+template <typename W, typename Launcher>
+void GatherCountedRows(Launcher& launcher, const DeviceRowTable<W>& table, const int64_t* ids,
+                       int64_t most, const int64_t* counted, W* out) {
+  if (RowsInPacks(table) && InPacks<kPackOf<W>>(out, table.depth)) {
+    launcher.ForEachLaneGroup(most,
+                              GatherRowsKernel<W, kPackOf<W>>{table, ids, most, counted, out});
+  } else {
+    launcher.ForEachLaneGroup(most, GatherRowsKernel<W, 1>{table, ids, most, counted, out});
+  }
+}
+
 template <typename W, typename Launcher>
 void GatherRows(Launcher& launcher, const DeviceRowTable<W>& table, const int64_t* ids,
                 int64_t count, W* out) {
-  if (RowsInPacks(table) && InPacks<kPackOf<W>>(out, table.depth)) {
-    launcher.ForEachLaneGroup(count, GatherRowsKernel<W, kPackOf<W>>{table, ids, count, out});
-  } else {
-    launcher.ForEachLaneGroup(count, GatherRowsKernel<W, 1>{table, ids, count, out});
-  }
+  GatherCountedRows(launcher, table, ids, count, nullptr, out);
 }
 
 }  // namespace candsamp

@@ -73,8 +73,8 @@ class GpuSampledLossOp : public StatusKernel {
     f.label_log_q = label_log_q;
     TF_RETURN_IF_ERROR(OutputOffsets(context, runtime, *candidates, *sampled_counts, &f));
     TF_RETURN_IF_ERROR(CudaStatus(LaunchLogCounts(runtime, of_labels, label_log_q)));
-    TF_RETURN_IF_ERROR(NumberClasses(context, runtime, *labels, *candidates, num_classes, &f));
-    TF_RETURN_IF_ERROR(Outputs(context, labels->shape(), &f));
+    TF_RETURN_IF_ERROR(OutputClasses(context, runtime, *labels, *candidates, num_classes, &f));
+    TF_RETURN_IF_ERROR(Outputs(context, &f));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "weight_rows", arguments.weights));
     TF_RETURN_IF_ERROR(OutputShardRows(context, "bias_rows", arguments.biases));
     OpProducts products;
@@ -102,54 +102,52 @@ class GpuSampledLossOp : public StatusKernel {
     return CudaStatus(LaunchOffsets(runtime, o));
   }
 
-  // Outputs class_ids, label_classes and sample_columns. Waits for the number of classes, which is
-  // a shape.
-  static absl::Status NumberClasses(OpKernelContext* context, DeviceRuntime& runtime,
-                                    const Tensor& labels, const Tensor& candidates,
-                                    int64_t num_classes, DeviceSampledForward<T, W>* f) {
-    Tensor *label_classes, *sample_columns;
+  // Outputs what belongs to classes and labels. Waits for the number of classes, which is a shape.
+  absl::Status OutputClasses(OpKernelContext* context, DeviceRuntime& runtime, const Tensor& labels,
+                             const Tensor& candidates, int64_t num_classes,
+                             DeviceSampledForward<T, W>* f) const {
+    Tensor *label_classes, *sample_columns, *label_logit_grad;
     TF_RETURN_IF_ERROR(
         AllocateOutputs(context, {{"label_classes", labels.shape(), &label_classes},
-                                  {"sample_columns", candidates.shape(), &sample_columns}}));
-    // A part of what was allocated for as many classes as there could be.
-    Tensor class_ids;
-    TF_RETURN_IF_ERROR(context->allocate_temp(
-        tensorflow::DT_INT64, TensorShape({candidates.NumElements() + labels.NumElements()}),
-        &class_ids));
-    int64_t counts[2];
-    TF_RETURN_IF_ERROR(CudaStatus(
-        LaunchNumberClasses(runtime,
-                            {Data<int64_t>(candidates), candidates.NumElements(),
-                             Data<int64_t>(labels), labels.NumElements(), num_classes},
-                            {MutableData<int64_t>(sample_columns),
-                             MutableData<int64_t>(label_classes), MutableData<int64_t>(&class_ids)},
-                            counts)));
-    class_ids = class_ids.Slice(0, counts[1]);
-    TF_RETURN_IF_ERROR(context->set_output("class_ids", class_ids));
-    f->batch.columns = counts[0];
-    f->batch.classes = counts[1];
+                                  {"sample_columns", candidates.shape(), &sample_columns},
+                                  {"label_logit_grad", labels.shape(), &label_logit_grad}}));
+    // Parts of what is allocated for as many classes as there could be.
+    Tensor class_ids, class_rows;
+    const int64_t most = candidates.NumElements() + labels.NumElements();
+    TF_RETURN_IF_ERROR(
+        context->allocate_temp(tensorflow::DT_INT64, TensorShape({most}), &class_ids));
+    TF_RETURN_IF_ERROR(
+        context->allocate_temp(DataTypeOf<W>(), TensorShape({most, f->depth}), &class_rows));
+    f->ids = {Data<int64_t>(candidates), candidates.NumElements(), Data<int64_t>(labels),
+              labels.NumElements(), num_classes};
+    f->numbers = {MutableData<int64_t>(sample_columns), MutableData<int64_t>(label_classes),
+                  MutableData<int64_t>(&class_ids)};
     f->batch.label_classes = Data<int64_t>(*label_classes);
     f->batch.sample_columns = Data<int64_t>(*sample_columns);
-    f->class_ids = Data<int64_t>(class_ids);
-    return absl::OkStatus();
+    f->class_rows = MutableData<W>(&class_rows);
+    f->label_logit_grad = MutableData<A>(label_logit_grad);
+    if (attributes_.options.logit.softcap != 0) {
+      f->label_cap_slopes = runtime.Allocate<A>(labels.NumElements());
+    }
+    int64_t counts[2];
+    TF_RETURN_IF_ERROR(CudaStatus(LaunchSampledClasses(runtime, *f, counts)));
+    f->batch.columns = counts[0];
+    f->batch.classes = counts[1];
+    TF_RETURN_IF_ERROR(context->set_output("class_ids", class_ids.Slice(0, counts[1])));
+    return context->set_output("class_rows", class_rows.Slice(0, counts[1]));
   }
 
-  absl::Status Outputs(OpKernelContext* context, const TensorShape& of_labels,
-                       DeviceSampledForward<T, W>* f) const {
+  absl::Status Outputs(OpKernelContext* context, DeviceSampledForward<T, W>* f) const {
     const SampledBatch& batch = f->batch;
-    Tensor *loss, *class_rows, *label_logit_grad, *scales, *slopes, *log_sum_exp, *label_is_top;
+    Tensor *loss, *scales, *slopes, *log_sum_exp, *label_is_top;
     const TensorShape of_stats({batch.options.stats ? batch.rows : 0});
     TF_RETURN_IF_ERROR(AllocateOutputs(
         context, {{"loss", TensorShape({batch.rows}), &loss},
-                  {"class_rows", TensorShape({batch.classes, f->depth}), &class_rows},
-                  {"label_logit_grad", of_labels, &label_logit_grad},
                   {"scales", TensorShape({SegmentsOf(batch.columns), batch.rows}), &scales},
                   {"slopes", ShapeOfSlopes<T, A>(batch, !attributes_.recompute), &slopes},
                   {"log_sum_exp", of_stats, &log_sum_exp},
                   {"label_is_top", of_stats, &label_is_top}}));
     f->loss = MutableData<A>(loss);
-    f->class_rows = MutableData<W>(class_rows);
-    f->label_logit_grad = MutableData<A>(label_logit_grad);
     f->scales = MutableData<A>(scales);
     f->slopes =
         attributes_.recompute ? nullptr : reinterpret_cast<Operand<T>*>(MutableData<A>(slopes));

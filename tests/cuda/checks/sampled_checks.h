@@ -138,21 +138,6 @@ std::string CheckSampledLossOf(Backend& backend, const SampledCase& c) {
   int64_t* const sample_columns = backend.Upload(std::vector<int64_t>(batch.num_sampled, -7));
   int64_t* const class_ids =
       backend.Upload(std::vector<int64_t>(batch.num_sampled + num_labels, -7));
-  int64_t counts[2] = {-1, -1};
-  backend.NumberClasses({backend.Upload(c.candidates), batch.num_sampled, backend.Upload(c.labels),
-                         num_labels, c.num_classes},
-                        {sample_columns, label_classes, class_ids}, counts);
-  std::string problem =
-      Difference("counts", std::vector<int64_t>{batch.columns, batch.classes},
-                 std::vector<int64_t>(counts, counts + 2)) +
-      Difference(" class_ids", numbers.ids, backend.Download(class_ids, batch.classes)) +
-      Difference(" label_classes", numbers.of_labels, backend.Download(label_classes, num_labels)) +
-      Difference(" sample_columns", numbers.of_candidates,
-                 backend.Download(sample_columns, batch.num_sampled));
-  if (!problem.empty()) {
-    backend.Free();
-    return problem;
-  }
   batch.label_classes = label_classes;
   batch.sample_columns = sample_columns;
   if (!c.label_hits.empty() || !c.sample_hits.empty()) {
@@ -165,8 +150,10 @@ std::string CheckSampledLossOf(Backend& backend, const SampledCase& c) {
   };
   DeviceSampledForward<T, W> f = {};
   f.batch = batch;
+  f.ids = {backend.Upload(c.candidates), batch.num_sampled, backend.Upload(c.labels), num_labels,
+           c.num_classes};
+  f.numbers = {sample_columns, label_classes, class_ids};
   f.depth = c.depth;
-  f.class_ids = class_ids;
   f.inputs = backend.Upload(NarrowAll<T>(c.inputs));
   f.weights = OneShard<W>(backend.Upload(NarrowAll<W>(c.weights)), c.num_classes, c.depth);
   f.biases = OneShard<W>(c.has_biases ? backend.Upload(NarrowAll<W>(c.biases)) : nullptr,
@@ -175,13 +162,27 @@ std::string CheckSampledLossOf(Backend& backend, const SampledCase& c) {
   f.sample_offsets = backend.Upload(offsets.offsets);
   f.sample_biases = backend.Upload(offsets.biases);
   f.loss = filled(rows, A(-7));
-  f.class_rows = filled(batch.classes * c.depth, W{});
+  f.class_rows = filled((batch.num_sampled + num_labels) * c.depth, W{});
   f.label_logit_grad = filled(num_labels, A(-7));
+  f.label_cap_slopes = batch.options.logit.softcap == 0 ? nullptr : filled(num_labels, A(-7));
   f.scales = filled(SegmentsOf(batch.columns) * rows, A(-7));
   f.slopes = c.recompute ? nullptr : filled(rows * StrideOf(batch.columns), Operand<T>{});
   f.log_sum_exp = filled(batch.options.stats ? rows : 0, A(-7));
   f.label_is_top = reinterpret_cast<bool*>(filled(batch.options.stats ? rows : 0, char(7)));
   f.panels = c.panels;
+  int64_t counts[2] = {-1, -1};
+  backend.SampledClasses(f, counts);
+  std::string problem =
+      Difference("counts", std::vector<int64_t>{batch.columns, batch.classes},
+                 std::vector<int64_t>(counts, counts + 2)) +
+      Difference(" class_ids", numbers.ids, backend.Download(class_ids, batch.classes)) +
+      Difference(" label_classes", numbers.of_labels, backend.Download(label_classes, num_labels)) +
+      Difference(" sample_columns", numbers.of_candidates,
+                 backend.Download(sample_columns, batch.num_sampled));
+  if (!problem.empty()) {
+    backend.Free();
+    return problem;
+  }
   backend.SampledForward(f);
 
   DeviceSampledBackward<T, W> b = {};

@@ -72,11 +72,6 @@ class HostBackend {
     LaunchWriteHitsOn(launcher_, input, scratch, output);
   }
   void All(const AllCandidates& all) { LaunchAllCandidatesOn(launcher_, all); }
-  void NumberClasses(const ClassNumbersInput& input, const ClassNumbersOutput& output,
-                     int64_t* counts) {
-    Runtime runtime(this);
-    NumberClassesOn(launcher_, runtime, input, output, counts);
-  }
   template <typename W>
   void Gather(const DeviceRowTable<W>& table, const int64_t* ids, int64_t count, W* out) {
     GatherRows(launcher_, table, ids, count, out);
@@ -90,6 +85,11 @@ class HostBackend {
     WriteGroupIds(launcher_, groups, distinct);
     launcher_.ForEach(count, WriteRanksKernel{groups, ranks});
     return number;
+  }
+  template <typename T, typename W>
+  void SampledClasses(const DeviceSampledForward<T, W>& forward, int64_t* counts) {
+    Runtime runtime(this);
+    SampledClassesOn(launcher_, runtime, forward, counts);
   }
   template <typename T, typename W>
   void SampledForward(const DeviceSampledForward<T, W>& forward) {

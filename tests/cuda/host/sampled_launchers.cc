@@ -11,7 +11,6 @@ int CublasLtProducts::Multiply(DeviceRuntime& runtime, const MatrixProduct& prod
   return HostProducts().Multiply(runtime, product);
 }
 
-CANDSAMP_DEFINE_NUMBER_CLASSES(HostLauncher)
 CANDSAMP_DEFINE_LOG_COUNTS(HostLauncher, float)
 CANDSAMP_DEFINE_LOG_COUNTS(HostLauncher, double)
 CANDSAMP_DEFINE_OFFSETS(HostLauncher, float)
