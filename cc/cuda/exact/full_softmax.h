@@ -116,13 +116,9 @@ int FullSoftmaxOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& pro
         runtime, {kFactorType<T>, rows, count, depth, classes.factors().Inputs(), right,
                   panel.values, panel.stride, 1 / scoring.options.temperature, false});
     if (error != 0) return error;
-    WithSegmentLogits(batch, columns, [&](auto logits) {
-      const SegmentShares shares = SegmentShares::Of(rows, count);
-      launcher.ForEachBlock(
-          shares.Blocks(rows, launcher.lane_groups()) * shares.segments,
-          ReducePanel<Operand<T>>(logits, Panel<const A>{panel.values, panel.stride, first, count},
-                                  shares, sums, static_cast<SegmentStats<A>*>(nullptr),
-                                  Panel<Operand<T>>{}));
+    WithLogitsOfKind<LossKind::kSoftmax>(batch, columns, [&](auto logits) {
+      ReducePanel(launcher, logits, Panel<const A>{panel.values, panel.stride, first, count}, sums,
+                  static_cast<SegmentStats<A>*>(nullptr), Panel<Operand<T>>{});
     });
   }
   launcher.Clear(label_log_q, rows * f.num_true * sizeof *label_log_q);
@@ -133,67 +129,39 @@ int FullSoftmaxOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& pro
   return launcher.error();
 }
 
-// Writes the gradients of a panel's logits, and for each block the sums over its columns.
-template <typename A, typename P, bool kCapped>
-struct FullGradientsKernel {
-  SegmentLogits<A, LossKind::kSoftmax, kCapped> logits;
-  Panel<const A> panel;  // dot products
-  SegmentShares shares;
-  const A *grad, *max, *sum;  // [rows]
-  Panel<P> gradients;         // of the panel
-  A* column_sums;             // [blocks that share rows, the panel's columns], or nullptr
+// Makes the gradients of logits, from dot products: a source of PanelGradientsKernel.
+template <typename A, bool kCapped>
+struct FullGradients {
+  using Logits = SegmentLogits<A, LossKind::kSoftmax, kCapped, true>;
+  static constexpr int kLeastBlocks = BlocksOf<A>(kCapped ? 2 : 3);
 
-  static constexpr int kSharedWords = kMostLaneGroups * kSegment * sizeof(A) / sizeof(uint32_t);
+  Logits logits;
+  Panel<const A> dots;
+  const A *grad, *max, *sum;  // [rows]
 
   template <typename Block>
-  CANDSAMP_DEVICE void operator()(Block& block) const {
-    using Logits = SegmentLogits<A, LossKind::kSoftmax, kCapped>;
-    const int64_t rows = logits.batch.rows;
-    A* const shared = reinterpret_cast<A*>(block.words());
-    const int64_t items = shares.Blocks(rows, block.lane_groups()) * shares.segments;
-    for (int64_t s = block.block(); s < items; s += block.blocks()) {
-      const int64_t first = panel.first + s % shares.segments * kSegment;
-      const int64_t begin =
-          (s / shares.segments * block.lane_groups() + block.lane_group()) * shares.rows;
-      typename Logits::template OfColumns<Block> of;
-      logits.Load(block, first, &of);
-      A sums[kSegment / Block::kLeastLanes];
-      CANDSAMP_UNROLL
-      for (int j = 0; j < Logits::Count(block); ++j) sums[j] = A(0);
-      for (int64_t row = begin; row < Least(begin + shares.rows, rows); ++row) {
-        A g[kSegment / Block::kLeastLanes];
-        LoadSegment(block, panel, row, first, g);
-        A slopes[kCapped ? kSegment / Block::kLeastLanes : 1];
-        logits.Add(block, of, g, slopes);
-        const A factor = grad[row] / sum[row], reference = max[row];
-        CANDSAMP_UNROLL
-        for (int j = 0; j < Logits::Count(block); ++j) {
-          // A masked class, or the place behind the last, has minus infinity here.
-          g[j] = ExpNonPositive(g[j] - reference) * factor;
-        }
-        const A target = grad[row] / static_cast<A>(logits.batch.num_true);
-        logits.ForLabels(block, row, first, [&](int j, int64_t) { g[j] -= target; });
-        CANDSAMP_UNROLL
-        for (int j = 0; j < Logits::Count(block); ++j) {
-          if (kCapped) g[j] *= slopes[j];
-          sums[j] += g[j];
-        }
-        StoreSegment(block, g, gradients, row, first);
-      }
-      if (column_sums == nullptr) continue;
-      CANDSAMP_UNROLL
-      for (int j = 0; j < Logits::Count(block); ++j) {
-        shared[block.lane_group() * kSegment + Logits::Column(block, j)] = sums[j];
-      }
-      block.Sync();
-      const int64_t end = Least(kSegment, panel.first + panel.count - first);
-      for (int64_t c = block.thread(); c < end; c += block.threads()) {
-        A total = A(0);
-        for (int g = 0; g < block.lane_groups(); ++g) total += shared[g * kSegment + c];
-        column_sums[s / shares.segments * panel.count + first - panel.first + c] = total;
-      }
-      block.Sync();
+  using State = typename Logits::template OfColumns<Block>;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void Begin(const Block& block, int64_t first, State<Block>* of) const {
+    logits.Load(block, first, of);
+  }
+  template <typename Block>
+  CANDSAMP_DEVICE void Write(const Block& block, const State<Block>& of, int64_t row, int64_t first,
+                             A* g) const {
+    LoadSegment(block, dots, row, first, g);
+    A slopes[kCapped ? kSegment / Block::kLeastLanes : 1];
+    logits.Add(block, of, g, slopes);
+    const A factor = grad[row] / sum[row], reference = max[row];
+    CANDSAMP_UNROLL
+    for (int j = 0; j < ColumnsOfLane(block); ++j) {
+      // A masked class, or the place behind the last, has minus infinity here.
+      g[j] = ExpNonPositive(g[j] - reference) * factor;
     }
+    const A target = grad[row] / static_cast<A>(logits.batch.num_true);
+    ForLabels(block, logits.batch, row, first, [&](int j, int64_t) { g[j] -= target; });
+    CANDSAMP_UNROLL
+    for (int j = 0; kCapped && j < ColumnsOfLane(block); ++j) g[j] *= slopes[j];
   }
 };
 
@@ -214,7 +182,7 @@ int FullSoftmaxBackwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProdu
   A* const inputs_grad = runtime.Allocate<A>(rows * depth);
   const bool in_place = kWritesProducts<T, W> && !options.normalize;
   A* const sums = in_place ? nullptr : runtime.Allocate<A>(wide * depth);
-  SegmentShares shares = SegmentShares::Of(rows, wide);
+  const auto shares = SegmentShares::Of(rows, wide, FullGradients<A, false>::kLeastBlocks);
   const int64_t row_shares = shares.Blocks(rows, launcher.lane_groups());
   A* const column_sums =
       b.biases_grad == nullptr ? nullptr : runtime.Allocate<A>(row_shares * wide);
@@ -228,19 +196,16 @@ int FullSoftmaxBackwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProdu
         runtime, {kFactorType<T>, rows, count, depth, classes.factors().Inputs(),
                   Transposed(factor), dots.values, dots.stride, 1 / options.temperature, false});
     if (error != 0) return error;
-    shares.segments = SegmentsOf(count);
     const Panel<const A> panel = {dots.values, dots.stride, first, count};
     const Panel<P> of_panel = {gradients.values, gradients.stride, first, count};
-    const auto write_gradients = [&](auto kernel) {
-      launcher.ForEachBlock(row_shares * shares.segments, kernel);
+    const auto write = [&](const auto& source) {
+      WritePanelGradients(launcher, source, rows, shares, of_panel, column_sums, count);
     };
     const A cap = static_cast<A>(options.softcap);
     if (options.softcap != 0) {
-      write_gradients(FullGradientsKernel<A, P, true>{
-          {batch, columns, cap}, panel, shares, b.grad, b.max, b.sum, of_panel, column_sums});
+      write(FullGradients<A, true>{{batch, columns, cap}, panel, b.grad, b.max, b.sum});
     } else {
-      write_gradients(FullGradientsKernel<A, P, false>{
-          {batch, columns, cap}, panel, shares, b.grad, b.max, b.sum, of_panel, column_sums});
+      write(FullGradients<A, false>{{batch, columns, cap}, panel, b.grad, b.max, b.sum});
     }
     const Factor of_logits = {gradients.values, gradients.stride, false};
     error = products.Multiply(runtime, {kFactorType<T>, rows, depth, count, of_logits, factor,

@@ -14,6 +14,7 @@
 #ifndef TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_BACKWARD_H_
 #define TF_CANDSAMP_CC_CUDA_LOSSES_SAMPLED_BACKWARD_H_
 
+#include "cc/cuda/losses/panel_gradients.h"
 #include "cc/cuda/losses/sampled_panels.h"
 #include "cc/cuda/rows/sum_groups.h"
 
@@ -82,6 +83,70 @@ struct StartInputsGradKernel {
         }
       }
     }
+  }
+};
+
+// From slopes to gradients of logits.
+template <typename A>
+struct LogitFactors {
+  SampledBatch batch;
+  const A* grad;              // [rows]
+  const A* scales;            // [segments of all columns, rows]
+  const A* label_logit_grad;  // [rows, num_true]
+
+  template <typename Block>
+  CANDSAMP_DEVICE void Apply(const Block& block, int64_t row, int64_t first, A* g) const {
+    const A factor = grad[row] * scales[first / kSegment * batch.rows + row];
+    CANDSAMP_UNROLL
+    for (int j = 0; j < ColumnsOfLane(block); ++j) g[j] *= factor;
+    ForLabels(block, batch, row, first,
+              [&](int j, int64_t label) { g[j] += grad[row] * label_logit_grad[label]; });
+  }
+};
+
+// Sources of PanelGradientsKernel: slopes that were kept, and those that are made again of dot
+// products.
+template <typename A, typename P>
+struct KeptSlopes {
+  static constexpr int kLeastBlocks = BlocksOf<A>(4);
+
+  LogitFactors<A> factors;
+  Panel<const P> slopes;  // of all columns
+
+  template <typename Block>
+  struct State {};
+
+  template <typename Block>
+  CANDSAMP_DEVICE void Begin(const Block&, int64_t, State<Block>*) const {}
+  template <typename Block>
+  CANDSAMP_DEVICE void Write(const Block& block, const State<Block>&, int64_t row, int64_t first,
+                             A* g) const {
+    LoadSegment(block, slopes, row, first, g);
+    factors.Apply(block, row, first, g);
+  }
+};
+
+template <typename Logits, typename A>
+struct RecomputedSlopes {
+  static constexpr int kLeastBlocks = BlocksOf<A>(2);
+
+  LogitFactors<A> factors;
+  Logits logits;
+  Panel<const A> dots;
+
+  template <typename Block>
+  using State = typename Logits::template OfColumns<Block>;
+
+  template <typename Block>
+  CANDSAMP_DEVICE void Begin(const Block& block, int64_t first, State<Block>* of) const {
+    logits.Load(block, first, of);
+  }
+  template <typename Block>
+  CANDSAMP_DEVICE void Write(Block& block, const State<Block>& of, int64_t row, int64_t first,
+                             A* g) const {
+    LoadSegment(block, dots, row, first, g);
+    logits.Reduce(block, row, first, of, g, nullptr);
+    factors.Apply(block, row, first, g);
   }
 };
 
@@ -235,10 +300,10 @@ class SampledBackwardOn {
     }
     const Panel<A> dots =
         recompute_ ? AllocatePanel<A>(runtime_, rows, wide) : Panel<A>{nullptr, 0, 0, 0};
-    const Panel<P> slopes = {const_cast<P*>(b_.slopes), StrideOf(batch_.columns), 0,
-                             batch_.columns};
-    const Panel<P> gradients = in_place_ ? slopes : AllocatePanel<P>(runtime_, rows, wide);
-    const SegmentShares shares = SegmentShares::Of(rows, wide);
+    const Panel<P> gradients =
+        in_place_ ? Panel<P>{const_cast<P*>(b_.slopes), StrideOf(batch_.columns), 0, wide}
+                  : AllocatePanel<P>(runtime_, rows, wide);
+    const SegmentShares shares = SegmentShares::Of(rows, wide, BlocksOf<A>(recompute_ ? 2 : 4));
     const int64_t row_shares = shares.Blocks(rows, launcher_.lane_groups());
     A* const column_sums = b_.class_biases_grad == nullptr
                                ? nullptr
@@ -255,16 +320,9 @@ class SampledBackwardOn {
                        dots.values, dots.stride, 1 / options_.temperature, false});
         if (error != 0) return error;
       }
-      SegmentShares of_panel = shares;
-      of_panel.segments = SegmentsOf(count);
       const Panel<P> panel = {gradients.values, gradients.stride, first, count};
-      WithSegmentLogits(batch_, columns, [&](auto logits) {
-        launcher_.ForEachBlock(
-            row_shares * of_panel.segments,
-            PanelGradients<P>(logits, {slopes.values, slopes.stride, 0, slopes.count},
-                              {dots.values, dots.stride, first, count}, of_panel, b_.grad,
-                              b_.scales, b_.label_logit_grad, panel, column_sums));
-      });
+      WriteGradients(columns, {dots.values, dots.stride, first, count}, shares, panel,
+                     column_sums == nullptr ? nullptr : column_sums + first);
       if (first == 0) side.JoinMark();
       const Factor of_logits = {panel.values, panel.stride, false};
       int error =
@@ -284,6 +342,22 @@ class SampledBackwardOn {
       if (error != 0) return error;
     }
     return 0;
+  }
+
+  void WriteGradients(const SampledColumns<A>& columns, const Panel<const A>& dots,
+                      const SegmentShares& shares, const Panel<P>& panel, A* column_sums) {
+    const auto write = [&](const auto& source) {
+      WritePanelGradients(launcher_, source, batch_.rows, shares, panel, column_sums,
+                          batch_.columns);
+    };
+    const LogitFactors<A> factors = {batch_, b_.grad, b_.scales, b_.label_logit_grad};
+    if (recompute_) {
+      WithSegmentLogits(batch_, columns, [&](auto logits) {
+        write(RecomputedSlopes<decltype(logits), A>{factors, logits, dots});
+      });
+    } else {
+      write(KeptSlopes<A, P>{factors, {b_.slopes, StrideOf(batch_.columns), 0, batch_.columns}});
+    }
   }
 
   // Whether products may be written where the gradients of rows go.

@@ -74,9 +74,9 @@ int SampledForwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& 
                                      f.depth, wide);
   const Panel<A> panel = AllocatePanel<A>(runtime, batch.rows, wide);
   SegmentSum<A>* const sums = runtime.Allocate<SegmentSum<A>>(segments * batch.rows);
-  const bool with_stats = batch.options.stats || batch.options.corrected_log_q;
-  SegmentStats<A>* const stats =
-      with_stats ? runtime.Allocate<SegmentStats<A>>(segments * batch.rows) : nullptr;
+  SegmentStats<A>* const stats = NeedsStats(batch.options)
+                                     ? runtime.Allocate<SegmentStats<A>>(segments * batch.rows)
+                                     : nullptr;
   if (runtime.error() != 0) return runtime.error();
 
   for (int64_t first = 0; first < batch.columns; first += wide) {
@@ -88,11 +88,9 @@ int SampledForwardOn(Launcher launcher, DeviceRuntime& runtime, MatrixProducts& 
     if (error != 0) return error;
     if (first == 0) side.Join();
     WithSegmentLogits(batch, columns, [&](auto logits) {
-      const SegmentShares shares = SegmentShares::Of(batch.rows, count);
       const Panel<const A> dots = {panel.values, panel.stride, first, count};
       const Panel<Operand<T>> slopes = {f.slopes, StrideOf(batch.columns), 0, batch.columns};
-      launcher.ForEachBlock(shares.Blocks(batch.rows, launcher.lane_groups()) * shares.segments,
-                            ReducePanel<Operand<T>>(logits, dots, shares, sums, stats, slopes));
+      ReducePanel(launcher, logits, dots, sums, stats, slopes);
     });
   }
   launcher.ForEachLaneGroup(

@@ -28,6 +28,11 @@ inline int64_t PanelColumns(int64_t rows, int64_t columns, int64_t bytes_of_valu
 // A row of a panel, or of slopes, takes so many values.
 inline int64_t StrideOf(int64_t columns) { return (columns + 7) / 8 * 8; }
 
+// Whether SegmentStats are asked for.
+inline bool NeedsStats(const LossOptions& options) {
+  return options.stats || options.corrected_log_q;
+}
+
 // The scratch of a panel of [rows, columns].
 template <typename Z>
 Panel<Z> AllocatePanel(DeviceRuntime& runtime, int64_t rows, int64_t columns) {
@@ -81,17 +86,23 @@ inline Factor Transposed(Factor factor) {
   return factor;
 }
 
-// Calls use(logits) with the SegmentLogits of a batch's kind and options.
+// Calls use(logits) with the SegmentLogits of a kind, a batch's options, and columns.
+template <LossKind kKind, typename A, typename Use>
+void WithLogitsOfKind(const SampledBatch& batch, const SampledColumns<A>& columns, Use use) {
+  const A cap = static_cast<A>(batch.options.logit.softcap);
+  if (cap != A(0)) return use(SegmentLogits<A, kKind, true, false>{batch, columns, cap});
+  if (columns.has_repeats || NeedsStats(batch.options)) {
+    return use(SegmentLogits<A, kKind, false, false>{batch, columns, cap});
+  }
+  use(SegmentLogits<A, kKind, false, true>{batch, columns, cap});
+}
 template <typename A, typename Use>
 void WithSegmentLogits(const SampledBatch& batch, const SampledColumns<A>& columns, Use use) {
-  const A cap = static_cast<A>(batch.options.logit.softcap);
-  const bool capped = cap != A(0);
   if (batch.kind == LossKind::kSoftmax) {
-    if (capped) return use(SegmentLogits<A, LossKind::kSoftmax, true>{batch, columns, cap});
-    return use(SegmentLogits<A, LossKind::kSoftmax, false>{batch, columns, cap});
+    WithLogitsOfKind<LossKind::kSoftmax>(batch, columns, use);
+  } else {
+    WithLogitsOfKind<LossKind::kNce>(batch, columns, use);
   }
-  if (capped) return use(SegmentLogits<A, LossKind::kNce, true>{batch, columns, cap});
-  return use(SegmentLogits<A, LossKind::kNce, false>{batch, columns, cap});
 }
 
 }  // namespace candsamp

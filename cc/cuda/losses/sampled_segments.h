@@ -48,10 +48,47 @@ struct SegmentStats {
   A dropped;  // how many draws are accidental hits
 };
 
-// The arithmetic of a segment. A lane has the columns Column(j) of it, and values of them in arrays
+// How many columns of a segment a lane has, and which: Column(j). It has values of them in arrays
 // that it indexes by constants once loops are unrolled.
-template <typename A, LossKind kKind, bool kCapped>
+template <typename Block>
+CANDSAMP_DEVICE int ColumnsOfLane(const Block& block) {
+  return kSegment / block.lanes();
+}
+template <typename Block>
+CANDSAMP_DEVICE int ColumnOfLane(const Block& block, int j) {
+  return (j / kSegmentPack * block.lanes() + block.lane()) * kSegmentPack + j % kSegmentPack;
+}
+
+// How many blocks a processor runs at once of a kernel of which it runs `blocks` for float: doubles
+// take twice the registers.
+template <typename A>
+constexpr int BlocksOf(int blocks) {
+  return sizeof(A) == 8 ? blocks / 2 : blocks;
+}
+
+// Calls use(j, label) for each label of the row that is column j of this lane, of the segment that
+// begins at column `first`.
+template <typename Block, typename Use>
+CANDSAMP_DEVICE void ForLabels(const Block& block, const SampledBatch& batch, int64_t row,
+                               int64_t first, Use use) {
+  for (int64_t label = row * batch.num_true; label < (row + 1) * batch.num_true; ++label) {
+    const int64_t column = batch.label_classes[label];
+    if (column < first || column >= first + kSegment || column >= batch.columns) continue;
+    const int of_segment = static_cast<int>(column - first);
+    CANDSAMP_UNROLL
+    for (int j = 0; j < ColumnsOfLane(block); ++j) {
+      if (ColumnOfLane(block, j) == of_segment) use(j, label);
+    }
+  }
+}
+
+// The arithmetic of a segment. Where it is kPlain, no column repeats and nobody asks for
+// statistics, which leaves registers for more blocks.
+template <typename A, LossKind kKind, bool kCapped, bool kPlain>
 struct SegmentLogits {
+  // Of ReducePanelKernel.
+  static constexpr int kLeastBlocks = BlocksOf<A>(kPlain ? 3 : 2);
+
   SampledBatch batch;
   SampledColumns<A> columns;
   A softcap;
@@ -65,21 +102,11 @@ struct SegmentLogits {
     A biases[kCapped ? kMost<Block> : 1];
   };
 
-  // How many columns a lane has.
-  template <typename Block>
-  static CANDSAMP_DEVICE int Count(const Block& block) {
-    return kSegment / block.lanes();
-  }
-  template <typename Block>
-  static CANDSAMP_DEVICE int Column(const Block& block, int j) {
-    return (j / kSegmentPack * block.lanes() + block.lane()) * kSegmentPack + j % kSegmentPack;
-  }
-
   template <typename Block>
   CANDSAMP_DEVICE void Load(const Block& block, int64_t first, OfColumns<Block>* of) const {
     CANDSAMP_UNROLL
-    for (int j = 0; j < Count(block); ++j) {
-      const int64_t column = first + Column(block, j);
+    for (int j = 0; j < ColumnsOfLane(block); ++j) {
+      const int64_t column = first + ColumnOfLane(block, j);
       const bool is_column = column < columns.count;
       of->offsets[j] = is_column ? columns.offsets[column] : MinusInfinity<A>();
       if (kCapped) of->biases[j] = is_column ? columns.biases[column] : A(0);
@@ -92,7 +119,7 @@ struct SegmentLogits {
   CANDSAMP_DEVICE void Add(const Block& block, const OfColumns<Block>& of, A* z,
                            A* cap_slopes) const {
     CANDSAMP_UNROLL
-    for (int j = 0; j < Count(block); ++j) {
+    for (int j = 0; j < ColumnsOfLane(block); ++j) {
       const bool is_column = of.offsets[j] != MinusInfinity<A>();
       if (kCapped) {
         z[j] = Softcap(z[j] + of.biases[j], softcap, &cap_slopes[j]);
@@ -113,76 +140,77 @@ struct SegmentLogits {
     SegmentSum<A> sum;
     if (kKind == LossKind::kSoftmax) {
       sum.max = Largest(block, z);
-      if (stats != nullptr) *stats = {LargestDraw(block, first, z, sum.max), A(0), dropped};
-      const A reference = ReferenceOf(sum.max);
-      A part = A(0);
-      CANDSAMP_UNROLL
-      for (int j = 0; j < Count(block); ++j) {
-        z[j] = ExpNonPositive(z[j] - reference);
-        part += z[j];
+      if (!kPlain && stats != nullptr) {
+        *stats = {LargestDraw(block, first, z, sum.max), A(0), dropped};
       }
-      sum.sum = block.SumOfLanes(part);
+      const A reference = ReferenceOf(sum.max);
+      sum.sum = SumOfColumns(block, [&](int j) {
+        z[j] = ExpNonPositive(z[j] - reference);
+        return z[j];
+      });
     } else {
       sum.max = MinusInfinity<A>();
-      if (stats != nullptr) *stats = NceStats(block, first, z, dropped);
-      A part = A(0);
-      CANDSAMP_UNROLL
-      for (int j = 0; j < Count(block); ++j) {
+      if (!kPlain && stats != nullptr) *stats = NceStats(block, first, z, dropped);
+      sum.sum = SumOfColumns(block, [&](int j) {
         const A first_draw = z[j];
-        part += Softplus(first_draw);
+        A of_draws = Softplus(first_draw);
         z[j] = Sigmoid(first_draw);
-        if (!columns.has_repeats) continue;
-        ForRepeats(block, first, j, first_draw, [&](A repeat) {
-          part += Softplus(repeat);
-          z[j] += Sigmoid(repeat);
-        });
-      }
-      sum.sum = block.SumOfLanes(part);
+        if (HasRepeats()) {
+          ForRepeats(block, first, j, first_draw, [&](A repeat) {
+            of_draws += Softplus(repeat);
+            z[j] += Sigmoid(repeat);
+          });
+        }
+        return of_draws;
+      });
     }
     if (kCapped) {
       CANDSAMP_UNROLL
-      for (int j = 0; j < Count(block); ++j) z[j] *= cap_slopes[j];
+      for (int j = 0; j < ColumnsOfLane(block); ++j) z[j] *= cap_slopes[j];
     }
     return sum;
   }
 
-  // Calls use(j, label) for each label of the row that is column j of the segment.
-  template <typename Block, typename Use>
-  CANDSAMP_DEVICE void ForLabels(const Block& block, int64_t row, int64_t first, Use use) const {
-    for (int64_t label = row * batch.num_true; label < (row + 1) * batch.num_true; ++label) {
-      const int64_t column = batch.label_classes[label];
-      if (column < first || column >= first + kSegment || column >= columns.count) continue;
+ private:
+  CANDSAMP_DEVICE bool HasRepeats() const { return !kPlain && columns.has_repeats; }
+
+  // The sum of term(j) over the segment. Packs are summed first: a long sum's rounding adds up.
+  template <typename Block, typename Term>
+  static CANDSAMP_DEVICE A SumOfColumns(Block& block, Term term) {
+    A sum = A(0);
+    CANDSAMP_UNROLL
+    for (int j = 0; j < ColumnsOfLane(block); j += kSegmentPack) {
+      A of_pack = A(0);
       CANDSAMP_UNROLL
-      for (int j = 0; j < Count(block); ++j) {
-        if (first + Column(block, j) == column) use(j, label);
-      }
+      for (int v = 0; v < kSegmentPack; ++v) of_pack += term(j + v);
+      sum += of_pack;
     }
+    return block.SumOfLanes(sum);
   }
 
- private:
   // Sets the logits of accidental hits to minus infinity; returns how many draws those are.
   template <typename Block>
   CANDSAMP_DEVICE A Drop(Block& block, int64_t row, int64_t first, A* z) const {
     A dropped = A(0);
     const auto drop = [&](int j) {
       if (z[j] != MinusInfinity<A>()) {
-        dropped += static_cast<A>(columns.Draws(first + Column(block, j)));
+        dropped += static_cast<A>(columns.Draws(first + ColumnOfLane(block, j)));
       }
       z[j] = MinusInfinity<A>();
     };
     if (columns.hits == nullptr) {
-      ForLabels(block, row, first, [&](int j, int64_t) { drop(j); });
+      ForLabels(block, batch, row, first, [&](int j, int64_t) { drop(j); });
     } else {
       for (int64_t label = row * batch.num_true; label < (row + 1) * batch.num_true; ++label) {
         const int64_t id = batch.label_hits[label];
         CANDSAMP_UNROLL
-        for (int j = 0; j < Count(block); ++j) {
-          const int64_t column = first + Column(block, j);
+        for (int j = 0; j < ColumnsOfLane(block); ++j) {
+          const int64_t column = first + ColumnOfLane(block, j);
           if (column < columns.count && columns.hits[column] == id) drop(j);
         }
       }
     }
-    return batch.options.corrected_log_q ? block.SumOfLanes(dropped) : A(0);
+    return !kPlain && batch.options.corrected_log_q ? block.SumOfLanes(dropped) : A(0);
   }
 
   // NaN is not above any number; it reaches the loss through the sum.
@@ -190,17 +218,17 @@ struct SegmentLogits {
   CANDSAMP_DEVICE A Largest(Block& block, const A* z) const {
     A largest = MinusInfinity<A>();
     CANDSAMP_UNROLL
-    for (int j = 0; j < Count(block); ++j) largest = z[j] > largest ? z[j] : largest;
+    for (int j = 0; j < ColumnsOfLane(block); ++j) largest = z[j] > largest ? z[j] : largest;
     return block.LargestOfLanes(largest);
   }
 
   template <typename Block>
   CANDSAMP_DEVICE A LargestDraw(Block& block, int64_t first, const A* z, A max) const {
-    if (!columns.has_repeats) return max;
+    if (!HasRepeats()) return max;
     A largest = MinusInfinity<A>();
     CANDSAMP_UNROLL
-    for (int j = 0; j < Count(block); ++j) {
-      const int64_t column = first + Column(block, j);
+    for (int j = 0; j < ColumnsOfLane(block); ++j) {
+      const int64_t column = first + ColumnOfLane(block, j);
       if (column >= columns.count) continue;
       const A draw = z[j] - columns.Gain(column);
       largest = draw > largest ? draw : largest;
@@ -212,7 +240,7 @@ struct SegmentLogits {
   template <typename Block, typename Use>
   CANDSAMP_DEVICE void ForRepeats(const Block& block, int64_t first, int j, A first_draw,
                                   Use use) const {
-    const int64_t column = first + Column(block, j);
+    const int64_t column = first + ColumnOfLane(block, j);
     if (column >= columns.count) return;
     const int64_t draws = columns.Draws(column);
     for (int64_t k = 1; k < draws; ++k) use(first_draw + columns.Shift(column, k));
@@ -222,9 +250,9 @@ struct SegmentLogits {
   CANDSAMP_DEVICE SegmentStats<A> NceStats(Block& block, int64_t first, const A* z,
                                            A dropped) const {
     A largest = Largest(block, z);
-    if (columns.has_repeats) {
+    if (HasRepeats()) {
       CANDSAMP_UNROLL
-      for (int j = 0; j < Count(block); ++j) {
+      for (int j = 0; j < ColumnsOfLane(block); ++j) {
         ForRepeats(block, first, j, z[j],
                    [&](A repeat) { largest = repeat > largest ? repeat : largest; });
       }
@@ -233,9 +261,9 @@ struct SegmentLogits {
     const A reference = ReferenceOf(largest);
     A exps = A(0);
     CANDSAMP_UNROLL
-    for (int j = 0; j < Count(block); ++j) {
+    for (int j = 0; j < ColumnsOfLane(block); ++j) {
       exps += ExpNonPositive(z[j] - reference);
-      if (!columns.has_repeats) continue;
+      if (!HasRepeats()) continue;
       ForRepeats(block, first, j, z[j],
                  [&](A repeat) { exps += ExpNonPositive(repeat - reference); });
     }
@@ -295,10 +323,11 @@ struct SegmentShares {
   int64_t rows;
   int64_t segments;  // of the panel
 
-  static SegmentShares Of(int64_t rows, int64_t columns) {
-    constexpr int64_t kEnough = 4096;  // lane groups that keep a large device busy
-    const int64_t segments = SegmentsOf(columns);
-    return {Most(1, Least(16, rows * segments / kEnough)), segments};
+  // For as many lane groups as a large device runs at once, where each of its processors runs so
+  // many blocks: one more would wait for all others.
+  static SegmentShares Of(int64_t rows, int64_t columns, int64_t blocks) {
+    const int64_t lane_groups = blocks * 1024, segments = SegmentsOf(columns);
+    return {Most(1, Least(16, (rows * segments + lane_groups - 1) / lane_groups)), segments};
   }
   // How many blocks share the rows of a segment.
   CANDSAMP_METHOD int64_t Blocks(int64_t all_rows, int64_t lane_groups) const {
@@ -307,9 +336,11 @@ struct SegmentShares {
 };
 
 // Reduces the segments of a panel. Logits past its last column, up to the stride, may be anything.
-template <typename A, typename Slope, LossKind kKind, bool kCapped>
+template <typename Logits, typename A, typename Slope>
 struct ReducePanelKernel {
-  SegmentLogits<A, kKind, kCapped> logits;
+  static constexpr int kLeastBlocks = Logits::kLeastBlocks;
+
+  Logits logits;
   Panel<const A> panel;
   SegmentShares shares;
   SegmentSum<A>* sums;     // [segments of all columns, rows]
@@ -324,7 +355,7 @@ struct ReducePanelKernel {
       const int64_t first = panel.first + s % shares.segments * kSegment;
       const int64_t begin =
           (s / shares.segments * block.lane_groups() + block.lane_group()) * shares.rows;
-      typename SegmentLogits<A, kKind, kCapped>::template OfColumns<Block> of;
+      typename Logits::template OfColumns<Block> of;
       logits.Load(block, first, &of);
       const int64_t end = Least(begin + shares.rows, rows);
       A next[kSegment / Block::kLeastLanes];  // a row on its way while the one before is reduced
@@ -332,7 +363,7 @@ struct ReducePanelKernel {
       for (int64_t row = begin; row < end; ++row) {
         A z[kSegment / Block::kLeastLanes];
         CANDSAMP_UNROLL
-        for (int j = 0; j < kSegment / block.lanes(); ++j) z[j] = next[j];
+        for (int j = 0; j < ColumnsOfLane(block); ++j) z[j] = next[j];
         if (row + 1 < end) LoadSegment(block, panel, row + 1, first, next);
         SegmentStats<A> of_row;
         const SegmentSum<A> sum =
@@ -346,85 +377,14 @@ struct ReducePanelKernel {
   }
 };
 
-// Writes the gradients of a panel's logits, and for each block the sums over its columns.
-template <typename A, typename Slope, LossKind kKind, bool kCapped>
-struct PanelGradientsKernel {
-  SegmentLogits<A, kKind, kCapped> logits;
-  Panel<const Slope> slopes;  // of all columns; no values: they are computed again
-  Panel<const A> panel;       // dot products, read if they are
-  SegmentShares shares;
-  const A* grad;              // [rows]
-  const A* scales;            // [segments of all columns, rows]
-  const A* label_logit_grad;  // [rows, num_true]
-  Panel<Slope> gradients;     // of the panel; may be the slopes
-  A* column_sums;             // [blocks that share rows, all columns], or nullptr
-
-  static constexpr int kSharedWords = kMostLaneGroups * kSegment * sizeof(A) / sizeof(uint32_t);
-
-  template <typename Block>
-  CANDSAMP_DEVICE void operator()(Block& block) const {
-    using Logits = SegmentLogits<A, kKind, kCapped>;
-    const int64_t rows = logits.batch.rows;
-    A* const shared = reinterpret_cast<A*>(block.words());
-    const int64_t items = shares.Blocks(rows, block.lane_groups()) * shares.segments;
-    for (int64_t s = block.block(); s < items; s += block.blocks()) {
-      const int64_t first = gradients.first + s % shares.segments * kSegment;
-      const int64_t begin =
-          (s / shares.segments * block.lane_groups() + block.lane_group()) * shares.rows;
-      typename Logits::template OfColumns<Block> of;
-      if (slopes.values == nullptr) logits.Load(block, first, &of);
-      A sums[kSegment / Block::kLeastLanes];
-      CANDSAMP_UNROLL
-      for (int j = 0; j < Logits::Count(block); ++j) sums[j] = A(0);
-      for (int64_t row = begin; row < Least(begin + shares.rows, rows); ++row) {
-        A g[kSegment / Block::kLeastLanes];
-        if (slopes.values == nullptr) {
-          LoadSegment(block, panel, row, first, g);
-          logits.Reduce(block, row, first, of, g, nullptr);
-        } else {
-          LoadSegment(block, slopes, row, first, g);
-        }
-        const A factor = grad[row] * scales[first / kSegment * rows + row];
-        CANDSAMP_UNROLL
-        for (int j = 0; j < Logits::Count(block); ++j) g[j] *= factor;
-        logits.ForLabels(block, row, first, [&](int j, int64_t label) {
-          g[j] += grad[row] * label_logit_grad[label];
-        });
-        CANDSAMP_UNROLL
-        for (int j = 0; j < Logits::Count(block); ++j) sums[j] += g[j];
-        StoreSegment(block, g, gradients, row, first);
-      }
-      if (column_sums == nullptr) continue;
-      CANDSAMP_UNROLL
-      for (int j = 0; j < Logits::Count(block); ++j) {
-        shared[block.lane_group() * kSegment + Logits::Column(block, j)] = sums[j];
-      }
-      block.Sync();
-      const int64_t end = Least(kSegment, logits.columns.count - first);
-      for (int64_t c = block.thread(); c < end; c += block.threads()) {
-        A sum = A(0);
-        for (int g = 0; g < block.lane_groups(); ++g) sum += shared[g * kSegment + c];
-        column_sums[s / shares.segments * logits.columns.count + first + c] = sum;
-      }
-      block.Sync();
-    }
-  }
-};
-
-// The two kernels, for the types of their arguments.
-template <typename Slope, typename A, LossKind kKind, bool kCapped>
-ReducePanelKernel<A, Slope, kKind, kCapped> ReducePanel(
-    const SegmentLogits<A, kKind, kCapped>& logits, const Panel<const A>& panel,
-    const SegmentShares& shares, SegmentSum<A>* sums, SegmentStats<A>* stats,
-    const Panel<Slope>& slopes) {
-  return {logits, panel, shares, sums, stats, slopes};
-}
-template <typename Slope, typename A, LossKind kKind, bool kCapped>
-PanelGradientsKernel<A, Slope, kKind, kCapped> PanelGradients(
-    const SegmentLogits<A, kKind, kCapped>& logits, const Panel<const Slope>& slopes,
-    const Panel<const A>& panel, const SegmentShares& shares, const A* grad, const A* scales,
-    const A* label_logit_grad, const Panel<Slope>& gradients, A* column_sums) {
-  return {logits, slopes, panel, shares, grad, scales, label_logit_grad, gradients, column_sums};
+template <typename Logits, typename A, typename Slope, typename Launcher>
+void ReducePanel(Launcher& launcher, const Logits& logits, const Panel<const A>& panel,
+                 SegmentSum<A>* sums, SegmentStats<A>* stats, const Panel<Slope>& slopes) {
+  using Kernel = ReducePanelKernel<Logits, A, Slope>;
+  const int64_t rows = logits.batch.rows;
+  const auto shares = SegmentShares::Of(rows, panel.count, Kernel::kLeastBlocks);
+  launcher.ForEachBlock(shares.Blocks(rows, launcher.lane_groups()) * shares.segments,
+                        Kernel{logits, panel, shares, sums, stats, slopes});
 }
 
 }  // namespace candsamp

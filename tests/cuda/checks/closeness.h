@@ -42,10 +42,11 @@ std::vector<T> NarrowAll(const std::vector<double>& values) {
   return out;
 }
 
-// How far rounding alone may take a result from the reference, of the largest value.
+// How far rounding alone may take a result from the reference, of the largest value. A block of one
+// lane, on the host, adds a segment's 512 values one after the other.
 template <typename T>
 constexpr double kRounding = sizeof(T) == 8   ? 4e-13
-                             : sizeof(T) == 4 ? 4e-6
+                             : sizeof(T) == 4 ? 1e-5
                                               : 1.0 / 128;
 
 // Returns the first difference, or nothing. Infinities and NaNs must be where the reference has

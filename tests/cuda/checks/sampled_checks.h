@@ -243,8 +243,11 @@ inline SampledCase RandomSampledCase(RandomCases& cases, int64_t most_rows,
   c.slopes_are_scratch = cases.Coin();
   c.has_biases = cases.Below(4) != 0;
   c.depth = cases.Coin() ? 8 * (1 + cases.Below(8)) : 1 + cases.Below(40);
-  c.panels = {1 + cases.Below(1 << 16), 1 + cases.Below(1 << 16)};
-  const int64_t count = cases.Below(10) ? cases.Size(most_candidates) : 0;
+  c.panels = {cases.Size(1 << 16), cases.Size(1 << 16)};  // mostly of one segment
+  // None, any, or so many that they fill several panels.
+  const int64_t sizes[] = {0, cases.Size(most_candidates),
+                           most_candidates - cases.Below(most_candidates / 3 + 1)};
+  const int64_t count = sizes[cases.Below(10) == 0 ? 0 : 1 + (cases.Below(3) == 0)];
   // Without repeats, or with many.
   const bool distinct = cases.Coin();
   c.num_classes = distinct ? 2 * count + cases.Size(200) : cases.Size(most_candidates);
