@@ -48,7 +48,7 @@ struct SegmentStats {
   A dropped;  // how many draws are accidental hits
 };
 
-// How many columns of a segment a lane has, and which: Column(j). It has values of them in arrays
+// How many columns of a segment a lane has, and which is its j-th. It has values of them in arrays
 // that it indexes by constants once loops are unrolled.
 template <typename Block>
 CANDSAMP_DEVICE int ColumnsOfLane(const Block& block) {
